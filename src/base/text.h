@@ -1,0 +1,51 @@
+/* base/text.h - UTF-8 text in fixed arrays: copying with a cut, checking, parsing, hex.
+ *
+ * Nothing here allocates. "Cut" always ends at a whole UTF-8 character. Any thread. */
+#ifndef PLATEN_BASE_TEXT_H
+#define PLATEN_BASE_TEXT_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies text into to[size] (size >= 1), always NUL-terminated. False when it had to be cut. */
+bool text_copy(char *to, size_t size, const char *text);
+
+/* The same for bytes; a NUL byte inside ends the text and gives false. */
+bool text_copy_bytes(char *to, size_t size, Bytes bytes);
+
+/* snprintf into to[size] that answers false when the text was cut. */
+bool text_printf(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+bool text_equal(const char *a, const char *b);        /* NULL equals nothing              */
+bool text_equal_nocase(const char *a, const char *b); /* ASCII letters only               */
+bool bytes_equal_nocase(Bytes a, const char *text);   /* ASCII letters only               */
+bool text_starts_with(const char *text, const char *prefix);
+bool text_ends_with(const char *text, const char *suffix);
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms) without NUL bytes. */
+bool text_is_utf8(Bytes bytes);
+
+/* Characters (code points) of a well-formed UTF-8 text. */
+size_t text_length(const char *text);
+
+/* True when the text has a control character (below 0x20 or 0x7f). */
+bool text_has_control(const char *text);
+
+/* Whole text as a decimal number within min..max; no blanks, no plus sign. */
+bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value);
+bool bytes_to_int(Bytes bytes, int64_t min, int64_t max, int64_t *ret_value);
+
+/* Lower-case hex of bytes into to (2 * n + 1 characters). */
+void text_hex(char *to, Bytes bytes);
+
+/* Hex (either case) into bytes; false when odd, foreign or not exactly n bytes. */
+bool text_unhex(const char *text, uint8_t *ret_bytes, size_t n);
+
+/* The candidate that is nearest to word by edit distance, NULL when none is near (more than a
+ * third of its length away). candidates ends with NULL. For "did you mean". */
+const char *text_nearest(const char *word, const char *const *candidates);
+
+#endif

@@ -1,0 +1,45 @@
+/* model/batch.c - see batch.h. */
+#include "model/batch.h"
+
+#include "base/text.h"
+
+const char *const batch_state_words[] = {
+    "receiving", "received",  "composing", "delivering", "done",
+    "attention", "cancelled", "broken",    NULL,
+};
+const char *const page_state_words[] = { "stored", "reading", "read", "unread", NULL };
+const char *const document_kind_words[] = { "document", "index", NULL };
+const char *const document_state_words[] = { "planned", "writing", "written", "failed", NULL };
+
+typedef struct BatchRule {
+    BatchState next;
+    bool allowed;
+} BatchRule;
+
+static const BatchRule batch_rules[BATCH_STATE_MAX_][BATCH_EVENT_MAX_] = {
+    [BATCH_RECEIVING] = { [BATCH_EVENT_COMPLETE] = { BATCH_RECEIVED, true },
+                          [BATCH_EVENT_CANCEL] = { BATCH_CANCELLED, true },
+                          [BATCH_EVENT_BREAK] = { BATCH_BROKEN, true } },
+    [BATCH_RECEIVED] = { [BATCH_EVENT_COMPOSE] = { BATCH_COMPOSING, true } },
+    [BATCH_COMPOSING] = { [BATCH_EVENT_WRITTEN] = { BATCH_DELIVERING, true },
+                          [BATCH_EVENT_STUCK] = { BATCH_ATTENTION, true } },
+    [BATCH_DELIVERING] = { [BATCH_EVENT_DELIVERED] = { BATCH_DONE, true },
+                           [BATCH_EVENT_STUCK] = { BATCH_ATTENTION, true } },
+    [BATCH_ATTENTION] = { [BATCH_EVENT_RETRY_COMPOSE] = { BATCH_COMPOSING, true },
+                          [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true } },
+    [BATCH_BROKEN] = { [BATCH_EVENT_DELIVER] = { BATCH_COMPOSING, true } },
+};
+
+bool batch_step(BatchState *state, BatchEvent event)
+{
+    const BatchRule *rule = &batch_rules[*state][event];
+
+    if (rule->allowed)
+        *state = rule->next;
+    return rule->allowed;
+}
+
+void page_file_name(uint32_t number, char side, char ret_name[32])
+{
+    (void)text_printf(ret_name, 32, "p%04u%c.jpg", number, side == 'B' ? 'b' : 'a');
+}

@@ -1,0 +1,134 @@
+/* model/batch.h - the Batch: one run of a job at a device; its pages and documents.
+ *
+ *               last page          pages read     files written        all delivered
+ *   RECEIVING ------------> RECEIVED -------> COMPOSING -------> DELIVERING ----------> DONE
+ *      |  |                                     ^  |   ^          |      ^
+ *      |  |  cancelled at panel or here         |  |   |          |      | retry
+ *      |  +---------------------> CANCELLED     |  |   |          v      |
+ *      |    failed, server died         deliver |  |   | retry   ATTENTION
+ *      +---------------------> BROKEN ----------+  +---|------------^
+ *                                                 cannot be composed
+ *
+ * A page is never changed after it was stored; everything else is derived from pages. */
+#ifndef PLATEN_MODEL_BATCH_H
+#define PLATEN_MODEL_BATCH_H
+
+#include "base/id.h"
+#include "base/limits.h"
+#include "model/job.h"
+
+typedef enum BatchState {
+    BATCH_RECEIVING,
+    BATCH_RECEIVED,
+    BATCH_COMPOSING,
+    BATCH_DELIVERING,
+    BATCH_DONE,
+    BATCH_ATTENTION,
+    BATCH_CANCELLED,
+    BATCH_BROKEN,
+    BATCH_STATE_MAX_
+} BatchState;
+
+typedef enum BatchEvent {
+    BATCH_EVENT_COMPLETE,  /* the device sent its last page and every page is stored      */
+    BATCH_EVENT_CANCEL,    /* a person stopped the scan                                   */
+    BATCH_EVENT_BREAK,     /* the scan failed, or the server died while it ran            */
+    BATCH_EVENT_COMPOSE,   /* every page was read, planning begins                        */
+    BATCH_EVENT_WRITTEN,   /* every file is in out/                                       */
+    BATCH_EVENT_DELIVERED, /* every delivery is done                                      */
+    BATCH_EVENT_STUCK,     /* nothing moves without a person                              */
+    BATCH_EVENT_DELIVER,   /* a person (or keep_partial) sends what arrived               */
+    BATCH_EVENT_RETRY_COMPOSE,
+    BATCH_EVENT_RETRY_DELIVERY,
+    BATCH_EVENT_MAX_
+} BatchEvent;
+
+extern const char *const batch_state_words[]; /* ends with NULL */
+
+/* The state after the event; false (and *state unchanged) when the event is not allowed there. */
+bool batch_step(BatchState *state, BatchEvent event);
+
+/* Why a batch is as it is: a stable word and two sentences. */
+typedef struct Reason {
+    char code[32]; /* "paper-jam", "connection-lost", "" = none */
+    char text[240];
+    char remedy[160];
+} Reason;
+
+typedef struct Batch {
+    BatchId id;
+    DeviceId device;
+    char device_name[NAME_TEXT_SIZE]; /* as it was at Start              */
+    JobId job_id;
+    Job job; /* copy as it was at Start         */
+    BatchState state;
+    Reason reason;
+    Wall started_at, changed_at;
+    int utc_offset_min; /* of the site at Start            */
+    char folder[64];    /* below the spool: "2026-11-22/<id>" */
+    uint32_t page_count, document_count;
+} Batch;
+
+/* --- pages ---------------------------------------------------------------------------------------- */
+typedef enum PageState {
+    PAGE_STORED,  /* durable, not read yet                                   */
+    PAGE_READING, /* a worker has it                                         */
+    PAGE_READ,    /* facts are known                                         */
+    PAGE_UNREAD,  /* its reader died or failed three times: passes with a warning */
+    PAGE_STATE_MAX_
+} PageState;
+extern const char *const page_state_words[];
+
+enum { PAGE_READ_ATTEMPTS_MAX = 3, COMPOSE_ATTEMPTS_MAX = 3 };
+
+typedef struct PageFacts {
+    uint32_t width_px, height_px, dpi, components;
+    char thumbnail[32]; /* file in the batch's folder, "" = none */
+} PageFacts;
+
+typedef struct Page {
+    int64_t id; /* row */
+    BatchId batch;
+    uint32_t number; /* 1.. in the order of arrival     */
+    char side;       /* 'A' front, 'B' back             */
+    char file[32];   /* "p0001a.jpg" in the batch's folder */
+    int64_t size_bytes;
+    char sha256[65];
+    uint32_t scan_dpi; /* asked of the device             */
+    PageState state;
+    uint32_t attempt;
+    PageFacts facts;   /* zero until PAGE_READ            */
+    char warning[240]; /* "" = none                       */
+    Wall stored_at;
+} Page;
+
+/* "p0001a.jpg" for number and side. */
+void page_file_name(uint32_t number, char side, char ret_name[32]);
+
+/* --- documents ------------------------------------------------------------------------------------ */
+typedef enum DocumentKind { DOCUMENT_PAGES, DOCUMENT_INDEX } DocumentKind;
+typedef enum DocumentState {
+    DOCUMENT_PLANNED,
+    DOCUMENT_WRITING,
+    DOCUMENT_WRITTEN,
+    DOCUMENT_FAILED, /* COMPOSE_ATTEMPTS_MAX attempts failed */
+    DOCUMENT_STATE_MAX_
+} DocumentState;
+extern const char *const document_kind_words[];
+extern const char *const document_state_words[];
+
+typedef struct Document {
+    DocumentId id;
+    BatchId batch;
+    DocumentKind kind;
+    uint32_t number;                    /* 1.. within the batch; the index is 0 */
+    char name[FILE_NAME_BYTES_MAX + 1]; /* with extension        */
+    uint32_t first_page, page_count;    /* a run of pages        */
+    DocumentState state;
+    uint32_t attempt;
+    int64_t size_bytes; /* of the file, 0 until WRITTEN */
+    char sha256[65];
+    char error[240]; /* of the last attempt          */
+} Document;
+
+#endif

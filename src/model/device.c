@@ -1,0 +1,46 @@
+/* model/device.c - see device.h. */
+#include "model/device.h"
+
+#include "base/text.h"
+#include "model/noun.h"
+
+const char *const device_state_words[] = { "seen", "registered", "scanning", NULL };
+
+typedef struct DeviceRule {
+    DeviceState next;
+    bool allowed;
+} DeviceRule;
+
+static const DeviceRule device_rules[DEVICE_STATE_MAX_][DEVICE_EVENT_MAX_] = {
+    [DEVICE_SEEN] = { [DEVICE_EVENT_APPROVE] = { DEVICE_REGISTERED, true } },
+    [DEVICE_REGISTERED] = { [DEVICE_EVENT_REVOKE] = { DEVICE_SEEN, true },
+                            [DEVICE_EVENT_SCAN_STARTS] = { DEVICE_SCANNING, true } },
+    [DEVICE_SCANNING] = { [DEVICE_EVENT_SCAN_ENDED] = { DEVICE_REGISTERED, true } },
+};
+
+const Field device_settings_fields[] = {
+    TEXT(DeviceSettings, name, false, "Name of the device."),
+    TEXT(DeviceSettings, job_group, false, "Id of the job group whose jobs the panel starts."),
+    FIELDS_END,
+};
+
+bool device_step(DeviceState *state, DeviceEvent event)
+{
+    const DeviceRule *rule = &device_rules[*state][event];
+
+    if (rule->allowed)
+        *state = rule->next;
+    return rule->allowed;
+}
+
+bool device_settings_check(const DeviceSettings *settings, Err *err)
+{
+    if (settings->name[0] && !noun_name_check(settings->name, err))
+        return false;
+    if (settings->job_group[0] && !id_text_is_valid(settings->job_group)) {
+        err_set(err, ERR_BAD_INPUT, 0, "\"%.40s\" is not the id of a job group",
+                settings->job_group);
+        return err_field(err, "job_group");
+    }
+    return true;
+}

@@ -1,0 +1,62 @@
+/* model/device.h - the Device: a scanner or multifunction printer on the network.
+ *
+ *            approve                 scan starts
+ *   SEEN -------------> REGISTERED ---------------> SCANNING
+ *     ^                  |      ^                       |
+ *     +------------------+      +-----------------------+
+ *            revoke                   scan ended
+ *
+ * A device that is SEEN may not start anything: its trigger is answered ERROR and it waits in the
+ * list until an administrator approves it. */
+#ifndef PLATEN_MODEL_DEVICE_H
+#define PLATEN_MODEL_DEVICE_H
+
+#include "base/err.h"
+#include "base/field.h"
+#include "base/id.h"
+#include "base/limits.h"
+
+typedef enum DeviceState {
+    DEVICE_SEEN,
+    DEVICE_REGISTERED,
+    DEVICE_SCANNING,
+    DEVICE_STATE_MAX_
+} DeviceState;
+typedef enum DeviceEvent {
+    DEVICE_EVENT_APPROVE,
+    DEVICE_EVENT_REVOKE,
+    DEVICE_EVENT_SCAN_STARTS,
+    DEVICE_EVENT_SCAN_ENDED,
+    DEVICE_EVENT_MAX_
+} DeviceEvent;
+
+extern const char *const device_state_words[]; /* ends with NULL */
+
+/* The state after the event; false (and *state unchanged) when the event is not allowed there. */
+bool device_step(DeviceState *state, DeviceEvent event);
+
+enum { ADDRESS_TEXT_SIZE = 64, PRODUCT_TEXT_SIZE = 64 };
+
+/* What an administrator may set of a device. */
+typedef struct DeviceSettings {
+    char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */
+    char job_group[ID_TEXT_SIZE]; /* JobGroupId as text, "" = none                 */
+} DeviceSettings;
+
+extern const Field device_settings_fields[];
+bool device_settings_check(const DeviceSettings *settings, Err *err);
+
+/* One device as stored. */
+typedef struct Device {
+    DeviceId id;
+    DeviceSettings settings;
+    DeviceState state;
+    char address[ADDRESS_TEXT_SIZE]; /* where it was seen last; a hint           */
+    char product[PRODUCT_TEXT_SIZE]; /* "PID 11D1" or a model name               */
+    char serial[64];                 /* learned at the first scan, "" before     */
+    char firmware[64];
+    Wall first_seen, last_seen;
+    int64_t revision; /* counts edits, the ETag of the API */
+} Device;
+
+#endif

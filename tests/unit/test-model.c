@@ -1,0 +1,177 @@
+/* tests/unit/test-model.c - the state tables, pair by pair, and what panel codes start. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "model/batch.h"
+#include "model/delivery.h"
+#include "model/device.h"
+#include "tests/unit/cm.h"
+
+/* The whole table as drawn above the enum: every pair that is not listed must be refused. */
+static void every_batch_pair(void **state)
+{
+    static const struct {
+        BatchState from;
+        BatchEvent event;
+        BatchState to;
+    } allowed[] = {
+        { BATCH_RECEIVING, BATCH_EVENT_COMPLETE, BATCH_RECEIVED },
+        { BATCH_RECEIVING, BATCH_EVENT_CANCEL, BATCH_CANCELLED },
+        { BATCH_RECEIVING, BATCH_EVENT_BREAK, BATCH_BROKEN },
+        { BATCH_RECEIVED, BATCH_EVENT_COMPOSE, BATCH_COMPOSING },
+        { BATCH_COMPOSING, BATCH_EVENT_WRITTEN, BATCH_DELIVERING },
+        { BATCH_COMPOSING, BATCH_EVENT_STUCK, BATCH_ATTENTION },
+        { BATCH_DELIVERING, BATCH_EVENT_DELIVERED, BATCH_DONE },
+        { BATCH_DELIVERING, BATCH_EVENT_STUCK, BATCH_ATTENTION },
+        { BATCH_ATTENTION, BATCH_EVENT_RETRY_COMPOSE, BATCH_COMPOSING },
+        { BATCH_ATTENTION, BATCH_EVENT_RETRY_DELIVERY, BATCH_DELIVERING },
+        { BATCH_BROKEN, BATCH_EVENT_DELIVER, BATCH_COMPOSING },
+    };
+
+    (void)state;
+    for (BatchState s = 0; s < BATCH_STATE_MAX_; s++)
+        for (BatchEvent e = 0; e < BATCH_EVENT_MAX_; e++) {
+            BatchState now = s, want = s;
+            bool may = false;
+
+            for (size_t i = 0; i < COUNT_OF(allowed); i++)
+                if (allowed[i].from == s && allowed[i].event == e) {
+                    may = true;
+                    want = allowed[i].to;
+                }
+            assert_int_equal(batch_step(&now, e), may);
+            assert_int_equal(now, want);
+        }
+    assert_null(batch_state_words[BATCH_STATE_MAX_]);
+}
+
+static void every_delivery_pair(void **state)
+{
+    static const struct {
+        DeliveryState from;
+        DeliveryEvent event;
+        DeliveryState to;
+    } allowed[] = {
+        { DELIVERY_READY, DELIVERY_EVENT_CLAIM, DELIVERY_SENDING },
+        { DELIVERY_SENDING, DELIVERY_EVENT_OK, DELIVERY_DONE },
+        { DELIVERY_SENDING, DELIVERY_EVENT_RETRY_LATER, DELIVERY_READY },
+        { DELIVERY_SENDING, DELIVERY_EVENT_HOLD, DELIVERY_HELD },
+        { DELIVERY_SENDING, DELIVERY_EVENT_FAIL, DELIVERY_FAILED },
+        { DELIVERY_SENDING, DELIVERY_EVENT_UNKNOWN, DELIVERY_UNCERTAIN },
+        { DELIVERY_HELD, DELIVERY_EVENT_RETRY_NOW, DELIVERY_READY },
+        { DELIVERY_FAILED, DELIVERY_EVENT_RETRY_NOW, DELIVERY_READY },
+        { DELIVERY_UNCERTAIN, DELIVERY_EVENT_RETRY_NOW, DELIVERY_READY },
+    };
+
+    (void)state;
+    for (DeliveryState s = 0; s < DELIVERY_STATE_MAX_; s++)
+        for (DeliveryEvent e = 0; e < DELIVERY_EVENT_MAX_; e++) {
+            DeliveryState now = s, want = s;
+            bool may = false;
+
+            for (size_t i = 0; i < COUNT_OF(allowed); i++)
+                if (allowed[i].from == s && allowed[i].event == e) {
+                    may = true;
+                    want = allowed[i].to;
+                }
+            assert_int_equal(delivery_step(&now, e), may);
+            assert_int_equal(now, want);
+        }
+    assert_null(delivery_state_words[DELIVERY_STATE_MAX_]);
+    assert_null(delivery_class_words[DELIVERY_CLASS_MAX_]);
+}
+
+static void every_device_pair(void **state)
+{
+    static const int to[DEVICE_STATE_MAX_][DEVICE_EVENT_MAX_] = {
+        /* approve, revoke, scan starts, scan ended; -1 = refused */
+        [DEVICE_SEEN] = { DEVICE_REGISTERED, -1, -1, -1 },
+        [DEVICE_REGISTERED] = { -1, DEVICE_SEEN, DEVICE_SCANNING, -1 },
+        [DEVICE_SCANNING] = { -1, -1, -1, DEVICE_REGISTERED },
+    };
+
+    (void)state;
+    for (DeviceState s = 0; s < DEVICE_STATE_MAX_; s++)
+        for (DeviceEvent e = 0; e < DEVICE_EVENT_MAX_; e++) {
+            DeviceState now = s;
+
+            assert_int_equal(device_step(&now, e), to[s][e] >= 0);
+            assert_int_equal(now, to[s][e] >= 0 ? (DeviceState)to[s][e] : s);
+        }
+}
+
+static void panel_codes_start_their_jobs(void **state)
+{
+    JobGroup group = { .name = "g", .job_count = 3 };
+
+    (void)state;
+    group.jobs[0].panel_choice = PANEL_CHOICE_AUTOMATIC;
+    group.jobs[1].panel_choice = PANEL_CHOICE_1_SIDED_PDF;
+    group.jobs[2].panel_choice = PANEL_CHOICE_AUTOMATIC;
+    assert_int_equal(job_group_find(&group, "02"), 1);
+    assert_int_equal(job_group_find(&group, "01"), 0);
+    assert_int_equal(job_group_find(&group, "04"), 2);
+    assert_int_equal(job_group_find(&group, "12"), -1);
+    assert_int_equal(job_group_find(&group, ""), -1);
+    group.job_count = 1;
+    assert_int_equal(job_group_find(&group, ""), 0);    /* the only job: nothing to choose       */
+    assert_int_equal(job_group_find(&group, "08"), 0);  /* a code nobody has seen yet           */
+    assert_int_equal(job_group_find(&group, "11"), -1); /* a known choice that has no job here */
+    group.job_count = 0;
+    assert_int_equal(job_group_find(&group, ""), -1);
+}
+
+static void jobs_and_groups_are_checked(void **state)
+{
+    BatchId id = id_new(BatchId, (Wall){ 5 });
+    Job job = { .name = "Invoices", .file_name = "{date}", .destination_count = 2 };
+    JobGroup group = { .name = "Sales", .job_count = 2 };
+    Err err;
+
+    (void)state;
+    memcpy(job.destinations[0].destination, id.text, sizeof id.text);
+    memcpy(job.destinations[1].destination, id.text, sizeof id.text);
+    assert_false(job_check(&job, &err));
+    assert_string_equal(err.field, "destinations[1].destination");
+    job.destination_count = 1;
+    assert_true(job_check(&job, &err));
+    text_copy(job.destinations[0].destination, sizeof job.destinations[0].destination, "../x");
+    assert_false(job_check(&job, &err));
+    text_copy(job.name, sizeof job.name, " x");
+    assert_false(job_check(&job, &err));
+    assert_string_equal(err.field, "name");
+
+    memcpy(group.jobs[0].job, id.text, sizeof id.text);
+    memcpy(group.jobs[1].job, id.text, sizeof id.text);
+    assert_false(job_group_check(&group, &err));
+    group.jobs[1].job[25] = group.jobs[1].job[25] == '0' ? '1' : '0';
+    group.jobs[0].panel_choice = group.jobs[1].panel_choice = PANEL_CHOICE_2_SIDED_PDF;
+    assert_false(job_group_check(&group, &err));
+    assert_string_equal(err.field, "jobs[1].panel_choice");
+    group.jobs[0].panel_choice = PANEL_CHOICE_AUTOMATIC;
+    assert_true(job_group_check(&group, &err));
+}
+
+static void page_files_are_named_by_number_and_side(void **state)
+{
+    char name[32];
+
+    (void)state;
+    page_file_name(7, 'B', name);
+    assert_string_equal(name, "p0007b.jpg");
+    page_file_name(10000, 'A', name);
+    assert_string_equal(name, "p10000a.jpg");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_batch_pair),
+        cmocka_unit_test(every_delivery_pair),
+        cmocka_unit_test(every_device_pair),
+        cmocka_unit_test(panel_codes_start_their_jobs),
+        cmocka_unit_test(jobs_and_groups_are_checked),
+        cmocka_unit_test(page_files_are_named_by_number_and_side),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

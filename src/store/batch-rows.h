@@ -1,0 +1,156 @@
+/* store/batch-rows.h - what runs: batches, pages, documents, deliveries; who has claimed them.
+ *
+ * A claim writes the boot generation as its owner; store_recover() frees what older generations
+ * own. These verbs keep rows true to the state tables of model/ (a step that the table does not
+ * have is ERR_CONFLICT) but decide nothing: the steps come from flow/. */
+#ifndef PLATEN_STORE_BATCH_ROWS_H
+#define PLATEN_STORE_BATCH_ROWS_H
+
+#include "model/batch.h"
+#include "model/delivery.h"
+#include "model/device.h"
+#include "store/store.h"
+
+/* --- receiving --------------------------------------------------------------------------------- */
+
+/* A new batch in state RECEIVING; the device's step SCAN_STARTS. ERR_CONFLICT when the device has a
+ * batch in state RECEIVING, ERR_DENIED when it is not registered. */
+bool batch_insert(Tx *tx, const Batch *batch, Err *err);
+
+/* A page that is durable in the spool. page->id is set. ERR_CONFLICT: number and side are there. */
+bool page_insert(Tx *tx, Page *page, Err *err);
+
+/* One step of the batch's table; reason NULL = keep. Leaving RECEIVING is also the device's step
+ * SCAN_ENDED. Writes an event row. */
+bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reason, Err *err);
+
+/* --- what flow needs to decide about a batch ------------------------------------------------------- */
+typedef struct BatchSummary {
+    BatchId id;
+    BatchState state;
+    bool keep_partial;
+    uint32_t pages, pages_unsettled; /* unsettled: STORED or READING          */
+    bool planned;                    /* document rows exist                   */
+    uint32_t documents, documents_open,
+        documents_failed; /* open: PLANNED or WRITING; index included */
+    uint32_t deliveries, deliveries_open, deliveries_done; /* open: READY or SENDING  */
+} BatchSummary;
+bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *err);
+
+/* --- tasks of workers ------------------------------------------------------------------------------ */
+
+/* Each claim: true with *ret_found=false when there is nothing to do now. */
+typedef struct PageClaim {
+    Page page;
+    char folder[64];
+} PageClaim;
+bool page_claim(Tx *tx, PageClaim *ret_claim, bool *ret_found,
+                Err *err); /* oldest STORED page; attempt + 1 */
+bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, Err *err);
+/* Back to STORED, or after PAGE_READ_ATTEMPTS_MAX to UNREAD with the warning. */
+bool page_read_failed(Tx *tx, int64_t page_id, const char *warning, Err *err);
+
+/* A batch in COMPOSING without documents whose pages are all settled; a plan attempt is counted. */
+bool plan_claim(Tx *tx, Batch *ret_batch, uint32_t *ret_attempt, bool *ret_found, Err *err);
+/* The plan failed: freed for another attempt, or after COMPOSE_ATTEMPTS_MAX the claim stays given
+ * up (plan attempts are reset by RETRY_COMPOSE); *ret_given_up says which. */
+bool plan_failed(Tx *tx, const BatchId *id, const char *text, bool *ret_given_up, Err *err);
+
+typedef struct PlannedDocument {
+    DocumentKind kind;
+    char name[FILE_NAME_BYTES_MAX + 1]; /* may hold {seq:N}: the counter is taken here */
+    uint32_t number, first_page, page_count;
+} PlannedDocument;
+/* Inserts the documents (counter of the job taken for each name with {seq:N}, names made unique in
+ * the batch by _2, _3 ...). Counters are never taken twice. ERR_CONFLICT when it has documents. */
+bool plan_done(Tx *tx, const BatchId *id, const PlannedDocument *documents, size_t count, Err *err);
+
+/* A PLANNED document of a batch in COMPOSING; the index only when all others are WRITTEN. */
+typedef struct DocumentClaim {
+    Document document;
+    Batch batch;
+} DocumentClaim;
+bool document_claim(Tx *tx, DocumentClaim *ret_claim, bool *ret_found, Err *err);
+bool document_written(Tx *tx, const DocumentId *id, int64_t size_bytes, const char *sha256,
+                      Err *err);
+bool document_write_failed(Tx *tx, const DocumentId *id, const char *text,
+                           Err *err); /* PLANNED or FAILED */
+
+/* One delivery per document and destination of the batch's job, state READY, due now. */
+bool deliveries_insert(Tx *tx, const BatchId *id, Err *err);
+
+/* A READY delivery that is due, to a destination that is not among busy[] (or to `only` when not
+ * NULL). The index of a batch only after all its other deliveries to that destination are DONE. */
+typedef struct DeliveryClaim {
+    Delivery delivery;
+    Document document;
+    char folder[64]; /* of the batch */
+    char kind[32];
+    char settings[SETTINGS_TEXT_SIZE];
+    char destination_name[NAME_TEXT_SIZE];
+} DeliveryClaim;
+bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy, size_t busy_count,
+                    DeliveryClaim *ret_claim, bool *ret_found, Err *err);
+/* Commits the name before "go"; SENDING and ours only. */
+bool delivery_reserve(Tx *tx, const DeliveryId *id, const char *name, Err *err);
+/* The attempt ended: event from the retry policy, due when it is RETRY_LATER. Writes an attempt row. */
+bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const DeliveryResult *result,
+                    Wall due, Err *err);
+/* Earliest due time of a READY delivery that may be claimed; *ret_due.ms = INT64_MAX when none. */
+bool delivery_next_due(Db *db, Wall *ret_due, Err *err);
+
+/* --- by hand and at start ------------------------------------------------------------------------- */
+
+/* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and UNCERTAIN
+ * deliveries become READY now. *ret_documents/ret_deliveries: how many. */
+bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,
+                      Err *err);
+
+/* Frees everything claimed by older generations (pages, documents, plans, deliveries), and lists batches that
+ * were RECEIVING (they broke) through visit. Called once, after the older process is dead. */
+typedef bool BatchIdVisit(void *arg, const BatchId *id);
+bool store_recover(Tx *tx, BatchIdVisit *broken, void *arg, Err *err);
+
+/* Every batch not DONE, CANCELLED or BROKEN, oldest first. */
+bool batch_open_list(Db *db, BatchIdVisit *visit, void *arg, Err *err);
+
+/* --- lists for API ---------------------------------------------------------------------------------- */
+bool batch_get(Db *db, const BatchId *id, Batch *ret_batch, Err *err);
+typedef bool BatchVisit(void *arg, const Batch *batch);
+/* Newest first. before: only batches with an id below it ("" = from the newest). state: -1 = all. */
+bool batch_list(Db *db, const char *before, int state, uint32_t limit, BatchVisit *visit, void *arg,
+                Err *err);
+typedef bool PageVisit(void *arg, const Page *page);
+bool page_list(Db *db, const BatchId *id, PageVisit *visit, void *arg, Err *err); /* by number */
+bool page_get(Db *db, const BatchId *id, uint32_t number, Page *ret_page, Err *err);
+typedef bool DocumentVisit(void *arg, const Document *document);
+bool document_list(Db *db, const BatchId *id, DocumentVisit *visit, void *arg, Err *err);
+bool document_get(Db *db, const BatchId *id, const DocumentId *document, Document *ret_document,
+                  Err *err);
+typedef bool DeliveryVisit(void *arg, const Delivery *delivery, const char *destination_name);
+bool delivery_list(Db *db, const BatchId *id, DeliveryVisit *visit, void *arg, Err *err);
+
+/* History of one batch or of everything: what happened, when. */
+typedef struct Event {
+    int64_t id; /* rising */
+    Wall at;
+    char batch[ID_TEXT_SIZE], device[ID_TEXT_SIZE]; /* "" = none */
+    char kind[40];                                  /* "batch.received" */
+    char text[240];
+} Event;
+bool event_insert(Tx *tx, Event *event, Err *err); /* id and at are set */
+typedef bool EventVisit(void *arg, const Event *event);
+bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, EventVisit *visit,
+                void *arg, Err *err);
+
+/* Counts for metrics and health. */
+typedef struct StoreCounts {
+    int64_t batches[BATCH_STATE_MAX_];
+    int64_t deliveries[DELIVERY_STATE_MAX_];
+    int64_t devices[DEVICE_STATE_MAX_];
+    int64_t pages;
+    Wall oldest_open_delivery; /* created_at; 0 = none */
+} StoreCounts;
+bool store_counts(Db *db, StoreCounts *ret_counts, Err *err);
+
+#endif

@@ -1,0 +1,93 @@
+/* store/config-rows.h - what administrators define: jobs, job groups, destinations, devices; tokens.
+ *
+ * Every change writes an audit row in the same transaction. Revisions count edits; a change that
+ * names an older revision is refused (ERR_CONFLICT), 0 = whatever is there. */
+#ifndef PLATEN_STORE_CONFIG_ROWS_H
+#define PLATEN_STORE_CONFIG_ROWS_H
+
+#include "base/id.h"
+#include "model/destination.h"
+#include "model/device.h"
+#include "model/job.h"
+#include "store/store.h"
+
+/* Who changes: written to the audit rows. Borrowed texts. */
+typedef struct Actor {
+    const char *name;    /* "uid:0", "token:backup", "server" */
+    const char *address; /* "local" or the peer's address     */
+} Actor;
+
+typedef struct StoredJob {
+    JobId id;
+    Job job;
+    int64_t revision;
+} StoredJob;
+typedef struct StoredJobGroup {
+    JobGroupId id;
+    JobGroup group;
+    int64_t revision;
+} StoredJobGroup;
+typedef struct StoredDestination {
+    DestinationId id;
+    Destination destination;
+    int64_t revision;
+} StoredDestination;
+
+/* Lists in order of name. visit answers false to stop; then the list answers true as well. */
+typedef bool JobVisit(void *arg, const StoredJob *job);
+typedef bool JobGroupVisit(void *arg, const StoredJobGroup *group);
+typedef bool DestinationVisit(void *arg, const StoredDestination *destination);
+typedef bool DeviceVisit(void *arg, const Device *device);
+
+bool job_list(Db *db, JobVisit *visit, void *arg, Err *err);
+bool job_get(Db *db, const JobId *id, StoredJob *ret_job, Err *err); /* ERR_NOT_FOUND */
+/* Insert (id new) or change: name unique (ERR_CONFLICT), destinations exist (ERR_BAD_INPUT + field). */
+bool job_insert(Tx *tx, const Actor *actor, const StoredJob *job, Err *err);
+bool job_change(Tx *tx, const Actor *actor, const StoredJob *job, Err *err);
+/* ERR_CONFLICT while a job group has it; batches keep their copy. */
+bool job_delete(Tx *tx, const Actor *actor, const JobId *id, int64_t revision, Err *err);
+
+bool job_group_list(Db *db, JobGroupVisit *visit, void *arg, Err *err);
+bool job_group_get(Db *db, const JobGroupId *id, StoredJobGroup *ret_group, Err *err);
+bool job_group_insert(Tx *tx, const Actor *actor, const StoredJobGroup *group, Err *err);
+bool job_group_change(Tx *tx, const Actor *actor, const StoredJobGroup *group, Err *err);
+bool job_group_delete(Tx *tx, const Actor *actor, const JobGroupId *id, int64_t revision, Err *err);
+
+bool destination_list(Db *db, DestinationVisit *visit, void *arg, Err *err);
+bool destination_get(Db *db, const DestinationId *id, StoredDestination *ret_destination, Err *err);
+bool destination_insert(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
+bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
+/* ERR_CONFLICT while a job has it or a delivery to it is not done. */
+bool destination_delete(Tx *tx, const Actor *actor, const DestinationId *id, int64_t revision,
+                        Err *err);
+
+bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err);
+bool device_get(Db *db, const DeviceId *id, Device *ret_device, Err *err);
+bool device_find_address(Db *db, const char *address, Device *ret_device,
+                         Err *err); /* ERR_NOT_FOUND */
+/* A device announced itself: a new row in state SEEN, or last_seen and product of the one at this
+ * address. At most DEVICES_SEEN_MAX devices wait for approval; more: ERR_TEMPORARY. */
+enum { DEVICES_SEEN_MAX = 1000 };
+bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err);
+/* What a scan learned about it. */
+bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
+                       const char *firmware, Err *err);
+/* Settings (name, job group) and approval. event: APPROVE, REVOKE, or DEVICE_EVENT_MAX_ for none. */
+bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceSettings *settings,
+                   DeviceEvent event, int64_t revision, Err *err);
+bool device_delete(Tx *tx, const Actor *actor, const DeviceId *id, int64_t revision, Err *err);
+
+/* --- API tokens: only the SHA-256 of the secret is stored ---------------------------------------- */
+typedef struct StoredToken {
+    char name[NAME_TEXT_SIZE];
+    char sha256[65];
+    Wall created_at;
+} StoredToken;
+bool token_insert(Tx *tx, const Actor *actor, const StoredToken *token,
+                  Err *err); /* ERR_CONFLICT: name */
+bool token_delete(Tx *tx, const Actor *actor, const char *name, Err *err);
+bool token_find(Db *db, const char *sha256, StoredToken *ret_token, Err *err); /* ERR_NOT_FOUND */
+typedef bool TokenVisit(void *arg, const StoredToken *token);
+bool token_list(Db *db, TokenVisit *visit, void *arg, Err *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* store/spool.h - where pages become durable, and the threads that make them so.
+ *
+ *   spool/<yyyy-mm-dd>/<batch id>/batch.json        written first: job copy, device, then a line per page
+ *                                /p0001a.jpg        pages as they came; .part while they come
+ *                                /t0001a.jpg        thumbnails
+ *                                /out/              finished files
+ *
+ * The folder explains itself: with the database lost, store_fsck() makes batches of it again.
+ * Calls come from the loop thread and return at once; the work is done on one of the spool threads,
+ * always the same one for one SpoolBatch, in order; callbacks run on that spool thread. */
+#ifndef PLATEN_STORE_SPOOL_H
+#define PLATEN_STORE_SPOOL_H
+
+#include "base/err.h"
+#include "model/batch.h"
+#include "model/device.h"
+
+typedef struct Spool Spool;
+typedef struct SpoolBatch SpoolBatch;
+
+enum { SPOOL_UNWRITTEN_MAX = 1024 * 1024 }; /* a session with more unwritten stops its reads */
+
+/* path: the spool folder (made when missing). threads: 2..4. reserve_bytes: free space that must stay. */
+Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err *err);
+void spool_close(Spool *spool); /* finishes what was submitted; accepts NULL */
+const char *spool_path(const Spool *spool);
+
+/* Free space above the reserve less what running scans have reserved (SPOOL_SCAN_RESERVE_BYTES each). ERR_TEMPORARY with
+ * a remedy when a new scan must be refused. From any thread. */
+enum { SPOOL_SCAN_RESERVE_BYTES = 64 * 1024 * 1024 };
+bool spool_space_check(Spool *spool, Err *err);
+
+typedef void SpoolDone(void *arg, bool ok, const Err *err);
+
+/* Makes the batch's folder and batch.json, durable when done is called. batch is copied. The handle is valid
+ * at once (pages may follow without waiting); NULL only without memory. */
+SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *device,
+                             SpoolDone *done, void *arg);
+
+/* A page begins / bytes of it / it is complete. Bytes are copied (one copy). */
+void spool_page_begin(SpoolBatch *batch, uint32_t number, char side);
+void spool_page_bytes(SpoolBatch *batch, Bytes bytes);
+/* done: file written, synced, renamed, folder synced, line in batch.json; page has file, size and sha256. */
+typedef void SpoolPageDone(void *arg, bool ok, const Page *page, const Err *err);
+void spool_page_end(SpoolBatch *batch, uint32_t scan_dpi, SpoolPageDone *done, void *arg);
+/* The page is incomplete: its .part is removed. */
+void spool_page_drop(SpoolBatch *batch);
+
+/* Bytes handed over and not yet written; any thread. */
+size_t spool_unwritten(const SpoolBatch *batch);
+/* Called on the spool thread each time unwritten falls below half of SPOOL_UNWRITTEN_MAX after it was above the maximum. */
+void spool_on_drained(SpoolBatch *batch, void (*drained)(void *arg), void *arg);
+
+/* No more calls for this batch; frees the handle after everything before it was done. */
+void spool_batch_close(SpoolBatch *batch_take);
+
+#endif

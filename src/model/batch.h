@@ -79,7 +79,9 @@ typedef enum PageState {
 } PageState;
 extern const char *const page_state_words[];
 
-enum { PAGE_READ_ATTEMPTS_MAX = 3, COMPOSE_ATTEMPTS_MAX = 3 };
+/* A page that kills its reader three times passes unread. Composing is tried more often: its workers may be
+ * killed from outside, and giving up stops a whole batch. */
+enum { PAGE_READ_ATTEMPTS_MAX = 3, COMPOSE_ATTEMPTS_MAX = 8 };
 
 typedef struct PageFacts {
     uint32_t width_px, height_px, dpi, components;
@@ -130,5 +132,21 @@ typedef struct Document {
     char sha256[65];
     char error[240]; /* of the last attempt          */
 } Document;
+
+/* Counts over a batch's rows: all that flow/batch needs to decide the next step. */
+typedef struct BatchSummary {
+    BatchId id;
+    BatchState state;
+    bool keep_partial;
+    uint32_t pages, pages_unsettled; /* unsettled: STORED or READING                 */
+    bool planned;                    /* document rows exist                          */
+    uint32_t documents, documents_open,
+        documents_failed; /* open: PLANNED or WRITING, index included */
+    uint32_t deliveries;
+    uint32_t
+        deliveries_open; /* READY or SENDING; not an index that waits for a delivery to the same
+                                 destination which is HELD, FAILED or UNCERTAIN */
+    uint32_t deliveries_done;
+} BatchSummary;
 
 #endif

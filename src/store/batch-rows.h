@@ -24,17 +24,7 @@ bool page_insert(Tx *tx, Page *page, Err *err);
  * SCAN_ENDED. Writes an event row. */
 bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reason, Err *err);
 
-/* --- what flow needs to decide about a batch ------------------------------------------------------- */
-typedef struct BatchSummary {
-    BatchId id;
-    BatchState state;
-    bool keep_partial;
-    uint32_t pages, pages_unsettled; /* unsettled: STORED or READING          */
-    bool planned;                    /* document rows exist                   */
-    uint32_t documents, documents_open,
-        documents_failed; /* open: PLANNED or WRITING; index included */
-    uint32_t deliveries, deliveries_open, deliveries_done; /* open: READY or SENDING  */
-} BatchSummary;
+/* What flow needs to decide about a batch. */
 bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *err);
 
 /* --- tasks of workers ------------------------------------------------------------------------------ */
@@ -139,6 +129,9 @@ typedef struct Event {
     char text[240];
 } Event;
 bool event_insert(Tx *tx, Event *event, Err *err); /* id and at are set */
+/* After each commit: called on the writer thread for every event row it holds, in order. Quick.
+ * Set once, before the first write. */
+void store_on_event(Store *store, void (*on_event)(void *arg, const Event *event), void *arg);
 typedef bool EventVisit(void *arg, const Event *event);
 bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, EventVisit *visit,
                 void *arg, Err *err);

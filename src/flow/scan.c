@@ -1,0 +1,44 @@
+/* flow/scan.c - see scan.h. */
+#include "flow/scan.h"
+
+#include "base/text.h"
+
+static int refuse(Reason *reason, const char *code, const char *text, const char *remedy)
+{
+    *reason = (Reason){ 0 };
+    (void)text_copy(reason->code, sizeof reason->code, code);
+    (void)text_copy(reason->text, sizeof reason->text, text);
+    (void)text_copy(reason->remedy, sizeof reason->remedy, remedy);
+    return -1;
+}
+
+int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
+{
+    if (r->draining)
+        return refuse(ret_reason, "server-stopping", "The server is being stopped.",
+                      "Press Start again when it runs.");
+    if (!r->device || r->device->state == DEVICE_SEEN)
+        return refuse(ret_reason, "device-not-approved", "The device waits for approval.",
+                      "Approve it: platen device approve.");
+    if (r->device->state == DEVICE_SCANNING)
+        return refuse(ret_reason, "device-busy", "A scan of this device is still running.",
+                      "Wait until it has ended.");
+    if (!r->group || r->group->job_count == 0)
+        return refuse(ret_reason, "no-jobs", "The device has no job group with jobs.",
+                      "Assign one: platen device set DEVICE --group GROUP.");
+    int found = job_group_find(r->group, r->panel_choice);
+    if (found < 0)
+        return refuse(ret_reason, "no-such-choice", "No job belongs to what was chosen at the panel.",
+                      "Give the choice to a job of the device's job group.");
+    return found;
+}
+
+BatchEvent flow_scan_ended(ScanOutcome outcome, uint32_t pages, Reason *reason)
+{
+    if (outcome == SCAN_COMPLETE && pages > 0)
+        return BATCH_EVENT_COMPLETE;
+    if (outcome == SCAN_COMPLETE)
+        (void)refuse(reason, "no-pages", "The device ended the scan without a page.",
+                     "Load paper and press Start again.");
+    return outcome == SCAN_CANCELLED ? BATCH_EVENT_CANCEL : BATCH_EVENT_BREAK;
+}

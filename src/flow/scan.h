@@ -1,0 +1,26 @@
+/* flow/scan.h - may this scan start, with which job; and what became of it. Pure. */
+#ifndef PLATEN_FLOW_SCAN_H
+#define PLATEN_FLOW_SCAN_H
+
+#include "model/batch.h"
+#include "model/device.h"
+#include "model/job.h"
+
+/* What is known when somebody pressed Start. */
+typedef struct ScanRequest {
+    const Device *device;     /* NULL: never seen                     */
+    const JobGroup *group;    /* of the device; NULL: it has none     */
+    const char *panel_choice; /* PushScanIDIn, "" when absent         */
+    bool draining;            /* the server is being stopped          */
+} ScanRequest;
+
+/* The index in group->jobs of the job to start, or -1 with the reason of the refusal. */
+int flow_scan_admit(const ScanRequest *request, Reason *ret_reason);
+
+typedef enum ScanOutcome { SCAN_COMPLETE, SCAN_CANCELLED, SCAN_BROKEN } ScanOutcome;
+
+/* The event of a scan that ended with so many stored pages. *reason is what the device link said; a
+ * complete scan without a page is a broken one. */
+BatchEvent flow_scan_ended(ScanOutcome outcome, uint32_t pages, Reason *reason);
+
+#endif

@@ -28,7 +28,8 @@ int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
                       "Assign one: platen device set DEVICE --group GROUP.");
     int found = job_group_find(r->group, r->panel_choice);
     if (found < 0)
-        return refuse(ret_reason, "no-such-choice", "No job belongs to what was chosen at the panel.",
+        return refuse(ret_reason, "no-such-choice",
+                      "No job belongs to what was chosen at the panel.",
                       "Give the choice to a job of the device's job group.");
     return found;
 }

@@ -14,7 +14,8 @@ typedef struct RetryPlan {
 enum {
     RETRY_FIRST_MS = 30 * 1000,
     RETRY_CAP_MS = 3600 * 1000,
-    DELIVERY_EXPIRY_MS = 3 * 24 * 3600 * 1000, /* a delivery that never got through in this time fails */
+    DELIVERY_EXPIRY_MS = 3 * 24 * 3600 *
+                         1000, /* a delivery that never got through in this time fails */
 };
 
 /* attempt: 1 for the first. age_ms: since the delivery was created. random_permille: 0..999 spreads

@@ -8,6 +8,7 @@
 #define PLATEN_BASE_FAULT_H
 
 #ifdef PLATEN_FAULTS
+/* One visit to the place called name ("spool.before-rename"); may not return. */
 void fault_point(const char *name);
 #else
 static inline void fault_point(const char *name)

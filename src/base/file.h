@@ -52,8 +52,10 @@ int file_create(int dir_fd, const char *name, mode_t mode, Err *err);
 /* Opens (creates when missing) for appending. */
 int file_open_append(int dir_fd, const char *name, mode_t mode, Err *err);
 
+/* Opens an existing file for reading. */
 int file_open_read(int dir_fd, const char *name, Err *err);
 
+/* Writes all of bytes at the descriptor's position, however many calls that takes. */
 bool file_write_all(int fd, Bytes bytes, Err *err);
 
 /* Appends n bytes of from_fd, starting at offset, to to_fd: copied inside the kernel (shared

@@ -15,6 +15,7 @@ typedef struct Sha256 {
     struct sha256_ctx state;
 } Sha256;
 
+/* Begins a hash; adds bytes to it, as often as they come. One thread per hash. */
 void sha256_start(Sha256 *hash);
 void sha256_add(Sha256 *hash, Bytes bytes);
 

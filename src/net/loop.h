@@ -42,7 +42,8 @@ typedef struct LoopTimer LoopTimer;
 
 /* A timer that is not running. fn(arg) is called once per start, never before the deadline, on the
  * loop thread; it may start, stop or free its own timer. Timers fire in the order of their
- * deadlines. NULL with ERR_TEMPORARY when memory is gone. */
+ * deadlines, except that those less than 10 ms apart may fire in either order. NULL with
+ * ERR_TEMPORARY when memory is gone. */
 LoopTimer *loop_timer_new(Loop *loop, LoopFn *fn, void *arg, Err *err);
 
 /* Sets or moves the deadline; one that has passed fires in the next round. MONO_NEVER stops. */

@@ -40,7 +40,8 @@ typedef struct TcpEvents {
     void (*on_connected)(void *arg);         /* tcp_connect succeeded                           */
     void (*on_read)(void *arg, Bytes bytes); /* borrowed for the call; all of it is consumed    */
     void (*on_drained)(void *arg);           /* after tcp_write: the kernel has taken it all    */
-    /* Called once; nothing is read afterwards. The owner must still close or abort the stream. */
+    /* Called once; nothing is read afterwards. The owner must still close or abort the stream.
+     * After TCP_END_EOF writing goes on; should it fail, tcp_write says so and tcp_close copes. */
     void (*on_end)(void *arg, TcpEnd end, const Err *err);
 } TcpEvents;
 
@@ -48,7 +49,8 @@ typedef struct TcpStream TcpStream;
 
 /* Begins to connect. local: address to come from (its port is ignored), or NULL. output_max_bytes:
  * bound of the write queue. events must live as long as the stream. NULL when it fails at once
- * (no descriptors, no route, local is not ours): nothing is called then. */
+ * (no descriptors, no route, local is not ours, refused by this very host): nothing is called then,
+ * and err is what on_end would have said. */
 TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *local, Mono deadline,
                        size_t output_max_bytes, const TcpEvents *events, void *arg, Err *err);
 

@@ -1,8 +1,9 @@
 /* json/json.h - JSON values: parsing, reading, building, writing; and Field tables to and from them.
  *
- * The only place with jansson and libyaml. A Json is a tree the caller owns; values got out of a
- * tree are borrowed until the tree changes or dies. Objects keep the order of their members. All
- * texts are UTF-8 without NUL. Any thread, one thread per tree. */
+ * The only place with libyaml; the JSON grammar is our own, because a tree remembers failed
+ * allocations, the digits of every number and its YAML lines. A Json is a tree the caller owns;
+ * values got out of a tree are borrowed until the tree changes or dies. Objects keep the order of
+ * their members. All texts are UTF-8 without NUL. Any thread, one thread per tree. */
 #ifndef PLATEN_JSON_JSON_H
 #define PLATEN_JSON_JSON_H
 
@@ -13,13 +14,15 @@
 
 typedef struct Json Json;
 
-/* Parses one whole JSON text: UTF-8, at most JSON_BYTES_MAX and JSON_DEPTH_MAX deep, no duplicate
- * names. ERR_BAD_INPUT names line and column. */
+/* Parses one whole JSON text (RFC 8259): UTF-8, at most JSON_BYTES_MAX bytes, JSON_VALUES_MAX values
+ * and JSON_DEPTH_MAX deep, no name twice in an object. ERR_BAD_INPUT names line and column,
+ * ERR_TEMPORARY means no memory. Owned by the caller; NULL on failure. */
 Json *json_parse(Bytes text, Err *err);
 
 /* The same for one YAML document of the JSON kind: mappings, sequences, scalars; no anchors,
- * aliases, tags or second documents. Plain scalars true/false, integers, null are typed, all else
- * is text. */
+ * aliases, tags or second documents. Plain (unquoted) scalars are typed when they are true, false,
+ * null, ~, empty (null) or a number as JSON writes it; all else is text: yes, 007, 2026-11-22.
+ * Errors of json_read_fields about such a tree name the line. */
 Json *json_parse_yaml(Bytes text, Err *err);
 
 void json_free(Json *value); /* accepts NULL */
@@ -41,7 +44,8 @@ const Json *json_get(const Json *object, const char *name); /* member, NULL when
 size_t json_count(const Json *array_or_object);             /* 0 for anything else          */
 const Json *json_item(const Json *array, size_t i);         /* NULL when out of range       */
 const char *json_text(const Json *value);                   /* NULL when not a text         */
-int64_t json_int(const Json *value, int64_t otherwise);     /* whole numbers only           */
+int64_t json_int(const Json *value,
+                 int64_t otherwise); /* whole numbers in its range; 1.0 is none */
 bool json_bool(const Json *value, bool otherwise);
 
 /* Shorthands: json_text(json_get(o, name)) with "" for absent, and so on. */
@@ -53,10 +57,14 @@ bool json_get_bool(const Json *object, const char *name, bool otherwise);
 bool json_each(const Json *object, bool (*visit)(void *arg, const char *name, const Json *value),
                void *arg);
 
-/* --- building: a failed allocation sticks (the tree is poisoned and json_write answers false) --- */
-Json *json_object(void);
+/* --- building: a failure sticks (the tree is poisoned: json_write and json_copy fail) ---------- */
+/* All accept NULL as the object or array and do nothing then: check once, at json_write. Setting a
+ * name again replaces its value in its place; setting members is meant for tens of them (each looks
+ * for its name). A member set on an array, or an item added to an object, poisons. In names and
+ * texts, bytes that are not UTF-8 become U+FFFD, so what a device said can always be shown. */
+Json *json_object(void); /* NULL when memory is gone */
 Json *json_array(void);
-void json_set_text(Json *object, const char *name, const char *text);
+void json_set_text(Json *object, const char *name, const char *text); /* NULL text sets null     */
 void json_set_int(Json *object, const char *name, int64_t value);
 void json_set_bool(Json *object, const char *name, bool value);
 void json_set_null(Json *object, const char *name);
@@ -66,10 +74,13 @@ void json_add_int(Json *array, int64_t value);
 void json_add_take(Json *array, Json *value_take);
 Json *json_copy(const Json *value); /* deep; NULL on failure    */
 
-/* Appends the value as compact JSON on one line (no newline inside) to out. */
+/* Appends the value as compact JSON on one line (no newline inside, none at the end) to out. False
+ * when the tree is NULL, poisoned or deeper than JSON_DEPTH_MAX, or out failed; out then holds a
+ * beginning that must not be used. */
 bool json_write(const Json *value, Buf *out);
 
-/* Appends the value as indented JSON, and as YAML that json_parse_yaml reads back the same. */
+/* Appends the value as indented JSON, or as YAML that json_parse_yaml reads back the same. Both end
+ * with a newline. False as json_write. */
 bool json_write_pretty(const Json *value, Buf *out);
 bool json_write_yaml(const Json *value, Buf *out);
 
@@ -77,8 +88,10 @@ bool json_write_yaml(const Json *value, Buf *out);
 
 /* Fills a settings struct from an object: absent members get their preset, unknown members are
  * errors that name the nearest right one, every range, size and choice is checked; texts must be free
- * of control characters except newline and tab. ERR_BAD_INPUT with err->field = path of the member
- * ("destinations[1].folder"). *ret_struct is zeroed first and only complete on success. */
+ * of control characters except newline and tab; null is not "absent". ERR_BAD_INPUT with err->field
+ * = path of the member ("destinations[1].folder"), the path and, for YAML, the line in err->text.
+ * ERR_BUG when the table does not fit struct_size. *ret_struct is zeroed first and only complete on
+ * success. A FIELD_JSON gets compact text, "" for an empty object. */
 bool json_read_fields(const Json *object, const Field *fields, void *ret_struct, size_t struct_size,
                       Err *err);
 

@@ -24,7 +24,8 @@ static const ErrPolicy err_policy[ERR_KIND_MAX_] = {
 };
 
 /* Formats into a fixed field and marks a cut with "...". */
-static void put_cut(char *to, size_t size, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void put_cut(char *to, size_t size, const char *fmt,
+                                                          va_list args)
 {
     int n = vsnprintf(to, size, fmt, args);
 

@@ -16,7 +16,10 @@
 /* One buffer serves all reads of a loop, because what was read is consumed within its callback. */
 enum { LOOP_BUFFER_BYTES = TCP_READ_BYTES_MAX };
 
+/* The base that events are assigned to; lives as long as the loop. */
 struct event_base *loop_base(Loop *loop);
+
+/* LOOP_BUFFER_BYTES; valid for one callback. */
 uint8_t *loop_buffer(Loop *loop);
 
 /* Streams after tcp_close have no owner; the loop keeps them so that loop_free can end them. */

@@ -1,4 +1,4 @@
-/* test-net.c - addresses, the loop and UDP with real sockets on the loopback interface. */
+/* tests/unit/test-net.c - addresses, the loop and UDP with real sockets on the loopback interface. */
 #include "tests/unit/net-loop.h"
 
 #include "base/text.h"

@@ -1,4 +1,4 @@
-/* test-tcp.c - listeners and streams with real sockets on the loopback interface. */
+/* tests/unit/test-tcp.c - listeners and streams with real sockets on the loopback interface. */
 #include "tests/unit/net-loop.h"
 
 #include "net/tcp.h"
@@ -453,7 +453,7 @@ static void test_tcp_connect_has_a_deadline(void **state)
 static void test_listener_rests_without_descriptors(void **state)
 {
     AUTO(TcpListener) listener = listen_on("127.0.0.1");
-    AUTO_FD fd = connect_raw(listener, 0);
+    int fd = connect_raw(listener, 0);
     struct rlimit old, none;
     struct timespec before, after;
 
@@ -473,6 +473,7 @@ static void test_listener_rests_without_descriptors(void **state)
     run_for(TCP_ACCEPT_PAUSE_MS + 100);
     assert_non_null(server_side.stream);
     tcp_abort(server_side.stream);
+    close(fd);
 }
 
 static void test_listen_on_a_taken_port(void **state)

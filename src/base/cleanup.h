@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define AUTO(Type) __attribute__((cleanup(Type##_autofree))) Type *
-#define AUTO_FD    __attribute__((cleanup(fd_autoclose))) int
-#define AUTO_TEXT  __attribute__((cleanup(text_autofree))) char *
+/* "unused": holding it until the end of the scope may be all its use, clang would complain. */
+#define AUTO(Type) __attribute__((cleanup(Type##_autofree), unused)) Type *
+#define AUTO_FD    __attribute__((cleanup(fd_autoclose), unused)) int
+#define AUTO_TEXT  __attribute__((cleanup(text_autofree), unused)) char *
 #define DEFINE_AUTO(Type, free_fn)               \
     static inline void Type##_autofree(Type **p) \
     {                                            \

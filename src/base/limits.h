@@ -3,15 +3,15 @@
 #define PLATEN_BASE_LIMITS_H
 
 enum {
-    PAGE_BYTES_MAX = 256 * 1024 * 1024,  /* one page as it came: A3 1200 dpi colour JPEG is below */
-    BATCH_PAGES_MAX = 10000,             /* pages of one batch; a feeder of 500 sheets is large   */
-    NAME_TEXT_SIZE = 128,                /* names of nouns, NUL included                          */
-    PANEL_NAME_CHARS_MAX = 20,           /* what known panels show of a name                      */
-    FILE_NAME_BYTES_MAX = 200,           /* a delivered file's name, extension included           */
-    PATH_TEXT_SIZE = 1024,               /* folders of destinations and of the server             */
-    JSON_BYTES_MAX = 8 * 1024 * 1024,    /* one JSON or YAML text                                 */
-    JSON_DEPTH_MAX = 32,                 /* nesting of arrays and objects                         */
-    JSON_VALUES_MAX = 500000,            /* values of one JSON or YAML text: memory below 64 MiB   */
+    PAGE_BYTES_MAX = 256 * 1024 * 1024, /* one page as it came: A3 1200 dpi colour JPEG is below */
+    BATCH_PAGES_MAX = 10000,            /* pages of one batch; a feeder of 500 sheets is large   */
+    NAME_TEXT_SIZE = 128,               /* names of nouns, NUL included                          */
+    PANEL_NAME_CHARS_MAX = 20,          /* what known panels show of a name                      */
+    FILE_NAME_BYTES_MAX = 200,          /* a delivered file's name, extension included           */
+    PATH_TEXT_SIZE = 1024,              /* folders of destinations and of the server             */
+    JSON_BYTES_MAX = 8 * 1024 * 1024,   /* one JSON or YAML text                                 */
+    JSON_DEPTH_MAX = 32,                /* nesting of arrays and objects                         */
+    JSON_VALUES_MAX = 500000,           /* values of one JSON or YAML text: memory below 64 MiB   */
     MESSAGE_BYTES_MAX = 4 * 1024 * 1024, /* one line between server and worker                    */
     SETTINGS_TEXT_SIZE = 4096,           /* one destination's settings as JSON text               */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */

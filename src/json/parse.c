@@ -186,7 +186,7 @@ static bool parse_escape(Parser *p, char **to)
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
     uint8_t c = p->at < p->end ? *p->at++ : 0;
     const char *name = c ? strchr(names, c) : NULL;
-    uint32_t character;
+    uint32_t character = 0;
 
     if (name) {
         *(*to)++ = values[name - names];

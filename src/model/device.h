@@ -44,6 +44,8 @@ typedef struct DeviceSettings {
 } DeviceSettings;
 
 extern const Field device_settings_fields[];
+
+/* What the table cannot say; ERR_BAD_INPUT with the field. */
 bool device_settings_check(const DeviceSettings *settings, Err *err);
 
 /* One device as stored. */

@@ -17,6 +17,7 @@
 enum { LOOP_BUFFER_BYTES = TCP_READ_BYTES_MAX };
 
 /* The base that events are assigned to; lives as long as the loop. */
+/* What a loop lends to the files of net/; on its thread. */
 struct event_base *loop_base(Loop *loop);
 
 /* LOOP_BUFFER_BYTES; valid for one callback. */

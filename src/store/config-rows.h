@@ -47,6 +47,7 @@ bool job_change(Tx *tx, const Actor *actor, const StoredJob *job, Err *err);
 /* ERR_CONFLICT while a job group has it; batches keep their copy. */
 bool job_delete(Tx *tx, const Actor *actor, const JobId *id, int64_t revision, Err *err);
 
+/* The same for job groups. */
 bool job_group_list(Db *db, JobGroupVisit *visit, void *arg, Err *err);
 bool job_group_get(Db *db, const JobGroupId *id, StoredJobGroup *ret_group, Err *err);
 bool job_group_insert(Tx *tx, const Actor *actor, const StoredJobGroup *group, Err *err);

@@ -85,11 +85,15 @@ def opens_block(code, brace):
     return bool(re.search(r"(\b(else|do)|[;{}:(])$", before))
 
 
+TABLE = re.compile(r"^\s+static const\b[^;]*\{.*?^\s+\};$", re.S | re.M)
+
+
 class Function:
     """Name, first and last line, and deepest nesting of blocks (the body itself is 0)."""
 
     def __init__(self, name, first, last, deepest):
         self.name, self.first, self.last, self.deepest = name, first, last, deepest
+        self.table_lines = 0  # of constant tables inside: data to look at, no steps to follow
 
 
 def functions(text):
@@ -118,6 +122,8 @@ def functions(text):
             if len(stack) == 1:
                 if stack[0] == "body":
                     found.append(Function(current[0], current[1], line_of(code, at), current[2]))
+                    found[-1].table_lines = sum(
+                        m[0].count("\n") for m in TABLE.finditer(code, start, at))
                 start = at + 1
             stack.pop()
     return found

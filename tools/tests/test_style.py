@@ -37,6 +37,12 @@ def test_function_after_a_table_and_a_directive():
     assert functions(text) == [("f", 6, 14, 1)]
 
 
+def test_table_inside_a_function_does_not_count():
+    text = ("int f(void)\n{\n    static const struct {\n        int a;\n    } table[] = {\n"
+            "        { 1 },\n        { 2 },\n    };\n\n    return table[0].a;\n}\n")
+    assert [f.table_lines for f in style.source.functions(text)] == [5]
+
+
 def test_braces_in_literals_and_comments_do_not_count():
     assert functions("int f(void) /* { */\n{\n    return '{' + \"}{\"[0];\n}\n") == [("f", 1, 4, 0)]
 

@@ -1,0 +1,377 @@
+/* wire/pushscan.c - request and response of wire/pushscan.h. */
+#include "wire/pushscan.h"
+
+#include "base/text.h"
+#include "wire/xml.h"
+
+enum {
+    DEPTH_ENVELOPE = 1,
+    DEPTH_BODY = 2,
+    DEPTH_ROOT = 3,
+    DEPTH_FIELD = 4,
+    IPV4_SIZE = 4,
+    HEX_PER_ADDRESS = 8,
+    HTTP_STATUS_MIN = 100,
+    HTTP_STATUS_MAX = 599,
+    HTTP_STATUS_DIGITS = 3,
+    FIRST_PRINTABLE = 0x20,
+    LAST_PRINTABLE = 0x7e,
+};
+
+#define DEFAULT_VERSION "2.00"
+#define PROTOCOL_NAME   "Epson Network Service Protocol"
+#define SOAP_NAMESPACE  "http://www.w3.org/2003/05/soap-envelope"
+#define PUSH_NAMESPACE  "http://schema.epson.net/EpsonNet/Scan/2004/pushscan"
+
+/* ---- head ---- */
+
+/* Cuts one line off the front, without its CR LF or LF; false when no line end came yet. */
+static bool take_line(Bytes *in, Bytes *ret_line)
+{
+    const uint8_t *end = in->n ? memchr(in->p, '\n', in->n) : NULL;
+
+    if (!end)
+        return false;
+    *ret_line = (Bytes){ in->p, (size_t)(end - in->p) };
+    *in = bytes_after(*in, ret_line->n + 1);
+    if (ret_line->n > 0 && ret_line->p[ret_line->n - 1] == '\r')
+        ret_line->n--;
+    return true;
+}
+
+static Bytes trimmed(Bytes text)
+{
+    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
+        text = bytes_after(text, 1);
+    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
+        text.n--;
+    return text;
+}
+
+/* Copies a header value of printable ASCII; false when it is something else or too long. */
+static bool copy_value(char *to, size_t size, Bytes value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] < FIRST_PRINTABLE || value.p[i] > LAST_PRINTABLE)
+            return false;
+    return text_copy_bytes(to, size, value);
+}
+
+/* "name : value" or "name: value" into *head; false when a header that matters is malformed. */
+static bool read_header(Bytes line, PushScanHead *head)
+{
+    const uint8_t *colon = memchr(line.p, ':', line.n);
+
+    if (!colon)
+        return false;
+    Bytes name = trimmed((Bytes){ line.p, (size_t)(colon - line.p) });
+    Bytes value = trimmed(bytes_after(line, (size_t)(colon - line.p) + 1));
+
+    if (bytes_equal_nocase(name, "content-length")) {
+        int64_t length;
+
+        if (!bytes_to_int(value, 0, INT32_MAX, &length) ||
+            (head->content_length != 0 && head->content_length != (size_t)length))
+            return false; /* two lengths that differ: nobody knows where the body ends */
+        head->content_length = (size_t)length;
+        return true;
+    }
+    if (bytes_equal_nocase(name, "x-uid"))
+        return copy_value(head->uid, sizeof head->uid, value);
+    if (bytes_equal_nocase(name, "x-protocol-version"))
+        return copy_value(head->version, sizeof head->version, value);
+    return true;
+}
+
+/* Headers up to the blank line. */
+static WireResult read_headers(Bytes in, Bytes left, PushScanHead *head)
+{
+    Bytes line;
+
+    while (take_line(&left, &line)) {
+        if (line.n == 0) {
+            head->size = in.n - left.n;
+            return head->size <= PUSHSCAN_HEAD_MAX ? WIRE_OK : WIRE_BROKEN;
+        }
+        if (!read_header(line, head))
+            return WIRE_BROKEN;
+    }
+    return in.n >= PUSHSCAN_HEAD_MAX ? WIRE_BROKEN : WIRE_NEED_MORE;
+}
+
+/* True while the bytes may still become (or begin with) text: garbage is refused at once. */
+static bool may_start_with(Bytes in, const char *text)
+{
+    size_t n = strlen(text);
+
+    return memcmp(in.p, text, in.n < n ? in.n : n) == 0;
+}
+
+WireResult pushscan_head_decode(Bytes in, PushScanHead *ret_head)
+{
+    PushScanHead head = { .version = DEFAULT_VERSION };
+    Bytes left = in, line;
+
+    if (in.n == 0)
+        return WIRE_NEED_MORE;
+    if (!may_start_with(in, "POST /"))
+        return WIRE_BROKEN;
+    if (!take_line(&left, &line))
+        return in.n >= PUSHSCAN_HEAD_MAX ? WIRE_BROKEN : WIRE_NEED_MORE;
+    if (!memmem(line.p, line.n, " HTTP/1.", strlen(" HTTP/1.")))
+        return WIRE_BROKEN;
+    WireResult result = read_headers(in, left, &head);
+    if (result == WIRE_OK)
+        *ret_head = head;
+    return result;
+}
+
+/* ---- body ---- */
+
+/* "C0A8013A" as "192.168.1.58"; "" when it is not eight hex digits. */
+static void read_address(const char *hex, char ret_address[PUSHSCAN_ADDRESS_SIZE])
+{
+    uint8_t raw[IPV4_SIZE];
+
+    ret_address[0] = '\0';
+    if (text_unhex(hex, raw, sizeof raw))
+        (void)text_printf(ret_address, PUSHSCAN_ADDRESS_SIZE, "%u.%u.%u.%u", raw[0], raw[1], raw[2],
+                          raw[3]);
+}
+
+/* The text of one child of the root element. */
+static bool read_field(Bytes name, Bytes text, PushScanBody *body)
+{
+    char address[PUSHSCAN_ADDRESS_SIZE];
+
+    if (bytes_equal_text(name, "ProductNameIn"))
+        return xml_text_copy(body->product, sizeof body->product, text);
+    if (bytes_equal_text(name, "PushScanIDIn"))
+        return xml_text_copy(body->choice, sizeof body->choice, text);
+    if (bytes_equal_text(name, "IPAddressIn")) {
+        if (!xml_text_copy(address, sizeof address, text))
+            return false;
+        read_address(address, body->address);
+    }
+    return true;
+}
+
+/* Where the reader of a SOAP body stands: the names of the elements above. */
+typedef struct SoapPlace {
+    bool envelope, body;
+    bool root_found, in_root;
+    Bytes root, field;
+} SoapPlace;
+
+static void enter(SoapPlace *place, const XmlItem *item)
+{
+    if (item->depth == DEPTH_ENVELOPE)
+        place->envelope = bytes_equal_text(item->name, "Envelope");
+    else if (item->depth == DEPTH_BODY)
+        place->body = place->envelope && bytes_equal_text(item->name, "Body");
+    else if (item->depth == DEPTH_ROOT && place->body && !place->root_found) {
+        place->root_found = place->in_root = true;
+        place->root = item->name;
+    } else if (item->depth == DEPTH_FIELD)
+        place->field = item->name;
+}
+
+/* Gives the texts of the children of the first element in Envelope/Body, one by one. */
+static bool next_field(XmlReader *reader, SoapPlace *place, Bytes *ret_name, Bytes *ret_text)
+{
+    XmlItem item;
+
+    while (xml_next(reader, &item)) {
+        if (item.kind == XML_START)
+            enter(place, &item);
+        else if (item.kind == XML_STOP && item.depth == DEPTH_ROOT)
+            place->in_root = false;
+        else if (item.kind == XML_TEXT && item.depth == DEPTH_FIELD && place->in_root) {
+            *ret_name = place->field;
+            *ret_text = item.text;
+            return true;
+        }
+    }
+    return false;
+}
+
+WireResult pushscan_body_decode(Bytes body, PushScanBody *ret_body)
+{
+    XmlReader reader = xml_reader_over(body);
+    SoapPlace place = { 0 };
+    PushScanBody read = { 0 };
+    Bytes name, text;
+
+    while (next_field(&reader, &place, &name, &text))
+        if (bytes_equal_text(place.root, "PushScan") && !read_field(name, text, &read))
+            return WIRE_BROKEN;
+    if (reader.bad || !place.root_found)
+        return WIRE_BROKEN;
+    if (bytes_equal_text(place.root, "PushScan"))
+        read.root = PUSHSCAN_ROOT_START;
+    *ret_body = read;
+    return WIRE_OK;
+}
+
+/* ---- writing ---- */
+
+static const char response_before[] = "<?xml version=\"1.0\" ?>\r\n"
+                                      "<s:Envelope xmlns:s=\"" SOAP_NAMESPACE "\">\r\n"
+                                      "  <s:Body>\r\n"
+                                      "    <p:PushScanResponse xmlns:p=\"" PUSH_NAMESPACE "\">\r\n"
+                                      "      <StatusOut>";
+
+static const char response_after[] = "</StatusOut>\r\n"
+                                     "    </p:PushScanResponse>\r\n"
+                                     "  </s:Body>\r\n"
+                                     "</s:Envelope>\r\n";
+
+bool pushscan_response_encode(Buf *to, const char *uid, const char *version, bool ok)
+{
+    const char *status = ok ? "OK" : "ERROR";
+    size_t length = strlen(response_before) + strlen(status) + strlen(response_after);
+
+    buf_printf(to,
+               "HTTP/1.0 200 OK\r\n"
+               "Server : Epson Net Scan Monitor/2.0\r\n"
+               "Content-Type : application/octet-stream\r\n"
+               "Content-Length : %zu\r\n"
+               "x-protocol-name : " PROTOCOL_NAME "\r\n"
+               "x-protocol-version : %s\r\n",
+               length, version);
+    if (uid[0] != '\0')
+        buf_printf(to, "x-uid : %s\r\n", uid);
+    buf_put_text(to, "x-status : 0001\r\n\r\n");
+    buf_put_text(to, response_before);
+    buf_put_text(to, status);
+    buf_put_text(to, response_after);
+    return !to->failed;
+}
+
+static void put_escaped(Buf *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '&')
+            buf_put_text(to, "&amp;");
+        else if (*text == '<')
+            buf_put_text(to, "&lt;");
+        else if (*text == '>')
+            buf_put_text(to, "&gt;");
+        else
+            buf_put_u8(to, (uint8_t)*text);
+    }
+}
+
+static void put_element(Buf *to, const char *name, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    buf_printf(to, "<%s>", name);
+    put_escaped(to, text);
+    buf_printf(to, "</%s>", name);
+}
+
+/* "192.168.1.58" as "C0A8013A"; "" when it is no dotted IPv4. */
+static void write_address(const char *address, char ret_hex[HEX_PER_ADDRESS + 1])
+{
+    Bytes left = bytes_of_text(address);
+    uint8_t raw[IPV4_SIZE] = { 0 };
+
+    ret_hex[0] = '\0';
+    for (size_t i = 0; i < sizeof raw; i++) {
+        const uint8_t *dot = left.n ? memchr(left.p, '.', left.n) : NULL;
+        Bytes part = { left.p, dot ? (size_t)(dot - left.p) : left.n };
+        int64_t number;
+
+        if ((dot == NULL) != (i == sizeof raw - 1) || !bytes_to_int(part, 0, UINT8_MAX, &number))
+            return;
+        raw[i] = (uint8_t)number;
+        left = bytes_after(left, part.n + 1);
+    }
+    (void)text_printf(ret_hex, HEX_PER_ADDRESS + 1, "%02X%02X%02X%02X", raw[0], raw[1], raw[2],
+                      raw[3]);
+}
+
+bool pushscan_request_encode(Buf *to, const char *uid, const char *version,
+                             const PushScanBody *body)
+{
+    AUTO_BUF xml = buf_with_max(PUSHSCAN_HEAD_MAX);
+    char address[HEX_PER_ADDRESS + 1];
+
+    write_address(body->address, address);
+    buf_put_text(&xml, "<?xml version=\"1.0\" ?><s:Envelope xmlns:s=\"" SOAP_NAMESPACE "\"><s:Body>"
+                       "<p:PushScan xmlns:p=\"" PUSH_NAMESPACE "\">");
+    put_element(&xml, "ProductNameIn", body->product);
+    put_element(&xml, "IPAddressIn", address);
+    put_element(&xml, "PushScanIDIn", body->choice);
+    buf_put_text(&xml, "</p:PushScan></s:Body></s:Envelope>");
+    buf_printf(to,
+               "POST /PushScan HTTP/1.0\r\n"
+               "Content-Type : application/octet-stream\r\n"
+               "Content-Length : %zu\r\n"
+               "x-protocol-name : " PROTOCOL_NAME "\r\n"
+               "x-protocol-version : %s\r\n"
+               "x-uid : %s\r\n\r\n",
+               xml.n, version, uid);
+    return !xml.failed && buf_put(to, buf_bytes(&xml));
+}
+
+/* ---- response, read by the device ---- */
+
+/* "HTTP/1.0 200 OK" */
+static bool read_status(Bytes line, int *ret_status)
+{
+    Bytes number = bytes_after(line, strlen("HTTP/1.0 "));
+    int64_t status;
+
+    if (!bytes_start_with(line, "HTTP/1.") || number.n < HTTP_STATUS_DIGITS)
+        return false;
+    number.n = HTTP_STATUS_DIGITS;
+    if (!bytes_to_int(number, HTTP_STATUS_MIN, HTTP_STATUS_MAX, &status))
+        return false;
+    *ret_status = (int)status;
+    return true;
+}
+
+static bool read_status_out(Bytes body, bool *ret_ok)
+{
+    XmlReader reader = xml_reader_over(body);
+    SoapPlace place = { 0 };
+    Bytes name, text;
+    char status[PUSHSCAN_CHOICE_SIZE];
+
+    *ret_ok = false;
+    while (next_field(&reader, &place, &name, &text))
+        if (bytes_equal_text(name, "StatusOut") && xml_text_copy(status, sizeof status, text))
+            *ret_ok = text_equal(status, "OK");
+    return !reader.bad && place.root_found && bytes_equal_text(place.root, "PushScanResponse");
+}
+
+WireResult pushscan_response_decode(Bytes in, PushScanResponse *ret_response, size_t *ret_used)
+{
+    PushScanResponse response = { 0 };
+    PushScanHead head = { .version = DEFAULT_VERSION };
+    Bytes left = in, line;
+
+    if (in.n > 0 && !may_start_with(in, "HTTP/1."))
+        return WIRE_BROKEN;
+    if (!take_line(&left, &line))
+        return in.n >= PUSHSCAN_HEAD_MAX ? WIRE_BROKEN : WIRE_NEED_MORE;
+    if (!read_status(line, &response.http_status))
+        return WIRE_BROKEN;
+    WireResult result = read_headers(in, left, &head);
+    if (result != WIRE_OK)
+        return result;
+    if (head.size + head.content_length > PUSHSCAN_MESSAGE_MAX)
+        return WIRE_BROKEN;
+    Bytes body = bytes_after(in, head.size);
+    if (body.n < head.content_length)
+        return WIRE_NEED_MORE;
+    body.n = head.content_length;
+    if (!read_status_out(body, &response.ok))
+        return WIRE_BROKEN;
+    (void)text_copy(response.uid, sizeof response.uid, head.uid);
+    *ret_response = response;
+    *ret_used = head.size + head.content_length;
+    return WIRE_OK;
+}

@@ -1,0 +1,108 @@
+/* queue/advance.c - a batch goes on: flow's steps applied to rows, and what a person asks. */
+#include "queue/keeper.h"
+
+#include "base/text.h"
+#include "flow/batch.h"
+#include "store/batch-rows.h"
+
+enum { STEPS_IN_ONE_WRITE_MAX = 8 };
+
+static bool apply(Tx *tx, const BatchId *id, const BatchStep *step, Err *err)
+{
+    return batch_apply(tx, id, step->event, step->reason.code[0] ? &step->reason : NULL, err) &&
+           (!step->insert_deliveries || deliveries_insert(tx, id, err));
+}
+
+bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err)
+{
+    for (int i = 0; i < STEPS_IN_ONE_WRITE_MAX; i++) {
+        BatchSummary summary;
+
+        if (!batch_summary(tx_db(tx), id, &summary, err))
+            return false;
+        BatchStep step = flow_batch_next(&summary);
+        if (!step.any)
+            return true;
+        if (!apply(tx, id, &step, err))
+            return false;
+    }
+    return err_set(err, ERR_BUG, 0, "batch %s does not come to rest", id->text);
+}
+
+typedef struct PersonsWish {
+    const BatchId *id;
+    const Actor *actor;
+} PersonsWish;
+
+static bool wish_recorded(Tx *tx, const PersonsWish *wish, const char *action, Err *err)
+{
+    return audit_insert(tx, wish->actor, action, "batch", wish->id->text, "", err);
+}
+
+static bool deliver_write(Tx *tx, void *arg, Err *err)
+{
+    const PersonsWish *wish = arg;
+    const Reason none = { 0 };
+    BatchSummary summary;
+
+    if (!batch_summary(tx_db(tx), wish->id, &summary, err))
+        return false;
+    if (summary.state != BATCH_BROKEN) {
+        err_set(err, ERR_CONFLICT, 0, "the batch is %s, only a broken one can be delivered by hand",
+                batch_state_words[summary.state]);
+        return err_remedy(err, "%s", summary.state == BATCH_ATTENTION
+                                         ? "Use retry for a batch that needs attention."
+                                         : "Nothing needs to be done.");
+    }
+    if (summary.pages == 0) {
+        err_set(err, ERR_CONFLICT, 0, "the batch has no pages");
+        return err_remedy(err, "Scan again: nothing arrived.");
+    }
+    return wish_recorded(tx, wish, "batch.deliver", err) &&
+           batch_apply(tx, wish->id, BATCH_EVENT_DELIVER, &none, err) &&
+           queue_batch_advance(tx, wish->id, err);
+}
+
+static bool retry_write(Tx *tx, void *arg, Err *err)
+{
+    const PersonsWish *wish = arg;
+    const Reason none = { 0 };
+    uint32_t documents, deliveries;
+    BatchSummary summary;
+
+    if (!batch_summary(tx_db(tx), wish->id, &summary, err))
+        return false;
+    if (summary.state != BATCH_ATTENTION) {
+        err_set(err, ERR_CONFLICT, 0, "the batch is %s, only one that needs attention is retried",
+                batch_state_words[summary.state]);
+        return err_remedy(err, "%s", summary.state == BATCH_BROKEN
+                                         ? "Use deliver to send the pages that arrived."
+                                         : "Nothing needs to be done.");
+    }
+    if (!batch_retry_rows(tx, wish->id, &documents, &deliveries, err) ||
+        !batch_summary(tx_db(tx), wish->id, &summary, err))
+        return false;
+    BatchStep step = flow_batch_retry(&summary);
+    return wish_recorded(tx, wish, "batch.retry", err) &&
+           batch_apply(tx, wish->id, step.event, &none, err) &&
+           queue_batch_advance(tx, wish->id, err);
+}
+
+static bool run_wish(Queue *queue, StoreWrite *write, PersonsWish wish, Err *err)
+{
+    bool ok = store_write_wait(queue->config.store, write, &wish, err);
+
+    if (ok)
+        queue_wake(queue);
+    return ok;
+}
+
+bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
+{
+    return run_wish(queue, deliver_write, (PersonsWish){ id, actor }, err);
+}
+
+bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
+{
+    return run_wish(queue, retry_write, (PersonsWish){ id, actor }, err);
+}

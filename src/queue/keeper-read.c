@@ -1,0 +1,94 @@
+/* queue/keeper-read.c - a reader's keeper: pages are read while the device still scans. */
+#include "base/log.h"
+#include "base/text.h"
+#include "queue/keeper.h"
+#include "store/batch-rows.h"
+
+enum { READ_TIMEOUT_MS = 60000, LOOK_AGAIN_MS = 1000 };
+
+typedef struct ReadWork {
+    PageClaim claim;
+    bool found;
+    PageFacts facts;
+    char failure[240]; /* "" = facts are good */
+} ReadWork;
+
+static bool claim_write(Tx *tx, void *arg, Err *err)
+{
+    ReadWork *work = arg;
+
+    return page_claim(tx, &work->claim, &work->found, err);
+}
+
+static bool result_write(Tx *tx, void *arg, Err *err)
+{
+    const ReadWork *work = arg;
+    const Page *page = &work->claim.page;
+    bool ok = work->failure[0] ? page_read_failed(tx, page->id, work->failure, err)
+                               : page_read_done(tx, page->id, &work->facts, err);
+
+    return ok && queue_batch_advance(tx, &page->batch, err);
+}
+
+static Json *read_task(const Keeper *keeper, const PageClaim *claim)
+{
+    char id[24], thumbnail[32], side[2] = { claim->page.side, '\0' };
+    Json *page = json_object();
+
+    (void)text_printf(id, sizeof id, "%lld", (long long)claim->page.id);
+    Json *task = keeper_new_task(keeper, "read", id, claim->folder);
+    page_file_name(claim->page.number, claim->page.side, thumbnail);
+    thumbnail[0] = 't'; /* t0001a.jpg beside p0001a.jpg */
+    json_set_int(page, "number", claim->page.number);
+    json_set_text(page, "side", side);
+    json_set_text(page, "file", claim->page.file);
+    json_set_int(page, "size", claim->page.size_bytes);
+    json_set_text(page, "sha256", claim->page.sha256);
+    json_set_take(task, "page", page);
+    json_set_text(task, "thumbnail", thumbnail);
+    return task;
+}
+
+static void read_page(Keeper *keeper, ReadWork *work)
+{
+    AUTO(Json) task = read_task(keeper, &work->claim);
+    AUTO(Json) result = NULL;
+    Err err;
+
+    if (!keeper_task(keeper, task, READ_TIMEOUT_MS, NULL, NULL, &result, &err) ||
+        !keeper_result_ok(result, &err)) {
+        (void)text_copy(work->failure, sizeof work->failure, err.text);
+        return;
+    }
+    const Json *facts = json_get(result, "facts");
+    work->facts.width_px = (uint32_t)json_get_int(facts, "width_px", 0);
+    work->facts.height_px = (uint32_t)json_get_int(facts, "height_px", 0);
+    work->facts.dpi = (uint32_t)json_get_int(facts, "dpi", 0);
+    work->facts.components = (uint32_t)json_get_int(facts, "components", 0);
+    (void)text_copy(work->facts.thumbnail, sizeof work->facts.thumbnail,
+                    json_get_text(facts, "thumbnail"));
+}
+
+void keeper_read(Keeper *keeper)
+{
+    for (;;) {
+        uint64_t ticket = keeper_ticket(keeper->queue);
+        ReadWork work = { 0 };
+        Err err;
+
+        if (keeper_stopping(keeper->queue))
+            return;
+        bool ok = keeper_write(keeper, claim_write, &work, "page-claim", &err);
+        if (!ok || !work.found) {
+            if (!keeper_sleep(keeper->queue, ticket, ok ? -1 : LOOK_AGAIN_MS))
+                return;
+            continue;
+        }
+        read_page(keeper, &work);
+        if (keeper_write(keeper, result_write, &work, "page-result", &err))
+            queue_wake(keeper->queue);
+        else if (!keeper_stopping(keeper->queue))
+            log_line(LOG_ERROR, "page.result-lost", "batch=%s page=%u", work.claim.page.batch.text,
+                     work.claim.page.number);
+    }
+}

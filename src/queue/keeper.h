@@ -1,0 +1,68 @@
+/* queue/keeper.h - what the keepers of this folder share; not for other folders. */
+#ifndef PLATEN_QUEUE_KEEPER_H
+#define PLATEN_QUEUE_KEEPER_H
+
+#include "queue/queue.h"
+#include "queue/worker-process.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One keeper thread. */
+typedef struct Keeper {
+    Queue *queue;
+    pthread_t thread;
+    void (*run)(struct Keeper *keeper);
+    const char *program;
+    WorkerProcess *worker; /* NULL until the first task, and after a death */
+    StoreReader *reader;
+    atomic_int pid;        /* of the worker while a task runs, else 0; killed at the end of a drain */
+    bool in_use;
+    DestinationId bound;   /* delivery keepers: whose queue; "" = looking for one */
+} Keeper;
+
+struct Queue {
+    QueueConfig config;
+    char data_path[PATH_TEXT_SIZE], spool_path[PATH_TEXT_SIZE];
+    char worker_program[PATH_TEXT_SIZE], deliver_program[PATH_TEXT_SIZE];
+    int lock_fd;
+    atomic_uint_fast64_t deaths;
+    pthread_mutex_t mutex; /* guards everything below */
+    pthread_cond_t changed;
+    uint64_t wakes;        /* counts queue_wake, so that none is missed between look and sleep */
+    bool stopping;
+    unsigned running;      /* keeper threads alive */
+    Keeper keepers[32 + QUEUE_DELIVER_KEEPERS_MAX];
+};
+
+/* The loops of the three sorts; each returns when the queue is stopping. */
+void keeper_read(Keeper *keeper);
+void keeper_compose(Keeper *keeper);
+void keeper_deliver(Keeper *keeper);
+
+/* Starts a thread in a free slot; false when there is none or no thread can be had. */
+bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err);
+
+/* The number of wakes so far; taken before looking for work. */
+uint64_t keeper_ticket(Queue *queue);
+
+/* Sleeps until a wake after the ticket, the stop, or timeout_ms (< 0 = none). False: stopping. */
+bool keeper_sleep(Queue *queue, uint64_t ticket, int64_t timeout_ms);
+
+bool keeper_stopping(Queue *queue);
+
+/* worker_task() with the keeper's process, started when there is none. Deaths are counted. */
+bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
+                 void *arg, Json **ret_result, Err *err);
+
+/* Runs a write for the keeper until it is committed or the queue stops: a full disk must not lose
+ * a result. Only errors that can pass are repeated. */
+bool keeper_write(Keeper *keeper, StoreWrite *write, void *arg, const char *what, Err *err);
+
+/* The error a result message carries ({"ok":false,"error":{...}}); true when the result is ok. */
+bool keeper_result_ok(const Json *result, Err *err);
+
+/* A task's skeleton: {"type":"task","task":what,"id":id,"folder":<spool>/<folder>}. */
+Json *keeper_new_task(const Keeper *keeper, const char *what, const char *id, const char *folder);
+
+#endif

@@ -1,0 +1,66 @@
+/* queue/queue.h - the work that is waiting in the database, and the keepers that see to it.
+ *
+ * A keeper is a thread with one worker process: it claims a task, sends it, waits with a deadline,
+ * writes the result and the batch's next step in one transaction. Keepers: readers (one page each),
+ * composers (a plan or one document each), and for deliveries one per destination while its queue
+ * lasts, so that a dead destination delays no other. Nothing is remembered but rows: a restart
+ * reads the database and goes on. Workers inherit a lock; queue_new waits until the workers of an
+ * earlier server are gone. */
+#ifndef PLATEN_QUEUE_QUEUE_H
+#define PLATEN_QUEUE_QUEUE_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "model/batch.h"
+#include "store/config-rows.h"
+#include "store/store.h"
+
+typedef struct Queue Queue;
+
+typedef struct QueueConfig {
+    Store *store;
+    const char *data_path;       /* folder of workers.lock           */
+    const char *spool_path;      /* absolute                         */
+    const char *worker_program;  /* absolute path of platen-worker   */
+    const char *deliver_program; /* absolute path of platen-deliver  */
+    unsigned readers, composers; /* 1..16 keepers of each sort       */
+} QueueConfig;
+
+enum {
+    QUEUE_LOCK_WAIT_MS = 30000,    /* for the workers of an earlier server to die   */
+    QUEUE_DELIVER_KEEPERS_MAX = 64, /* destinations served at the same time          */
+    QUEUE_DELIVER_IDLE_MS = 60000, /* a delivery process without work lives so long */
+};
+
+/* Takes the workers' lock and frees what older generations claimed; batches whose scan died with
+ * the server become BROKEN. config is copied, its store must outlive the queue. No threads yet.
+ * ERR_TEMPORARY when older workers live on. */
+Queue *queue_new(const QueueConfig *config, Err *err);
+
+/* Starts the keepers. */
+bool queue_start(Queue *queue, Err *err);
+
+/* Any thread, never blocks: rows changed, look for work. */
+void queue_wake(Queue *queue);
+
+/* Lets running tasks end for at most drain_ms, then kills their workers (the rows are claimed
+ * again by the next start); joins and frees. Accepts NULL. */
+void queue_stop(Queue *queue, int64_t drain_ms);
+static inline void queue_abandon(Queue *queue)
+{
+    queue_stop(queue, 0);
+}
+DEFINE_AUTO(Queue, queue_abandon);
+
+/* A person sends the pages of a BROKEN batch on / tries an ATTENTION batch again. Blocks until
+ * committed. ERR_NOT_FOUND, ERR_CONFLICT (with a remedy) in any other state. */
+bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
+bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
+
+/* Inside a write: applies the steps that follow from the batch's rows until there is none. */
+bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err);
+
+/* Workers that died under a task since the start; for metrics. Any thread. */
+uint64_t queue_worker_deaths(const Queue *queue);
+
+#endif

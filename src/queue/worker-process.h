@@ -1,0 +1,36 @@
+/* queue/worker-process.h - one worker process and the dialogue with it.
+ *
+ * The process gets one end of a socket pair as descriptor 3 and the workers' lock as descriptor 4,
+ * and nothing else that is ours. Messages are JSON lines (json/lines.h). One keeper thread owns a
+ * WorkerProcess and must outlive it: a worker dies with the thread that started it. */
+#ifndef PLATEN_QUEUE_WORKER_PROCESS_H
+#define PLATEN_QUEUE_WORKER_PROCESS_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "json/json.h"
+
+#include <sys/types.h>
+
+typedef struct WorkerProcess WorkerProcess;
+
+/* Starts `program --serve`. ERR_NOT_FOUND, ERR_DENIED, ERR_TEMPORARY. */
+WorkerProcess *worker_start(const char *program, int lock_fd, Err *err);
+
+/* Closes the socket (a worker then ends by itself), waits two seconds, kills, reaps. NULL is fine. */
+void worker_stop(WorkerProcess *worker);
+DEFINE_AUTO(WorkerProcess, worker_stop);
+
+pid_t worker_pid(const WorkerProcess *worker);
+
+/* Answers a question of the worker; NULL with err set stops the task. */
+typedef Json *WorkerAnswer(void *arg, const Json *question, Err *err);
+
+/* Sends the task and follows the dialogue to its result, at most timeout_ms. On success
+ * *ret_result is the result message, owned by the caller. False: the worker died, fell silent or
+ * talked nonsense (ERR_TEMPORARY; *worker is stopped and NULL then), or its task crashed
+ * (ERR_TEMPORARY with the signal as code; *worker lives). answer may be NULL. */
+bool worker_task(WorkerProcess **worker, const Json *task, int64_t timeout_ms,
+                 WorkerAnswer *answer, void *arg, Json **ret_result, Err *err);
+
+#endif

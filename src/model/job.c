@@ -2,6 +2,7 @@
 #include "model/job.h"
 
 #include "base/text.h"
+#include "model/name.h"
 #include "model/noun.h"
 
 const char *const file_format_words[] = { "pdf", "jpeg", NULL };
@@ -58,6 +59,8 @@ bool job_check(const Job *job, Err *err)
 {
     if (!noun_name_check(job->name, err))
         return false;
+    if (!name_pattern_check(job->file_name, err))
+        return err_field(err, "file_name");
     for (size_t i = 0; i < job->destination_count; i++) {
         const char *id = job->destinations[i].destination;
 

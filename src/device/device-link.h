@@ -1,0 +1,115 @@
+/* device/device-link.h - the server's side of the link to devices: sessions bound to sockets.
+ *
+ * One DeviceLink per server, on the loop thread. It answers registrations (UDP 2968), takes presses
+ * of Start (TCP 2968) and runs scans (it connects to the device's TCP 1865). It decides nothing and
+ * stores nothing: the host (server/) says which presses become scans and keeps the pages. */
+#ifndef PLATEN_DEVICE_DEVICE_LINK_H
+#define PLATEN_DEVICE_DEVICE_LINK_H
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "model/batch.h"
+#include "model/device.h"
+#include "net/loop.h"
+
+typedef struct DeviceLink DeviceLink;
+typedef struct DevicePress DevicePress; /* a press of Start that waits for its answer */
+typedef struct DeviceScan DeviceScan;   /* a scan that runs                           */
+
+/* What a registration or press said about the device. Borrowed for the call. */
+typedef struct DeviceSighting {
+    const char *address; /* numeric, without port */
+    const char *product; /* "PID 11D1", "" unknown */
+} DeviceSighting;
+
+/* What a scan learned from INFO. Texts are "" when the device does not say. */
+typedef struct DeviceIdentity {
+    char product[PRODUCT_TEXT_SIZE], serial[64], firmware[64];
+} DeviceIdentity;
+
+/* How the host wants a page made. */
+typedef struct ScanOrder {
+    ScanSource source;
+    ScanColor color;
+    uint32_t dpi;
+    uint32_t jpeg_quality;
+} ScanOrder;
+
+typedef enum ScanEnd { SCAN_END_COMPLETE, SCAN_END_CANCELLED, SCAN_END_BROKEN } ScanEnd;
+
+/* What the host is told. Loop thread; must not wait. */
+typedef struct DeviceHost {
+    /* A device asked who wants its scans (at most once a second per address). */
+    void (*seen)(void *arg, const DeviceSighting *sighting);
+    /* Somebody pressed Start. choice: PushScanIDIn, "" when absent. The host answers with
+     * device_press_accept or device_press_refuse, now or later; after DEVICE_PRESS_ANSWER_MS, or when the panel
+     * hung up, device_press_accept answers NULL. */
+    void (*pressed)(void *arg, DevicePress *press, const DeviceSighting *sighting,
+                    const char *choice);
+
+    /* Of one scan, with the scan_arg given at acceptance. page_bytes come in order between
+     * page_begin and page_end or page_drop. After page_end the device is asked for nothing
+     * more until device_scan_page_stored: that is what "acknowledged" means. */
+    void (*identified)(void *scan_arg, const DeviceIdentity *identity);
+    void (*page_begin)(void *scan_arg, uint32_t number, char side);
+    void (*page_bytes)(void *scan_arg, Bytes bytes);
+    void (*page_end)(void *scan_arg, uint32_t dpi); /* dpi: as asked of the device */
+    void (*page_drop)(void *scan_arg);              /* the page is incomplete      */
+    /* The scan is over and its handle gone. reason: code "" for COMPLETE. */
+    void (*ended)(void *scan_arg, ScanEnd end, const Reason *reason);
+} DeviceHost;
+
+typedef struct DeviceLinkConfig {
+    const char *address; /* numeric local address to listen on, "0.0.0.0"       */
+    uint16_t udp_port;   /* 0 = a free one, for tests                           */
+    uint16_t tcp_port;
+    uint16_t scan_port; /* where devices listen                                */
+    bool multicast;     /* join 239.255.255.253 on every interface             */
+    const char *name;   /* ClientName: what panels show                        */
+    const DeviceHost *host;
+    void *arg;
+} DeviceLinkConfig;
+
+enum {
+    DEVICE_PRESS_ANSWER_MS = 8000, /* the panel waits about ten seconds               */
+    DEVICE_PRESSES_MAX = 64,       /* connections to TCP 2968 at once                  */
+    DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
+    DEVICE_SCANS_MAX = 512,
+};
+
+/* Binds the ports. Everything in config but host and arg is copied. ERR_TEMPORARY (port in use: the
+ * remedy names it), ERR_DENIED, ERR_BAD_INPUT (address). */
+DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *err);
+
+/* Ports in use, for tests and logs. */
+uint16_t device_link_udp_port(const DeviceLink *link);
+uint16_t device_link_tcp_port(const DeviceLink *link);
+
+/* Ends everything at once; running scans get ended(BROKEN). Accepts NULL. */
+void device_link_close(DeviceLink *link);
+DEFINE_AUTO(DeviceLink, device_link_close);
+
+/* Answers ERROR; the panel shows a failure. The press is gone. */
+void device_press_refuse(DevicePress *press);
+
+/* Answers OK, closes, connects to the device and scans. The press is gone. NULL when the panel has hung up or waited
+ * too long (nothing will be called for scan_arg). */
+DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void *scan_arg);
+
+/* The answer to page_end. ok=false: the page could not be kept; the scan ends as BROKEN with the reason. */
+void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason);
+
+/* Back-pressure: no bytes are read from the device while paused. */
+void device_scan_pause(DeviceScan *scan);
+void device_scan_resume(DeviceScan *scan);
+
+/* Ends the scan: at once in the protocol's orderly way, or when the page that is coming is stored.
+ * ended() follows with CANCELLED (cancel) or BROKEN "server-stopping" (stop_at_page). */
+void device_scan_cancel(DeviceScan *scan);
+void device_scan_stop_at_page(DeviceScan *scan);
+
+/* Scans that run now. */
+unsigned device_link_scans(const DeviceLink *link);
+
+#endif

@@ -1,0 +1,219 @@
+/* server/config.c - see config.h. */
+#include "server/config.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <string.h>
+
+static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+
+static const Field server_fields[] = {
+    TEXT_PRESET(ServerConfig, data_dir, "/var/lib/platen", "Folder of database, spool and keys."),
+    TEXT_PRESET(ServerConfig, name, "Platen", "Name that devices show on their panels."),
+    TEXT_PRESET(ServerConfig, user, "platen", "User to become when started as root."),
+    TEXT(ServerConfig, libexec_dir, false, "Folder of platen-worker and platen-deliver."),
+    CHOICE(ServerConfig, log_level, level_words, LOG_INFO, "Least important level that is logged."),
+    INTEGER(ServerConfig, drain_s, 0, 600, 30, "Seconds running scans may take after SIGTERM."),
+    INTEGER(ServerConfig, free_space_mib, 0, 1 << 20, 256, "Free space that scans must leave."),
+    FIELDS_END,
+};
+
+static const Field device_fields[] = {
+    TEXT_PRESET(ServerConfig, device_address, "0.0.0.0", "Local address devices reach us at."),
+    INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
+    INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
+    INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),
+    BOOLEAN(ServerConfig, multicast, true, "Hear devices that announce themselves by multicast."),
+    FIELDS_END,
+};
+
+static const Field http_fields[] = {
+    TEXT_PRESET(ServerConfig, socket, "/run/platen/platen.sock", "Unix socket of the API."),
+    TEXT_PRESET(ServerConfig, http_address, "127.0.0.1", "Local address of the HTTPS listener."),
+    INTEGER(ServerConfig, http_port, 0, 65535, 8443, "TCP port of HTTPS; 0 switches it off."),
+    TEXT(ServerConfig, certificate, false, "PEM file of the certificate chain."),
+    TEXT(ServerConfig, key, false, "PEM file of its key."),
+    FIELDS_END,
+};
+
+static const Field limit_fields[] = {
+    INTEGER(ServerConfig, spool_threads, 1, 4, 2, "Threads that write pages."),
+    INTEGER(ServerConfig, api_threads, 1, 16, 4, "Threads that answer the API."),
+    INTEGER(ServerConfig, readers, 1, 16, 2, "Processes that read pages."),
+    INTEGER(ServerConfig, composers, 1, 16, 1, "Processes that write documents."),
+    FIELDS_END,
+};
+
+const ConfigSection server_config_sections[] = {
+    { "server", server_fields },
+    { "devices", device_fields },
+    { "http", http_fields },
+    { "limits", limit_fields },
+    { NULL, NULL },
+};
+
+typedef struct Reading {
+    ServerConfig *config;
+    const char *path;
+    ConfigProblem *problem;
+    void *arg;
+    bool bad;
+} Reading;
+
+static void say(Reading *r, int line, const char *section, const char *key, const char *what)
+{
+    char sentence[512];
+
+    (void)text_printf(sentence, sizeof sentence, "%s:%d: [%s] %s: %s", r->path, line, section, key,
+                      what);
+    r->problem(r->arg, sentence);
+    r->bad = true;
+}
+
+static void set_preset(ServerConfig *config, const Field *f)
+{
+    char *at = (char *)config + f->offset;
+
+    if (f->type == FIELD_TEXT)
+        (void)text_copy(at, f->size, f->preset_text ? f->preset_text : "");
+    else if (f->type == FIELD_BOOL)
+        *(bool *)(void *)at = f->preset != 0;
+    else
+        *(int64_t *)(void *)at = f->preset;
+}
+
+static bool set_choice(int64_t *to, const Field *f, const char *value)
+{
+    for (int64_t i = 0; f->choices[i]; i++)
+        if (text_equal(f->choices[i], value)) {
+            *to = i;
+            return true;
+        }
+    return false;
+}
+
+static bool set_bool(bool *to, const char *value)
+{
+    bool yes = text_equal(value, "true") || text_equal(value, "yes");
+
+    if (!yes && !text_equal(value, "false") && !text_equal(value, "no"))
+        return false;
+    *to = yes;
+    return true;
+}
+
+/* NULL when the value was taken, else what is wrong with it. */
+static const char *set_value(ServerConfig *config, const Field *f, const char *value, char *why,
+                             size_t why_size)
+{
+    char *at = (char *)config + f->offset;
+
+    switch (f->type) {
+    case FIELD_TEXT:
+        if (text_copy(at, f->size, value))
+            return NULL;
+        (void)text_printf(why, why_size, "longer than %zu bytes", f->size - 1);
+        return why;
+    case FIELD_INT:
+        if (text_to_int(value, f->min, f->max, (int64_t *)(void *)at))
+            return NULL;
+        (void)text_printf(why, why_size, "\"%.40s\" is not a number from %lld to %lld", value,
+                          (long long)f->min, (long long)f->max);
+        return why;
+    case FIELD_BOOL:
+        return set_bool((bool *)(void *)at, value) ? NULL : "neither true nor false";
+    case FIELD_CHOICE:
+        return set_choice((int64_t *)(void *)at, f, value)
+                   ? NULL
+                   : "not one of error, warning, info, debug";
+    default:
+        return "of a kind a file cannot hold";
+    }
+}
+
+static const Field *section_fields(const char *section)
+{
+    for (const ConfigSection *s = server_config_sections; s->name; s++)
+        if (text_equal(s->name, section))
+            return s->fields;
+    return NULL;
+}
+
+static void say_unknown_key(Reading *r, int line, const char *section, const char *key,
+                            const Field *fields)
+{
+    const char *names[32] = { NULL };
+    char what[128];
+
+    for (size_t i = 0; fields[i].name && i < COUNT_OF(names) - 1; i++)
+        names[i] = fields[i].name;
+    const char *nearest = text_nearest(key, names);
+    (void)text_printf(what, sizeof what, nearest ? "unknown key, did you mean %s?" : "unknown key",
+                      nearest);
+    say(r, line, section, key, what);
+}
+
+static int take_line(void *arg, const char *section, const char *key, const char *value, int line)
+{
+    const Field *fields = section_fields(section);
+    Reading *r = arg;
+    char why[96];
+
+    if (!fields) {
+        say(r, line, section, key, "unknown section; there are server, devices, http, limits");
+        return 1;
+    }
+    for (const Field *f = fields; f->name; f++) {
+        if (!text_equal(f->name, key))
+            continue;
+        const char *wrong = set_value(r->config, f, value, why, sizeof why);
+        if (wrong)
+            say(r, line, section, key, wrong);
+        return 1;
+    }
+    say_unknown_key(r, line, section, key, fields);
+    return 1;
+}
+
+static void check_whole(Reading *r)
+{
+    const ServerConfig *c = r->config;
+
+    if (c->data_dir[0] != '/')
+        say(r, 0, "server", "data_dir", "not an absolute path");
+    if (c->name[0] == '\0' || text_length(c->name) > PANEL_NAME_CHARS_MAX ||
+        strpbrk(c->name, "(),\\!<=>~") || text_has_control(c->name))
+        say(r, 0, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
+    if (c->socket[0] != '/' || strlen(c->socket) > 100)
+        say(r, 0, "http", "socket", "not an absolute path of at most 100 bytes");
+    if (!c->certificate[0] != !c->key[0])
+        say(r, 0, "http", "certificate", "certificate and key belong together; one is missing");
+}
+
+bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
+                        void *arg)
+{
+    Reading r = { .config = ret_config,
+                  .path = path && path[0] ? path : "presets",
+                  .problem = problem,
+                  .arg = arg };
+
+    *ret_config = (ServerConfig){ 0 };
+    for (const ConfigSection *s = server_config_sections; s->name; s++)
+        for (const Field *f = s->fields; f->name; f++)
+            set_preset(ret_config, f);
+    if (path && path[0]) {
+        int line = ini_parse(path, take_line, &r);
+
+        if (line < 0)
+            say(&r, 0, "-", "-", strerror(errno));
+        else if (line > 0)
+            say(&r, line, "-", "-", "not a line of the form key = value");
+    }
+    check_whole(&r);
+    return !r.bad;
+}

@@ -1,0 +1,52 @@
+/* server/config.h - platen.conf: what platend needs to start, and nothing else.
+ *
+ * An INI file of the sections [server], [devices], [http] and [limits]. Everything that can be
+ * edited while the server runs lives in the database. Unknown keys are errors that name the
+ * nearest right key; all problems of a file are reported, not only the first. */
+#ifndef PLATEN_SERVER_CONFIG_H
+#define PLATEN_SERVER_CONFIG_H
+
+#include "base/err.h"
+#include "base/field.h"
+#include "base/limits.h"
+
+typedef struct ServerConfig {
+    /* [server] */
+    char data_dir[PATH_TEXT_SIZE];    /* database, spool, keys                                 */
+    char name[NAME_TEXT_SIZE];        /* shown on panels                                       */
+    char user[64];                    /* who the server is when it was started as root         */
+    char libexec_dir[PATH_TEXT_SIZE]; /* where platen-worker is; "" = beside platend           */
+    int64_t log_level;
+    int64_t drain_s;        /* SIGTERM: running scans and tasks may take so long     */
+    int64_t free_space_mib; /* a scan is refused when less would be left             */
+    /* [devices] */
+    char device_address[64];    /* local address to listen on                            */
+    int64_t udp_port, tcp_port; /* registration and push scan                            */
+    int64_t scan_port;          /* where devices listen                                  */
+    bool multicast;             /* join 239.255.255.253                                  */
+    /* [http] */
+    char socket[PATH_TEXT_SIZE]; /* Unix socket of the API                                */
+    char http_address[64];
+    int64_t http_port;                /* HTTPS; 0 = off                                        */
+    char certificate[PATH_TEXT_SIZE]; /* PEM; "" = self-signed, made at the first start        */
+    char key[PATH_TEXT_SIZE];
+    /* [limits] */
+    int64_t spool_threads, api_threads, readers, composers;
+} ServerConfig;
+
+/* Called once per problem: "platen.conf:7: [server] nmae: unknown key, did you mean name?". */
+typedef void ConfigProblem(void *arg, const char *sentence);
+
+/* Reads the file; path NULL or "" = the presets alone. False when there was any problem (each was
+ * said) or the file could not be read (said as well). */
+bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
+                        void *arg);
+
+/* The sections and their tables, for the manual page and tests. Ends with name NULL. */
+typedef struct ConfigSection {
+    const char *name;
+    const Field *fields;
+} ConfigSection;
+extern const ConfigSection server_config_sections[];
+
+#endif

@@ -51,7 +51,8 @@ size_t spool_unwritten(const SpoolBatch *batch);
 /* Called on the spool thread each time unwritten falls below half of SPOOL_UNWRITTEN_MAX after it was above the maximum. */
 void spool_on_drained(SpoolBatch *batch, void (*drained)(void *arg), void *arg);
 
-/* No more calls for this batch; frees the handle after everything before it was done. */
-void spool_batch_close(SpoolBatch *batch_take);
+/* No more calls for this batch; the handle is freed after everything before it was done, then
+ * closed(arg) is called on the spool thread as the last callback of this batch (may be NULL). */
+void spool_batch_close(SpoolBatch *batch_take, void (*closed)(void *arg), void *arg);
 
 #endif

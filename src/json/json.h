@@ -98,15 +98,20 @@ bool json_read_fields(const Json *object, const Field *fields, void *ret_struct,
 /* The object of a settings struct. Secrets are left out unless with_secrets. NULL on failure. */
 Json *json_from_fields(const Field *fields, const void *settings, bool with_secrets);
 
-/* Description of a table for --describe: [{"name","type","required","min","max","size","default","choices",
- * "items","help"}]. */
+/* Description of a table for --describe: [{"name","type","required","min","max","size","default",
+ * "choices","items","help"}], each with only what its type has, and no default when it is required.
+ * type is text, secret, int, bool, choice, list or json; size is the most bytes of a text. NULL when
+ * memory is gone. */
 Json *json_describe_fields(const Field *fields);
 
-/* JSON Schema (2020-12) of such a table, made from a description; for OpenAPI. */
+/* JSON Schema (2020-12) of such a table, made from a description; for OpenAPI. It refuses nothing
+ * that the table allows, but allows some texts the table finds too long: it counts characters, not
+ * bytes. NULL when memory is gone or the description has an unknown type. */
 Json *json_schema_of_description(const Json *description);
 
 /* Checks an object against a description made by another program (platend does not link the
- * destinations, it embeds their descriptions). Same checks and errors as json_read_fields. */
+ * destinations, it embeds their descriptions). Same checks and errors as json_read_fields; ERR_BUG
+ * when the description itself is broken, ERR_TEMPORARY when memory is gone. */
 bool json_check_described(const Json *object, const Json *description, Err *err);
 
 #endif

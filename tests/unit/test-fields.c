@@ -103,6 +103,16 @@ static void structs_go_round(void **state)
     assert_null(json_get(shown, "password"));
 }
 
+/* The description of a table as another program gets it: written and parsed. */
+static Json *described_again(const Field *fields)
+{
+    AUTO(Json) description = json_describe_fields(fields);
+    AUTO_BUF text = buf_with_max(8192);
+
+    assert_true(json_write(description, &text));
+    return parsed(buf_text(&text));
+}
+
 typedef struct BadCase {
     const char *text, *field, *message;
 } BadCase;
@@ -150,8 +160,11 @@ static const BadCase bad_cases[] = {
       "extra: is longer than 31 bytes as JSON text" },
 };
 
+/* The same words from the table and from its description, which went through text meanwhile. */
 static void mistakes_name_the_field(void **state)
 {
+    AUTO(Json) described = described_again(settings_fields);
+
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad_cases); i++) {
         AUTO(Json) object = parsed(bad_cases[i].text);
@@ -162,6 +175,13 @@ static void mistakes_name_the_field(void **state)
         assert_int_equal(err.kind, ERR_BAD_INPUT);
         assert_string_equal(err.field, bad_cases[i].field);
         assert_string_equal(err.text, bad_cases[i].message);
+
+        Err other = { 0 };
+        assert_false(json_check_described(object, described, &other));
+        assert_int_equal(other.kind, err.kind);
+        assert_string_equal(other.field, err.field);
+        assert_string_equal(other.text, err.text);
+        assert_string_equal(other.remedy, err.remedy);
     }
 }
 
@@ -239,13 +259,119 @@ static void broken_tables_are_refused(void **state)
     assert_null(json_from_fields(settings_fields, &s, true));
 }
 
+static void tables_are_described(void **state)
+{
+    (void)state;
+    check_written(
+        json_describe_fields(settings_fields),
+        "[{\"name\":\"name\",\"type\":\"text\",\"required\":true,\"size\":7,"
+        "\"help\":\"Short name.\"},"
+        "{\"name\":\"title\",\"type\":\"text\",\"required\":false,\"size\":31,"
+        "\"default\":\"no title\",\"help\":\"Long name.\"},"
+        "{\"name\":\"password\",\"type\":\"secret\",\"required\":false,\"size\":15,"
+        "\"help\":\"Password.\"},"
+        "{\"name\":\"port\",\"type\":\"int\",\"required\":false,\"min\":1,\"max\":65535,"
+        "\"default\":21,\"help\":\"TCP port.\"},"
+        "{\"name\":\"sides\",\"type\":\"choice\",\"required\":false,"
+        "\"choices\":[\"simplex\",\"duplex\"],\"default\":\"duplex\",\"help\":\"Sides of the "
+        "sheet.\"},"
+        "{\"name\":\"tls\",\"type\":\"bool\",\"required\":false,\"default\":true,"
+        "\"help\":\"Whether TLS is used.\"},"
+        "{\"name\":\"targets\",\"type\":\"list\",\"required\":false,\"min\":0,\"max\":3,\"items\":["
+        "{\"name\":\"folder\",\"type\":\"text\",\"required\":true,\"size\":15,"
+        "\"help\":\"Where to.\"},"
+        "{\"name\":\"copies\",\"type\":\"int\",\"required\":false,\"min\":1,\"max\":9,"
+        "\"default\":1,\"help\":\"How many.\"}],\"help\":\"Where it goes.\"},"
+        "{\"name\":\"extra\",\"type\":\"json\",\"required\":false,\"size\":31,"
+        "\"help\":\"Anything else.\"}]");
+}
+
+static void descriptions_become_schemas(void **state)
+{
+    AUTO(Json) described = described_again(settings_fields);
+    AUTO(Json) unknown = parsed("[{\"name\":\"a\",\"type\":\"colour\"}]");
+    AUTO(Json)
+    needed = parsed("[{\"name\":\"a\",\"type\":\"list\",\"min\":1,\"max\":2,\"items\":"
+                    "[{\"name\":\"b\",\"type\":\"colour\"}]}]");
+
+    (void)state;
+    check_written(
+        json_schema_of_description(described),
+        "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+        "\"name\":{\"type\":\"string\",\"description\":\"Short name.\",\"minLength\":1,"
+        "\"maxLength\":7},"
+        "\"title\":{\"type\":\"string\",\"description\":\"Long name.\",\"maxLength\":31,"
+        "\"default\":\"no title\"},"
+        "\"password\":{\"type\":\"string\",\"description\":\"Password.\",\"maxLength\":15,"
+        "\"writeOnly\":true},"
+        "\"port\":{\"type\":\"integer\",\"description\":\"TCP port.\",\"minimum\":1,"
+        "\"maximum\":65535,\"default\":21},"
+        "\"sides\":{\"type\":\"string\",\"description\":\"Sides of the sheet.\","
+        "\"enum\":[\"simplex\",\"duplex\"],\"default\":\"duplex\"},"
+        "\"tls\":{\"type\":\"boolean\",\"description\":\"Whether TLS is used.\",\"default\":true},"
+        "\"targets\":{\"type\":\"array\",\"description\":\"Where it goes.\",\"minItems\":0,"
+        "\"maxItems\":3,\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+        "\"properties\":{"
+        "\"folder\":{\"type\":\"string\",\"description\":\"Where to.\",\"minLength\":1,"
+        "\"maxLength\":15},"
+        "\"copies\":{\"type\":\"integer\",\"description\":\"How many.\",\"minimum\":1,"
+        "\"maximum\":9,\"default\":1}},\"required\":[\"folder\"]}},"
+        "\"extra\":{\"type\":\"object\",\"description\":\"Anything else.\"}},"
+        "\"required\":[\"name\"]}");
+    assert_null(json_schema_of_description(unknown));
+    assert_null(json_schema_of_description(needed));
+}
+
+static void described_objects_are_checked(void **state)
+{
+    static const char *const good[] = {
+        "{\"name\":\"a\"}",
+        "{\"name\":\"abcdefg\",\"port\":65535,\"sides\":\"simplex\",\"tls\":false,\"targets\":"
+        "[{\"folder\":\"x\",\"copies\":9}],\"extra\":{\"k\":\"12345678901234567890123\"}}",
+    };
+    static const char *const broken[] = {
+        "{}",
+        "[7]",
+        "[{\"type\":\"text\"}]",
+        "[{\"name\":\"a\"}]",
+        "[{\"name\":\"a\",\"type\":\"colour\"}]",
+        "[{\"name\":\"a\",\"type\":\"text\",\"size\":-1}]",
+        "[{\"name\":\"a\",\"type\":\"choice\",\"choices\":[1]},{\"name\":\"b\",\"type\":\"list\"}]",
+    };
+    AUTO(Json) described = described_again(settings_fields);
+    Err err = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        AUTO(Json) object = parsed(good[i]);
+
+        if (!json_check_described(object, described, &err))
+            fail_msg("%s", err.text);
+    }
+    assert_false(json_check_described(NULL, described, &err));
+    assert_string_equal(err.text, "must be an object, not nothing");
+    for (size_t i = 0; i < COUNT_OF(broken); i++) {
+        AUTO(Json) object = parsed("{}");
+        AUTO(Json) description = parsed(broken[i]);
+
+        assert_false(json_check_described(object, description, &err));
+        assert_int_equal(err.kind, ERR_BUG);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(absent_members_are_preset), cmocka_unit_test(structs_go_round),
-        cmocka_unit_test(mistakes_name_the_field),   cmocka_unit_test(remedies_help),
-        cmocka_unit_test(sizes_are_exact),           cmocka_unit_test(needed_lists_are_missed),
+        cmocka_unit_test(absent_members_are_preset),
+        cmocka_unit_test(structs_go_round),
+        cmocka_unit_test(mistakes_name_the_field),
+        cmocka_unit_test(remedies_help),
+        cmocka_unit_test(sizes_are_exact),
+        cmocka_unit_test(needed_lists_are_missed),
         cmocka_unit_test(broken_tables_are_refused),
+        cmocka_unit_test(tables_are_described),
+        cmocka_unit_test(descriptions_become_schemas),
+        cmocka_unit_test(described_objects_are_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,15 +2,22 @@
  *
  * One DeviceLink per server, on the loop thread. It answers registrations (UDP 2968), takes presses
  * of Start (TCP 2968) and runs scans (it connects to the device's TCP 1865). It decides nothing and
- * stores nothing: the host (server/) says which presses become scans and keeps the pages. */
+ * stores nothing: the host (server/) says which presses become scans and keeps the pages.
+ *
+ *   seen                                          a device asked for our name
+ *   pressed -> device_press_refuse                the panel shows an error
+ *           -> device_press_accept                the panel shows success and the scan begins:
+ *      identified { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
+ *
+ * Callbacks come from the loop, never inside a function the host calls (device_link_close excepted),
+ * and may call every function here except device_link_close. */
 #ifndef PLATEN_DEVICE_DEVICE_LINK_H
 #define PLATEN_DEVICE_DEVICE_LINK_H
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "model/batch.h"
-#include "model/device.h"
+#include "device/scan-order.h"
 #include "net/loop.h"
 
 typedef struct DeviceLink DeviceLink;
@@ -22,21 +29,6 @@ typedef struct DeviceSighting {
     const char *address; /* numeric, without port */
     const char *product; /* "PID 11D1", "" unknown */
 } DeviceSighting;
-
-/* What a scan learned from INFO. Texts are "" when the device does not say. */
-typedef struct DeviceIdentity {
-    char product[PRODUCT_TEXT_SIZE], serial[64], firmware[64];
-} DeviceIdentity;
-
-/* How the host wants a page made. */
-typedef struct ScanOrder {
-    ScanSource source;
-    ScanColor color;
-    uint32_t dpi;
-    uint32_t jpeg_quality;
-} ScanOrder;
-
-typedef enum ScanEnd { SCAN_END_COMPLETE, SCAN_END_CANCELLED, SCAN_END_BROKEN } ScanEnd;
 
 /* What the host is told. Loop thread; must not wait. */
 typedef struct DeviceHost {
@@ -65,7 +57,8 @@ typedef struct DeviceLinkConfig {
     uint16_t udp_port;   /* 0 = a free one, for tests                           */
     uint16_t tcp_port;
     uint16_t scan_port; /* where devices listen                                */
-    bool multicast;     /* join 239.255.255.253 on every interface             */
+    bool multicast;     /* join 239.255.255.253 on every interface, loopback too, and on those
+                           that come later */
     const char *name;   /* ClientName: what panels show                        */
     const DeviceHost *host;
     void *arg;

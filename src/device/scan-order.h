@@ -1,0 +1,36 @@
+/* device/scan-order.h - what a scan is asked to do, what it learns and how it ends. Plain values.
+ *
+ * The code of the reason of an ended scan is a stable word:
+ *   COMPLETE    ""
+ *   CANCELLED   cancelled-at-device, cancelled (by the host)
+ *   BROKEN      reported by the device: paper-jam no-paper cover-open double-feed device-error
+ *               lamp-error carriage-locked tray-closed login-needed not-permitted battery-low
+ *               sensor-error remove-paper stacker-full paper-skewed device-reserved
+ *               of the link: device-busy connect-failed connection-lost no-answer no-progress
+ *               device-timeout device-rejected protocol-error legacy-device source-missing
+ *               format-not-offered parameters-refused two-sided-page page-broken page-too-large
+ *               too-many-pages server-stopping
+ *               or what the host gave when it could not keep a page */
+#ifndef PLATEN_DEVICE_SCAN_ORDER_H
+#define PLATEN_DEVICE_SCAN_ORDER_H
+
+#include "model/batch.h"
+#include "model/device.h"
+#include "model/job.h"
+
+/* How the host wants a page made. What the device cannot do is replaced by its nearest. */
+typedef struct ScanOrder {
+    ScanSource source; /* AUTO: the feeder when it holds paper, else the flatbed */
+    ScanColor color;
+    uint32_t dpi;
+    uint32_t jpeg_quality; /* 1..100 */
+} ScanOrder;
+
+/* What a scan learned from INFO. Texts are "" when the device does not say. */
+typedef struct DeviceIdentity {
+    char product[PRODUCT_TEXT_SIZE], serial[64], firmware[64];
+} DeviceIdentity;
+
+typedef enum ScanEnd { SCAN_END_COMPLETE, SCAN_END_CANCELLED, SCAN_END_BROKEN } ScanEnd;
+
+#endif

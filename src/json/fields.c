@@ -4,6 +4,7 @@
  * only; that is how descriptions of other programs are checked with the same words. */
 #include "json/fields.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "json/tree.h"
 
@@ -292,12 +293,15 @@ static Json *show_list(const Field *field, const char *at, bool with_secrets)
 
 static bool read_json(const Field *field, const Json *value, const Path *path, char *at, Err *err)
 {
-    AUTO_BUF text = buf_with_max(field->size); /* one more than fits: room for buf_text's NUL */
+    size_t size = field->size < JSON_BYTES_MAX ? field->size : JSON_BYTES_MAX;
+    AUTO_BUF text = buf_with_max(size); /* one more than fits: room for buf_text's NUL */
 
     if (!check_kind(value, JSON_OBJ, "an object", path, err))
         return false;
-    if (!json_write(value, &text) || text.n >= field->size)
-        return fail(err, value, path, "is longer than %zu bytes as JSON text", field->size - 1);
+    if (!buf_reserve(&text, size)) /* at once, so that a later failure means "too long" only */
+        return json_no_memory(err);
+    if (!json_write(value, &text) || text.n >= size)
+        return fail(err, value, path, "is longer than %zu bytes as JSON text", size - 1);
     if (at)
         (void)text_copy(at, field->size, value->n > 0 ? buf_text(&text) : "");
     return true;

@@ -9,6 +9,7 @@
 #include "model/batch.h"
 #include "model/delivery.h"
 #include "model/device.h"
+#include "model/name.h"
 #include "store/store.h"
 
 /* --- receiving --------------------------------------------------------------------------------- */
@@ -17,7 +18,9 @@
  * batch in state RECEIVING, ERR_DENIED when it is not registered. */
 bool batch_insert(Tx *tx, const Batch *batch, Err *err);
 
-/* A page that is durable in the spool. page->id is set. ERR_CONFLICT: number and side are there. */
+/* A page that is durable in the spool, of a batch that is RECEIVING, BROKEN or CANCELLED (the scan may
+ * have ended while the page was written). page->id is set. ERR_CONFLICT: number and side are there, or
+ * the batch is in another state. */
 bool page_insert(Tx *tx, Page *page, Err *err);
 
 /* One step of the batch's table; reason NULL = keep. Leaving RECEIVING is also the device's step
@@ -29,13 +32,14 @@ bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *er
 
 /* --- tasks of workers ------------------------------------------------------------------------------ */
 
-/* Each claim: true with *ret_found=false when there is nothing to do now. */
+/* Each claim: true with *ret_found=false when there is nothing to do now. What ends a claim is refused
+ * (ERR_CONFLICT) when the row is not claimed by this generation. */
 typedef struct PageClaim {
     Page page;
     char folder[64];
 } PageClaim;
-bool page_claim(Tx *tx, PageClaim *ret_claim, bool *ret_found,
-                Err *err); /* oldest STORED page; attempt + 1 */
+/* The oldest STORED page; attempt + 1. */
+bool page_claim(Tx *tx, PageClaim *ret_claim, bool *ret_found, Err *err);
 bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, Err *err);
 /* Back to STORED, or after PAGE_READ_ATTEMPTS_MAX to UNREAD with the warning. */
 bool page_read_failed(Tx *tx, int64_t page_id, const char *warning, Err *err);
@@ -48,11 +52,13 @@ bool plan_failed(Tx *tx, const BatchId *id, const char *text, bool *ret_given_up
 
 typedef struct PlannedDocument {
     DocumentKind kind;
-    char name[FILE_NAME_BYTES_MAX + 1]; /* may hold {seq:N}: the counter is taken here */
+    char name[NAME_TEMPLATE_SIZE + 16]; /* with extension; may hold {seq:N} (model/name.h) */
     uint32_t number, first_page, page_count;
 } PlannedDocument;
 /* Inserts the documents (counter of the job taken for each name with {seq:N}, names made unique in
- * the batch by _2, _3 ...). Counters are never taken twice. ERR_CONFLICT when it has documents. */
+ * the batch by _2, _3 ..., upper and lower case taken as the same). Counters are never taken twice.
+ * The index is a document with number 0, behind the others; its {seq:N} is that of the first document.
+ * ERR_CONFLICT when it has documents or is not ours. */
 bool plan_done(Tx *tx, const BatchId *id, const PlannedDocument *documents, size_t count, Err *err);
 
 /* A PLANNED document of a batch in COMPOSING; the index only when all others are WRITTEN. */
@@ -63,10 +69,12 @@ typedef struct DocumentClaim {
 bool document_claim(Tx *tx, DocumentClaim *ret_claim, bool *ret_found, Err *err);
 bool document_written(Tx *tx, const DocumentId *id, int64_t size_bytes, const char *sha256,
                       Err *err);
-bool document_write_failed(Tx *tx, const DocumentId *id, const char *text,
-                           Err *err); /* PLANNED or FAILED */
+/* Back to PLANNED, or after COMPOSE_ATTEMPTS_MAX to FAILED. */
+bool document_write_failed(Tx *tx, const DocumentId *id, const char *text, Err *err);
 
-/* One delivery per document and destination of the batch's job, state READY, due now. */
+/* One delivery per document and destination of the batch's job, state READY, due now. A destination
+ * that is no more gives a delivery that is HELD and says so. ERR_CONFLICT unless every document is
+ * WRITTEN, or when there are deliveries already. */
 bool deliveries_insert(Tx *tx, const BatchId *id, Err *err);
 
 /* A READY delivery that is due, to a destination that is not among busy[] (or to `only` when not
@@ -91,13 +99,15 @@ bool delivery_next_due(Db *db, Wall *ret_due, Err *err);
 
 /* --- by hand and at start ------------------------------------------------------------------------- */
 
-/* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and UNCERTAIN
- * deliveries become READY now. *ret_documents/ret_deliveries: how many. */
+/* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and
+ * UNCERTAIN deliveries become READY now, unless their destination is no more.
+ * *ret_documents/ret_deliveries: how many. */
 bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,
                       Err *err);
 
-/* Frees everything claimed by older generations (pages, documents, plans, deliveries), and lists batches that
- * were RECEIVING (they broke) through visit. Called once, after the older process is dead. */
+/* Frees everything claimed by older generations (pages, documents, plans: that attempt is not counted;
+ * deliveries: due now, with an attempt row), and lists batches that were RECEIVING (they broke)
+ * through visit. Called once, after the older process and its workers are dead. */
 typedef bool BatchIdVisit(void *arg, const BatchId *id);
 bool store_recover(Tx *tx, BatchIdVisit *broken, void *arg, Err *err);
 

@@ -17,6 +17,11 @@ typedef struct Actor {
     const char *address; /* "local" or the peer's address     */
 } Actor;
 
+/* What somebody did, when it is not one of the changes below (they write theirs themselves). action:
+ * "batch.retry"; kind and id: of the object; detail: a sentence or JSON, no secrets, "" = none. */
+bool audit_insert(Tx *tx, const Actor *actor, const char *action, const char *kind, const char *id,
+                  const char *detail, Err *err);
+
 typedef struct StoredJob {
     JobId id;
     Job job;
@@ -47,7 +52,8 @@ bool job_change(Tx *tx, const Actor *actor, const StoredJob *job, Err *err);
 /* ERR_CONFLICT while a job group has it; batches keep their copy. */
 bool job_delete(Tx *tx, const Actor *actor, const JobId *id, int64_t revision, Err *err);
 
-/* The same for job groups. */
+/* The same rules for groups: their jobs exist (ERR_BAD_INPUT + field); ERR_CONFLICT on delete while a
+ * device has the group. */
 bool job_group_list(Db *db, JobGroupVisit *visit, void *arg, Err *err);
 bool job_group_get(Db *db, const JobGroupId *id, StoredJobGroup *ret_group, Err *err);
 bool job_group_insert(Tx *tx, const Actor *actor, const StoredJobGroup *group, Err *err);
@@ -58,7 +64,8 @@ bool destination_list(Db *db, DestinationVisit *visit, void *arg, Err *err);
 bool destination_get(Db *db, const DestinationId *id, StoredDestination *ret_destination, Err *err);
 bool destination_insert(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
 bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
-/* ERR_CONFLICT while a job has it or a delivery to it is not done. */
+/* ERR_CONFLICT while a job, or the copy of a job in a batch that may still be delivered, has it, or a
+ * delivery to it is not done. */
 bool destination_delete(Tx *tx, const Actor *actor, const DestinationId *id, int64_t revision,
                         Err *err);
 
@@ -76,6 +83,7 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
 /* Settings (name, job group) and approval. event: APPROVE, REVOKE, or DEVICE_EVENT_MAX_ for none. */
 bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceSettings *settings,
                    DeviceEvent event, int64_t revision, Err *err);
+/* ERR_CONFLICT while it is scanning; its batches stay. */
 bool device_delete(Tx *tx, const Actor *actor, const DeviceId *id, int64_t revision, Err *err);
 
 /* --- API tokens: only the SHA-256 of the secret is stored ---------------------------------------- */

@@ -19,8 +19,10 @@ typedef struct Tx Tx;                   /* a write in progress, valid inside a S
 typedef struct StoreReader StoreReader; /* a read connection, one thread at a time        */
 
 /* Opens (creates, migrates) PATH/platen.db and starts the writer thread. A database newer than the
- * program is refused (ERR_PERMANENT, the remedy names the version); before a migration the file is
- * copied to platen.db.before-vN. Takes a new boot generation. folder_fd: the data folder. */
+ * program is refused (ERR_PERMANENT, the remedy says what to install or restore); before a migration
+ * the file is copied to platen.db.before-vN. Takes a new boot generation. folder_path: the data
+ * folder, made when missing. It is locked (platen.lock) until store_close(): ERR_CONFLICT names the
+ * process that has it. Else errors of base/file.h and of the database. */
 Store *store_open(const char *folder_path, Err *err);
 
 /* Runs what is queued, stops the writer, closes. Accepts NULL. */
@@ -29,6 +31,9 @@ DEFINE_AUTO(Store, store_close);
 
 /* This start's number; rows claimed by an older one belong to nobody. */
 int64_t store_generation(const Store *store);
+
+/* Commits since the start, each of 1 to 256 writes; for metrics. Any thread. */
+int64_t store_commits(const Store *store);
 
 /* --- writing ----------------------------------------------------------------------------------- */
 

@@ -1,0 +1,226 @@
+/* store/batch-deliveries.c - see batch-rows.h: deliveries, their claims and their attempts. */
+#include "base/text.h"
+#include "store/batch-read.h"
+#include "store/rows.h"
+
+/* --- making them --------------------------------------------------------------------------------- */
+
+static bool attempt_insert(Tx *tx, const DeliveryId *id, const DeliveryResult *result, Err *err)
+{
+    return db_run(tx->db,
+                  "INSERT INTO attempt (delivery_id, number, ended_at, class, stage, native_code,"
+                  " protocol_code, text, cure, retry_after_s, remote_name, size_bytes, sha256)"
+                  " SELECT id, attempt, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
+                  " FROM delivery WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms),
+                       ARG_WORD(delivery_class_words, result->class), ARG_TEXT(result->stage),
+                       ARG_INT(result->native_code), ARG_INT(result->protocol_code),
+                       ARG_TEXT(result->text), ARG_TEXT(result->cure),
+                       ARG_INT(result->retry_after_s), ARG_TEXT(result->remote_name),
+                       ARG_INT(result->size_bytes), ARG_TEXT(result->sha256)),
+                  NULL, err) &&
+           db_run(tx->db, "UPDATE delivery SET last_attempt = last_insert_rowid() WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text)), NULL, err);
+}
+
+/* Name of the destination; *ret_found false when it was deleted. */
+static bool destination_name(Tx *tx, const char *id, char ret_name[NAME_TEXT_SIZE], bool *ret_found,
+                             Err *err)
+{
+    AUTO_QUERY query = db_query(tx->db, "SELECT name FROM destination WHERE id = ?1",
+                                ARGS(ARG_TEXT(id)));
+
+    ret_name[0] = '\0';
+    *ret_found = query_next(&query);
+    if (*ret_found)
+        query_copy(&query, 0, ret_name, NAME_TEXT_SIZE);
+    return query_ok(&query, err);
+}
+
+static bool delivery_insert(Tx *tx, const Batch *batch, const char *document,
+                            const char *destination, Err *err)
+{
+    static const DeliveryResult gone = {
+        .class = DELIVERY_CLASS_CONFIG,
+        .stage = "locate",
+        .text = "The destination of the job was deleted.",
+        .cure = "Export the document from the batch, or scan again with a job that has one.",
+    };
+    DeliveryId id = id_new(DeliveryId, tx->now);
+    DeliveryState state = DELIVERY_READY;
+    char name[NAME_TEXT_SIZE];
+    bool there;
+
+    if (!destination_name(tx, destination, name, &there, err))
+        return false;
+    if (!there)
+        state = DELIVERY_HELD;
+    return db_run(tx->db,
+                  "INSERT INTO delivery (id, batch_id, document_id, destination_id,"
+                  " destination_name, state, created_at, due_at, finished_at)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+                  ARGS(ARG_TEXT(id.text), ARG_TEXT(batch->id.text), ARG_TEXT(document),
+                       ARG_TEXT(destination), ARG_TEXT(name), ARG_WORD(delivery_state_words, state),
+                       ARG_INT(tx->now.ms), ARG_INT(there ? 0 : tx->now.ms)),
+                  NULL, err) &&
+           (there || attempt_insert(tx, &id, &gone, err));
+}
+
+/* Every document must be there and no delivery yet. */
+static bool deliveries_wanted(Tx *tx, const BatchId *id, Err *err)
+{
+    int64_t unwritten, deliveries;
+    bool found;
+
+    if (!db_find_int(tx->db,
+                     "SELECT count(*) FROM document WHERE batch_id = ?1 AND state <> 'written'",
+                     ARGS(ARG_TEXT(id->text)), &unwritten, &found, err) ||
+        !db_find_int(tx->db, "SELECT count(*) FROM delivery WHERE batch_id = ?1",
+                     ARGS(ARG_TEXT(id->text)), &deliveries, &found, err))
+        return false;
+    if (unwritten == 0 && deliveries == 0)
+        return true;
+    return err_set(err, ERR_CONFLICT, 0,
+                   "batch %s has %lld unwritten documents and %lld deliveries: none are added",
+                   id->text, (long long)unwritten, (long long)deliveries);
+}
+
+bool deliveries_insert(Tx *tx, const BatchId *id, Err *err)
+{
+    Batch batch;
+
+    if (!batch_get(tx->db, id, &batch, err) || !deliveries_wanted(tx, id, err))
+        return false;
+    AUTO_QUERY query = db_query(tx->db,
+                                "SELECT id FROM document WHERE batch_id = ?1 ORDER BY kind, number",
+                                ARGS(ARG_TEXT(id->text)));
+    while (query_next(&query)) {
+        DocumentId document;
+
+        QUERY_COPY(&query, 0, document.text);
+        for (size_t i = 0; i < batch.job.destination_count; i++)
+            if (!delivery_insert(tx, &batch, document.text, batch.job.destinations[i].destination,
+                                 err))
+                return false;
+    }
+    return query_ok(&query, err);
+}
+
+/* --- claiming ------------------------------------------------------------------------------------ */
+
+/* READY rows whose turn it can be: the destination exists; the index goes last. */
+#define DELIVERY_CLAIMABLE                                                               \
+    " FROM delivery d JOIN destination ON destination.id = d.destination_id"             \
+    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)" \
+    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id" \
+    "   AND o.destination_id = d.destination_id AND o.id <> d.id AND o.state <> 'done'))"
+
+/* The ids as a JSON array, which json_each() makes rows of: one statement for any number. */
+static bool ids_as_json(const DestinationId *ids, size_t count, Buf *ret_text, Err *err)
+{
+    buf_put_text(ret_text, "[");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(ret_text, "%s\"%s\"", i > 0 ? "," : "", ids[i].text);
+    buf_put_text(ret_text, "]");
+    return !ret_text->failed || err_set(err, ERR_TEMPORARY, 0, "no memory for %zu ids", count);
+}
+
+static bool delivery_take(Tx *tx, const char *only, const char *busy, int64_t *ret_row,
+                          bool *ret_found, Err *err)
+{
+    return db_find_int(
+        tx->db,
+        "UPDATE delivery SET state = 'sending', owner = ?1, attempt = attempt + 1"
+        " WHERE rowid = (SELECT d.rowid" DELIVERY_CLAIMABLE " AND d.due_at <= ?2"
+        "  AND (?3 = '' OR d.destination_id = ?3)"
+        "  AND d.destination_id NOT IN (SELECT value FROM json_each(?4))"
+        "  ORDER BY d.due_at, d.id LIMIT 1) RETURNING rowid",
+        ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms), ARG_TEXT(only), ARG_TEXT(busy)), ret_row,
+        ret_found, err);
+}
+
+bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy, size_t busy_count,
+                    DeliveryClaim *ret_claim, bool *ret_found, Err *err)
+{
+    AUTO_BUF busy_json = buf_with_max(JSON_BYTES_MAX);
+    int64_t row;
+    bool found;
+
+    if (!ids_as_json(busy, only ? 0 : busy_count, &busy_json, err) ||
+        !delivery_take(tx, only ? only->text : "", buf_text(&busy_json), &row, &found, err))
+        return false;
+    if (!found) {
+        *ret_found = false;
+        return true;
+    }
+    AUTO_QUERY query = db_query(
+        tx->db,
+        "SELECT " DELIVERY_COLUMNS ", " DOCUMENT_COLUMNS ", batch.folder,"
+        " destination.kind, destination.settings, destination.name FROM " DELIVERY_FROM
+        " JOIN document ON document.id = delivery.document_id"
+        " JOIN batch ON batch.id = delivery.batch_id"
+        " JOIN destination ON destination.id = delivery.destination_id"
+        " WHERE delivery.rowid = ?1",
+        ARGS(ARG_INT(row)));
+    found = query_next(&query);
+    if (found) {
+        int at = DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT;
+
+        delivery_read(&query, 0, &ret_claim->delivery);
+        document_read(&query, DELIVERY_COLUMN_COUNT, &ret_claim->document);
+        QUERY_COPY(&query, at, ret_claim->folder);
+        QUERY_COPY(&query, at + 1, ret_claim->kind);
+        QUERY_COPY(&query, at + 2, ret_claim->settings);
+        QUERY_COPY(&query, at + 3, ret_claim->destination_name);
+    }
+    return claim_ended(&query, found, ret_found, err);
+}
+
+bool delivery_next_due(Db *db, Wall *ret_due, Err *err)
+{
+    int64_t due;
+    bool found;
+
+    if (!db_find_int(db, "SELECT d.due_at" DELIVERY_CLAIMABLE " ORDER BY d.due_at, d.id LIMIT 1",
+                     NO_ARGS, &due, &found, err))
+        return false;
+    ret_due->ms = found ? due : INT64_MAX;
+    return true;
+}
+
+/* --- ending an attempt --------------------------------------------------------------------------- */
+
+bool delivery_reserve(Tx *tx, const DeliveryId *id, const char *name, Err *err)
+{
+    int rows;
+
+    return db_run(tx->db,
+                  "UPDATE delivery SET reserved_name = ?3"
+                  " WHERE id = ?1 AND state = 'sending' AND owner = ?2",
+                  ARGS(ARG_TEXT(id->text), ARG_INT(tx->generation), ARG_TEXT(name)), &rows, err) &&
+           (rows > 0 || not_ours(err, "delivery", id->text));
+}
+
+bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const DeliveryResult *result,
+                    Wall due, Err *err)
+{
+    DeliveryState state = DELIVERY_SENDING;
+    int rows;
+
+    if (!delivery_step(&state, event))
+        return err_set(err, ERR_CONFLICT, 0, "delivery %s: an attempt cannot end with event %d",
+                       id->text, (int)event);
+    bool again = state == DELIVERY_READY;
+    if (!db_run(tx->db,
+                "UPDATE delivery SET state = ?3, owner = NULL,"
+                " due_at = CASE ?4 WHEN 0 THEN due_at ELSE ?5 END, finished_at = ?6"
+                " WHERE id = ?1 AND state = 'sending' AND owner = ?2",
+                ARGS(ARG_TEXT(id->text), ARG_INT(tx->generation),
+                     ARG_WORD(delivery_state_words, state), ARG_INT(again), ARG_INT(due.ms),
+                     ARG_INT(again ? 0 : tx->now.ms)),
+                &rows, err))
+        return false;
+    if (rows == 0)
+        return not_ours(err, "delivery", id->text);
+    return attempt_insert(tx, id, result, err);
+}

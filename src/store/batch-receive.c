@@ -1,0 +1,291 @@
+/* store/batch-receive.c - see batch-rows.h: a batch from its Start, its steps, its summary; restart. */
+#include "base/text.h"
+#include "store/batch-read.h"
+#include "store/rows.h"
+
+/* --- receiving ----------------------------------------------------------------------------------- */
+
+static bool device_state_set(Tx *tx, const DeviceId *id, DeviceState state, Err *err)
+{
+    return db_run(tx->db, "UPDATE device SET state = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_WORD(device_state_words, state)), NULL, err);
+}
+
+static bool device_scan_starts(Tx *tx, const DeviceId *id, Err *err)
+{
+    Device device;
+
+    if (!device_get(tx->db, id, &device, err))
+        return false;
+    if (device_step(&device.state, DEVICE_EVENT_SCAN_STARTS))
+        return device_state_set(tx, id, device.state, err);
+    if (device.state == DEVICE_SCANNING) {
+        err_set(err, ERR_CONFLICT, 0, "device %s is scanning already", device.address);
+        return err_remedy(err, "Wait until its scan has ended.");
+    }
+    err_set(err, ERR_DENIED, 0, "device %s waits for approval", device.address);
+    return err_remedy(err, "Approve it: platen device approve %s", id->text);
+}
+
+/* The device may have been deleted or lost with the database: then there is nothing to free. */
+static bool device_scan_ended(Tx *tx, const DeviceId *id, Err *err)
+{
+    Device device;
+
+    if (!device_get(tx->db, id, &device, err))
+        return err->kind == ERR_NOT_FOUND;
+    return !device_step(&device.state, DEVICE_EVENT_SCAN_ENDED) ||
+           device_state_set(tx, id, device.state, err);
+}
+
+static bool batch_event(Tx *tx, const BatchId *id, const char *device, BatchState state,
+                        const Reason *reason, Err *err)
+{
+    Event event = { .id = 0 };
+
+    (void)text_copy(event.batch, sizeof event.batch, id->text);
+    (void)text_copy(event.device, sizeof event.device, device);
+    (void)text_printf(event.kind, sizeof event.kind, "batch.%s", batch_state_words[state]);
+    (void)text_copy(event.text, sizeof event.text, reason ? reason->text : "");
+    return event_insert(tx, &event, err);
+}
+
+bool batch_row_insert(Tx *tx, const Batch *batch, Err *err)
+{
+    AUTO_BUF job = buf_with_max(JSON_BYTES_MAX);
+
+    return body_format(job_fields, &batch->job, &job, err) &&
+           db_run(tx->db,
+                  "INSERT INTO batch (id, device_id, device_name, job_id, job, state, reason_code,"
+                  " reason_text, reason_remedy, started_at, changed_at, utc_offset_min, folder)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                  ARGS(ARG_TEXT(batch->id.text), ARG_TEXT(batch->device.text),
+                       ARG_TEXT(batch->device_name), ARG_TEXT(batch->job_id.text),
+                       ARG_TEXT(buf_text(&job)), ARG_WORD(batch_state_words, batch->state),
+                       ARG_TEXT(batch->reason.code), ARG_TEXT(batch->reason.text),
+                       ARG_TEXT(batch->reason.remedy), ARG_INT(batch->started_at.ms),
+                       ARG_INT(tx->now.ms), ARG_INT(batch->utc_offset_min),
+                       ARG_TEXT(batch->folder)),
+                  NULL, err) &&
+           batch_event(tx, &batch->id, batch->device.text, batch->state, &batch->reason, err);
+}
+
+bool batch_insert(Tx *tx, const Batch *batch, Err *err)
+{
+    Batch row = *batch;
+
+    row.state = BATCH_RECEIVING;
+    return device_scan_starts(tx, &batch->device, err) && batch_row_insert(tx, &row, err);
+}
+
+bool page_row_insert(Tx *tx, Page *page, Err *err)
+{
+    const char side[2] = { page->side, '\0' };
+    int64_t one;
+    bool there;
+
+    if (!db_find_int(tx->db, "SELECT 1 FROM page WHERE batch_id = ?1 AND number = ?2 AND side = ?3",
+                     ARGS(ARG_TEXT(page->batch.text), ARG_INT(page->number), ARG_TEXT(side)), &one,
+                     &there, err))
+        return false;
+    if (there)
+        return err_set(err, ERR_CONFLICT, 0, "batch %s has page %u side %c already",
+                       page->batch.text, page->number, page->side);
+    if (!db_run(tx->db,
+                "INSERT INTO page (batch_id, number, side, file, size_bytes, sha256, scan_dpi,"
+                " state, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'stored', ?8)",
+                ARGS(ARG_TEXT(page->batch.text), ARG_INT(page->number), ARG_TEXT(side),
+                     ARG_TEXT(page->file), ARG_INT(page->size_bytes), ARG_TEXT(page->sha256),
+                     ARG_INT(page->scan_dpi), ARG_INT(page->stored_at.ms)),
+                NULL, err))
+        return false;
+    page->id = sqlite3_last_insert_rowid(tx->db->handle);
+    page->state = PAGE_STORED;
+    return true;
+}
+
+/* The state of a batch and its device; ERR_NOT_FOUND. */
+static bool batch_state_get(Db *db, const BatchId *id, BatchState *ret_state, DeviceId *ret_device,
+                            Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT state, device_id FROM batch WHERE id = ?1",
+                                ARGS(ARG_TEXT(id->text)));
+    bool found = query_next(&query);
+
+    if (found) {
+        *ret_state = (BatchState)query_word(&query, 0, batch_state_words);
+        QUERY_COPY(&query, 1, ret_device->text);
+    }
+    return query_ok(&query, err) && (found || not_found(err, "batch", id->text));
+}
+
+bool page_insert(Tx *tx, Page *page, Err *err)
+{
+    BatchState state;
+    DeviceId device;
+
+    if (!batch_state_get(tx->db, &page->batch, &state, &device, err))
+        return false;
+    if (state != BATCH_RECEIVING && state != BATCH_BROKEN && state != BATCH_CANCELLED)
+        return err_set(err, ERR_CONFLICT, 0, "batch %s is %s, it takes no more pages",
+                       page->batch.text, batch_state_words[state]);
+    return page_row_insert(tx, page, err);
+}
+
+bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reason, Err *err)
+{
+    static const Reason none;
+    const Reason *new_reason = reason ? reason : &none;
+    BatchState before, state;
+    DeviceId device;
+
+    if (!batch_state_get(tx->db, id, &before, &device, err))
+        return false;
+    state = before;
+    if (!batch_step(&state, event)) {
+        err_set(err, ERR_CONFLICT, 0, "batch %s is %s, this cannot be done now", id->text,
+                batch_state_words[before]);
+        return err_remedy(err, "Look at the batch again: its state has changed.");
+    }
+    if (!db_run(tx->db,
+                "UPDATE batch SET state = ?2, changed_at = ?3,"
+                " reason_code = CASE ?4 WHEN 0 THEN reason_code ELSE ?5 END,"
+                " reason_text = CASE ?4 WHEN 0 THEN reason_text ELSE ?6 END,"
+                " reason_remedy = CASE ?4 WHEN 0 THEN reason_remedy ELSE ?7 END WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text), ARG_WORD(batch_state_words, state), ARG_INT(tx->now.ms),
+                     ARG_INT(reason != NULL), ARG_TEXT(new_reason->code),
+                     ARG_TEXT(new_reason->text), ARG_TEXT(new_reason->remedy)),
+                NULL, err) ||
+        !batch_event(tx, id, device.text, state, reason, err))
+        return false;
+    return before != BATCH_RECEIVING || device_scan_ended(tx, &device, err);
+}
+
+/* --- summary ------------------------------------------------------------------------------------- */
+
+/* An index that waits for a delivery which a person must mend is not open: nothing moves there. */
+static const char summary_sql[] =
+    "SELECT state, coalesce(json_extract(job, '$.keep_partial'), 0),"
+    " (SELECT count(*) FROM page WHERE batch_id = ?1),"
+    " (SELECT count(*) FROM page WHERE batch_id = ?1 AND state IN ('stored', 'reading')),"
+    " (SELECT count(*) FROM document WHERE batch_id = ?1),"
+    " (SELECT count(*) FROM document WHERE batch_id = ?1 AND state <> 'written'"
+    "  AND state <> 'failed'),"
+    " (SELECT count(*) FROM document WHERE batch_id = ?1 AND state <> 'written'"
+    "  AND state = 'failed'),"
+    " (SELECT count(*) FROM delivery WHERE batch_id = ?1),"
+    " (SELECT count(*) FROM delivery d WHERE d.batch_id = ?1 AND d.state IN ('ready', 'sending')"
+    "  AND NOT (d.state = 'ready'"
+    "   AND (SELECT kind FROM document WHERE document.id = d.document_id) = 'index'"
+    "   AND EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id"
+    "    AND o.destination_id = d.destination_id"
+    "    AND o.state IN ('held', 'failed', 'uncertain')))),"
+    " (SELECT count(*) FROM delivery WHERE batch_id = ?1 AND state = 'done')"
+    " FROM batch WHERE id = ?1";
+
+bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *err)
+{
+    AUTO_QUERY query = db_query(db, summary_sql, ARGS(ARG_TEXT(id->text)));
+    bool found = query_next(&query);
+    BatchSummary s = { .id = *id };
+
+    if (found) {
+        s.state = (BatchState)query_word(&query, 0, batch_state_words);
+        s.keep_partial = query_int(&query, 1) != 0;
+        s.pages = (uint32_t)query_int(&query, 2);
+        s.pages_unsettled = (uint32_t)query_int(&query, 3);
+        s.documents = (uint32_t)query_int(&query, 4);
+        s.planned = s.documents > 0;
+        s.documents_open = (uint32_t)query_int(&query, 5);
+        s.documents_failed = (uint32_t)query_int(&query, 6);
+        s.deliveries = (uint32_t)query_int(&query, 7);
+        s.deliveries_open = (uint32_t)query_int(&query, 8);
+        s.deliveries_done = (uint32_t)query_int(&query, 9);
+    }
+    if (!query_ok(&query, err))
+        return false;
+    if (!found)
+        return not_found(err, "batch", id->text);
+    *ret_summary = s;
+    return true;
+}
+
+/* --- by hand and at start ------------------------------------------------------------------------ */
+
+bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,
+                      Err *err)
+{
+    int documents, deliveries;
+
+    if (!db_run(tx->db, "UPDATE batch SET plan_attempt = 0 WHERE id = ?1", ARGS(ARG_TEXT(id->text)),
+                NULL, err) ||
+        !db_run(tx->db,
+                "UPDATE document SET state = 'planned', attempt = 0"
+                " WHERE batch_id = ?1 AND state = 'failed'",
+                ARGS(ARG_TEXT(id->text)), &documents, err) ||
+        !db_run(tx->db,
+                "UPDATE delivery SET state = 'ready', due_at = ?2, finished_at = 0"
+                " WHERE batch_id = ?1 AND state IN ('held', 'failed', 'uncertain')"
+                " AND EXISTS (SELECT 1 FROM destination WHERE destination.id = destination_id)",
+                ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &deliveries, err))
+        return false;
+    *ret_documents = (uint32_t)documents;
+    *ret_deliveries = (uint32_t)deliveries;
+    return true;
+}
+
+/* What older generations own goes back. A page, plan or document that was under way when the server
+ * died is not at fault: that attempt is not counted. */
+static const char *const recover_sql[] = {
+    "UPDATE page SET state = 'stored', attempt = attempt - 1, owner = NULL"
+    " WHERE state = 'reading' AND owner < ?1",
+    "UPDATE batch SET plan_attempt = plan_attempt - 1, plan_owner = NULL WHERE plan_owner < ?1",
+    "UPDATE document SET state = 'planned', attempt = attempt - 1, owner = NULL"
+    " WHERE state = 'writing' AND owner < ?1",
+};
+
+/* A delivery's attempt did happen: the destination may have seen it. */
+static bool recover_deliveries(Tx *tx, Err *err)
+{
+    return db_run(tx->db,
+                  "INSERT INTO attempt (delivery_id, number, ended_at, class, stage, native_code,"
+                  " protocol_code, text, cure, retry_after_s, remote_name, size_bytes, sha256)"
+                  " SELECT id, attempt, ?2, 'retry', 'restart', 0, 0,"
+                  " 'The server stopped while this delivery was under way.',"
+                  " 'It is tried again by itself.', 0, reserved_name, 0, ''"
+                  " FROM delivery WHERE state = 'sending' AND owner < ?1",
+                  ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms)), NULL, err) &&
+           db_run(tx->db,
+                  "UPDATE delivery SET state = 'ready', owner = NULL, due_at = ?2,"
+                  " last_attempt = (SELECT max(id) FROM attempt WHERE delivery_id = delivery.id)"
+                  " WHERE state = 'sending' AND owner < ?1",
+                  ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms)), NULL, err);
+}
+
+bool store_recover(Tx *tx, BatchIdVisit *broken, void *arg, Err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(recover_sql); i++)
+        if (!db_run(tx->db, recover_sql[i], ARGS(ARG_INT(tx->generation)), NULL, err))
+            return false;
+    if (!recover_deliveries(tx, err))
+        return false;
+    /* One at a time from the beginning: the visitor changes the rows that are searched. */
+    BatchId id = { "" };
+    for (;;) {
+        AUTO_QUERY query = db_query(tx->db,
+                                    "SELECT id FROM batch WHERE state = 'receiving' AND id > ?1"
+                                    " ORDER BY id LIMIT 1",
+                                    ARGS(ARG_TEXT(id.text)));
+        BatchId next;
+
+        if (!query_next(&query))
+            return query_ok(&query, err);
+        QUERY_COPY(&query, 0, next.text);
+        if (!query_ok(&query, err))
+            return false;
+        query_end(&query);
+        id = next;
+        if (!broken(arg, &id))
+            return true;
+    }
+}

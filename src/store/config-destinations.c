@@ -1,0 +1,200 @@
+/* store/config-destinations.c - see config-rows.h: destinations and API tokens. */
+#include "base/text.h"
+#include "store/rows.h"
+
+#define DESTINATION_COLUMNS "SELECT id, name, kind, settings, revision FROM destination "
+
+/* Which settings of a kind are secret is known to platen-deliver alone: the audit rows have none. */
+static const Field audited_fields[] = {
+    TEXT(Destination, name, true, "Name of the destination."),
+    TEXT(Destination, kind, true, "Kind of the destination."),
+    FIELDS_END,
+};
+
+static void destination_read(Query *query, StoredDestination *ret_destination)
+{
+    QUERY_COPY(query, 0, ret_destination->id.text);
+    QUERY_COPY(query, 1, ret_destination->destination.name);
+    QUERY_COPY(query, 2, ret_destination->destination.kind);
+    QUERY_COPY(query, 3, ret_destination->destination.settings);
+    ret_destination->revision = query_int(query, 4);
+}
+
+bool destination_list(Db *db, DestinationVisit *visit, void *arg, Err *err)
+{
+    AUTO_QUERY query = db_query(db, DESTINATION_COLUMNS "ORDER BY name", NO_ARGS);
+    StoredDestination destination;
+
+    while (query_next(&query)) {
+        destination_read(&query, &destination);
+        if (query.failed || !visit(arg, &destination))
+            break;
+    }
+    return query_ok(&query, err);
+}
+
+bool destination_get(Db *db, const DestinationId *id, StoredDestination *ret_destination, Err *err)
+{
+    AUTO_QUERY query = db_query(db, DESTINATION_COLUMNS "WHERE id = ?1", ARGS(ARG_TEXT(id->text)));
+    bool found = query_next(&query);
+    StoredDestination destination;
+
+    if (found)
+        destination_read(&query, &destination);
+    if (!query_ok(&query, err))
+        return false;
+    if (!found)
+        return not_found(err, "destination", id->text);
+    *ret_destination = destination;
+    return true;
+}
+
+static bool destination_can_be_stored(Tx *tx, const StoredDestination *destination, Err *err)
+{
+    return destination_check(&destination->destination, err) &&
+           name_is_free(tx->db, "SELECT 1 FROM destination WHERE name = ?1 AND id <> ?2",
+                        destination->destination.name, destination->id.text, err);
+}
+
+bool destination_insert(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err)
+{
+    const Destination *d = &destination->destination;
+
+    return destination_can_be_stored(tx, destination, err) &&
+           db_run(tx->db,
+                  "INSERT INTO destination (id, name, kind, settings, revision)"
+                  " VALUES (?1, ?2, ?3, ?4, 1)",
+                  ARGS(ARG_TEXT(destination->id.text), ARG_TEXT(d->name), ARG_TEXT(d->kind),
+                       ARG_TEXT(d->settings)),
+                  NULL, err) &&
+           audit_change(tx, actor,
+                        &(AuditChange){ "destination.insert", "destination", destination->id.text,
+                                        audited_fields, NULL, d },
+                        err);
+}
+
+bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err)
+{
+    const Destination *d = &destination->destination;
+    StoredDestination before;
+
+    return revision_check(tx->db, "SELECT revision FROM destination WHERE id = ?1", "destination",
+                          destination->id.text, destination->revision, err) &&
+           destination_get(tx->db, &destination->id, &before, err) &&
+           destination_can_be_stored(tx, destination, err) &&
+           db_run(tx->db,
+                  "UPDATE destination SET name = ?2, kind = ?3, settings = ?4,"
+                  " revision = revision + 1 WHERE id = ?1",
+                  ARGS(ARG_TEXT(destination->id.text), ARG_TEXT(d->name), ARG_TEXT(d->kind),
+                       ARG_TEXT(d->settings)),
+                  NULL, err) &&
+           audit_change(tx, actor,
+                        &(AuditChange){ "destination.change", "destination", destination->id.text,
+                                        audited_fields, &before.destination, d },
+                        err);
+}
+
+/* Why a destination cannot go: each query finds one user of it. */
+static const struct {
+    const char *sql, *text, *remedy;
+} destination_users[] = {
+    { "SELECT 1 FROM job_destination WHERE destination_id = ?1", "a job delivers to it",
+      "Take it out of the jobs first." },
+    { "SELECT 1 FROM delivery WHERE destination_id = ?1 AND state <> 'done'",
+      "a delivery to it is not done", "Wait for its deliveries, or retry those that stopped." },
+    { "SELECT 1 FROM batch WHERE state NOT IN ('done', 'cancelled')"
+      " AND EXISTS (SELECT 1 FROM json_each(batch.job, '$.destinations')"
+      " WHERE json_extract(json_each.value, '$.destination') = ?1)",
+      "a batch that may still be delivered names it", "Finish that batch first." },
+};
+
+bool destination_delete(Tx *tx, const Actor *actor, const DestinationId *id, int64_t revision,
+                        Err *err)
+{
+    StoredDestination before;
+
+    if (!revision_check(tx->db, "SELECT revision FROM destination WHERE id = ?1", "destination",
+                        id->text, revision, err) ||
+        !destination_get(tx->db, id, &before, err))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(destination_users); i++) {
+        int64_t one;
+        bool used;
+
+        if (!db_find_int(tx->db, destination_users[i].sql, ARGS(ARG_TEXT(id->text)), &one, &used,
+                         err))
+            return false;
+        if (!used)
+            continue;
+        err_set(err, ERR_CONFLICT, 0, "the destination \"%s\" cannot be deleted: %s",
+                before.destination.name, destination_users[i].text);
+        return err_remedy(err, "%s", destination_users[i].remedy);
+    }
+    return db_run(tx->db, "DELETE FROM destination WHERE id = ?1", ARGS(ARG_TEXT(id->text)), NULL,
+                  err) &&
+           audit_change(tx, actor,
+                        &(AuditChange){ "destination.delete", "destination", id->text,
+                                        audited_fields, &before.destination, NULL },
+                        err);
+}
+
+/* --- API tokens ---------------------------------------------------------------------------------- */
+
+static void token_read(Query *query, StoredToken *ret_token)
+{
+    QUERY_COPY(query, 0, ret_token->name);
+    QUERY_COPY(query, 1, ret_token->sha256);
+    ret_token->created_at.ms = query_int(query, 2);
+}
+
+bool token_insert(Tx *tx, const Actor *actor, const StoredToken *token, Err *err)
+{
+    return name_is_free(tx->db, "SELECT 1 FROM token WHERE name = ?1 AND ?2 = ''", token->name, "",
+                        err) &&
+           db_run(tx->db, "INSERT INTO token (name, sha256, created_at) VALUES (?1, ?2, ?3)",
+                  ARGS(ARG_TEXT(token->name), ARG_TEXT(token->sha256), ARG_INT(tx->now.ms)), NULL,
+                  err) &&
+           audit_insert(tx, actor, "token.insert", "token", token->name, "", err);
+}
+
+bool token_delete(Tx *tx, const Actor *actor, const char *name, Err *err)
+{
+    int rows;
+
+    if (!db_run(tx->db, "DELETE FROM token WHERE name = ?1", ARGS(ARG_TEXT(name)), &rows, err))
+        return false;
+    if (rows == 0)
+        return not_found(err, "token", name);
+    return audit_insert(tx, actor, "token.delete", "token", name, "", err);
+}
+
+bool token_find(Db *db, const char *sha256, StoredToken *ret_token, Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT name, sha256, created_at FROM token WHERE sha256 = ?1",
+                                ARGS(ARG_TEXT(sha256)));
+    bool found = query_next(&query);
+    StoredToken token;
+
+    if (found)
+        token_read(&query, &token);
+    if (!query_ok(&query, err))
+        return false;
+    if (!found)
+        return err_set(err, ERR_NOT_FOUND, 0, "no such token");
+    *ret_token = token;
+    return true;
+}
+
+bool token_list(Db *db, TokenVisit *visit, void *arg, Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT name, sha256, created_at FROM token ORDER BY name",
+                                NO_ARGS);
+    StoredToken token;
+
+    while (query_next(&query)) {
+        token_read(&query, &token);
+        if (query.failed || !visit(arg, &token))
+            break;
+    }
+    return query_ok(&query, err);
+}

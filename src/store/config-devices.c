@@ -1,0 +1,215 @@
+/* store/config-devices.c - see config-rows.h: devices. */
+#include "base/text.h"
+#include "store/batch-rows.h"
+#include "store/rows.h"
+
+#define DEVICE_COLUMNS                                                                   \
+    "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
+    " last_seen, revision FROM device "
+
+static void device_read(Query *query, Device *ret_device)
+{
+    QUERY_COPY(query, 0, ret_device->id.text);
+    QUERY_COPY(query, 1, ret_device->settings.name);
+    QUERY_COPY(query, 2, ret_device->settings.job_group);
+    ret_device->state = (DeviceState)query_word(query, 3, device_state_words);
+    QUERY_COPY(query, 4, ret_device->address);
+    QUERY_COPY(query, 5, ret_device->product);
+    QUERY_COPY(query, 6, ret_device->serial);
+    QUERY_COPY(query, 7, ret_device->firmware);
+    ret_device->first_seen.ms = query_int(query, 8);
+    ret_device->last_seen.ms = query_int(query, 9);
+    ret_device->revision = query_int(query, 10);
+}
+
+bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
+{
+    AUTO_QUERY query = db_query(db, DEVICE_COLUMNS "ORDER BY name, id", NO_ARGS);
+    Device device;
+
+    while (query_next(&query)) {
+        device_read(&query, &device);
+        if (query.failed || !visit(arg, &device))
+            break;
+    }
+    return query_ok(&query, err);
+}
+
+static bool device_find(Query *query, const char *what, Device *ret_device, Err *err)
+{
+    bool found = query_next(query);
+    Device device;
+
+    if (found)
+        device_read(query, &device);
+    if (!query_ok(query, err))
+        return false;
+    if (!found)
+        return not_found(err, "device", what);
+    *ret_device = device;
+    return true;
+}
+
+bool device_get(Db *db, const DeviceId *id, Device *ret_device, Err *err)
+{
+    AUTO_QUERY query = db_query(db, DEVICE_COLUMNS "WHERE id = ?1", ARGS(ARG_TEXT(id->text)));
+
+    return device_find(&query, id->text, ret_device, err);
+}
+
+bool device_find_address(Db *db, const char *address, Device *ret_device, Err *err)
+{
+    AUTO_QUERY query = db_query(db, DEVICE_COLUMNS "WHERE address = ?1", ARGS(ARG_TEXT(address)));
+
+    return device_find(&query, address, ret_device, err);
+}
+
+static bool device_event(Tx *tx, const DeviceId *id, const char *kind, const char *text, Err *err)
+{
+    Event event = { .id = 0 };
+
+    (void)text_copy(event.device, sizeof event.device, id->text);
+    (void)text_copy(event.kind, sizeof event.kind, kind);
+    (void)text_copy(event.text, sizeof event.text, text);
+    return event_insert(tx, &event, err);
+}
+
+static bool device_new(Tx *tx, const char *address, const char *product, DeviceId *ret_id, Err *err)
+{
+    DeviceId id = id_new(DeviceId, tx->now);
+    int64_t waiting;
+    bool found;
+
+    if (!db_find_int(tx->db, "SELECT count(*) FROM device WHERE state = 'seen'", NO_ARGS, &waiting,
+                     &found, err))
+        return false;
+    /* Anybody in the network can announce devices; the list must not grow without an end. */
+    if (waiting >= DEVICES_SEEN_MAX) {
+        err_set(err, ERR_TEMPORARY, 0, "%d devices wait for approval, %.60s is not added",
+                DEVICES_SEEN_MAX, address);
+        return err_remedy(err, "Delete devices that are not yours from the list.");
+    }
+    *ret_id = id;
+    return db_run(
+               tx->db,
+               "INSERT INTO device (id, name, state, address, product, serial, firmware,"
+               " first_seen, last_seen, revision)"
+               " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1)",
+               ARGS(ARG_TEXT(id.text), ARG_TEXT(address), ARG_TEXT(product), ARG_INT(tx->now.ms)),
+               NULL, err) &&
+           device_event(tx, &id, "device.seen", address, err);
+}
+
+bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err)
+{
+    DeviceId id;
+    int rows;
+
+    /* An empty product (a datagram that does not tell) keeps what is known. */
+    if (!db_run(tx->db,
+                "UPDATE device SET last_seen = ?2, product = CASE ?3 WHEN '' THEN product ELSE ?3"
+                " END WHERE address = ?1",
+                ARGS(ARG_TEXT(address), ARG_INT(tx->now.ms), ARG_TEXT(product)), &rows, err) ||
+        (rows == 0 && !device_new(tx, address, product, &id, err)))
+        return false;
+    return device_find_address(tx->db, address, ret_device, err);
+}
+
+bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
+                       const char *firmware, Err *err)
+{
+    int rows;
+
+    if (!db_run(tx->db,
+                "UPDATE device SET product = CASE ?2 WHEN '' THEN product ELSE ?2 END,"
+                " serial = ?3, firmware = ?4 WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text), ARG_TEXT(product), ARG_TEXT(serial), ARG_TEXT(firmware)),
+                &rows, err))
+        return false;
+    return rows > 0 || not_found(err, "device", id->text);
+}
+
+static bool job_group_exists(Tx *tx, const DeviceSettings *settings, Err *err)
+{
+    int64_t one;
+    bool found = true;
+
+    if (settings->job_group[0] &&
+        !db_find_int(tx->db, "SELECT 1 FROM job_group WHERE id = ?1",
+                     ARGS(ARG_TEXT(settings->job_group)), &one, &found, err))
+        return false;
+    if (found)
+        return true;
+    err_set(err, ERR_BAD_INPUT, 0, "there is no job group %s", settings->job_group);
+    err_remedy(err, "Define the job group first.");
+    return err_field(err, "job_group");
+}
+
+/* The state after the event, DEVICE_EVENT_MAX_ = as it is. */
+static bool device_next(const Device *device, DeviceEvent event, DeviceState *ret_state, Err *err)
+{
+    DeviceState state = device->state;
+
+    if (event != DEVICE_EVENT_MAX_ && !device_step(&state, event)) {
+        err_set(err, ERR_CONFLICT, 0, "the device is %s, this cannot be done now",
+                device_state_words[device->state]);
+        return err_remedy(err, "%s",
+                          device->state == DEVICE_SCANNING ? "Wait until its scan has ended."
+                                                           : "Nothing needs to be done.");
+    }
+    *ret_state = state;
+    return true;
+}
+
+bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceSettings *settings,
+                   DeviceEvent event, int64_t revision, Err *err)
+{
+    DeviceState state;
+    Device before;
+
+    if (!revision_check(tx->db, "SELECT revision FROM device WHERE id = ?1", "device", id->text,
+                        revision, err) ||
+        !device_get(tx->db, id, &before, err) || !device_settings_check(settings, err) ||
+        !job_group_exists(tx, settings, err) || !device_next(&before, event, &state, err))
+        return false;
+    if (!db_run(tx->db,
+                "UPDATE device SET name = ?2, job_group = ?3, state = ?4, revision = revision + 1"
+                " WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text), ARG_TEXT(settings->name),
+                     ARG_TEXT_OR_NULL(settings->job_group), ARG_TEXT(device_state_words[state])),
+                NULL, err))
+        return false;
+    if (state != before.state) {
+        char kind[40], action[40];
+        (void)text_printf(kind, sizeof kind, "device.%s", device_state_words[state]);
+        (void)text_copy(action, sizeof action,
+                        event == DEVICE_EVENT_APPROVE ? "device.approve" : "device.revoke");
+        if (!device_event(tx, id, kind, before.address, err) ||
+            !audit_insert(tx, actor, action, "device", id->text, before.address, err))
+            return false;
+    }
+    return audit_change(tx, actor,
+                        &(AuditChange){ "device.change", "device", id->text, device_settings_fields,
+                                        &before.settings, settings },
+                        err);
+}
+
+bool device_delete(Tx *tx, const Actor *actor, const DeviceId *id, int64_t revision, Err *err)
+{
+    Device before;
+
+    if (!revision_check(tx->db, "SELECT revision FROM device WHERE id = ?1", "device", id->text,
+                        revision, err) ||
+        !device_get(tx->db, id, &before, err))
+        return false;
+    if (before.state == DEVICE_SCANNING) {
+        err_set(err, ERR_CONFLICT, 0, "the device is scanning");
+        return err_remedy(err, "Wait until its scan has ended.");
+    }
+    return db_run(tx->db, "DELETE FROM device WHERE id = ?1", ARGS(ARG_TEXT(id->text)), NULL,
+                  err) &&
+           audit_change(tx, actor,
+                        &(AuditChange){ "device.delete", "device", id->text, device_settings_fields,
+                                        &before.settings, NULL },
+                        err);
+}

@@ -1,0 +1,175 @@
+/* store/schema.c - see schema.h.
+ *
+ * Words of states are those of model/; a CHECK keeps foreign ones out. Times are milliseconds UTC.
+ * owner is the boot generation that has claimed a row, NULL when nobody has. A batch keeps copies
+ * (job, device_name) and refers to device, job and destination without a foreign key: history
+ * outlives what it speaks of. */
+#include "store/schema.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static const char script_1[] =
+    "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO meta VALUES ('generation', 0);"
+
+    /* What administrators define. body is the JSON of the noun's settings table. */
+    "CREATE TABLE destination (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " kind TEXT NOT NULL, settings TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE job (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " body TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE job_destination ("
+    " job_id TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,"
+    " destination_id TEXT NOT NULL REFERENCES destination (id),"
+    " PRIMARY KEY (job_id, destination_id)) STRICT;"
+    "CREATE INDEX job_destination_of ON job_destination (destination_id);"
+    "CREATE TABLE job_group (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " body TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE job_group_job ("
+    " job_group_id TEXT NOT NULL REFERENCES job_group (id) ON DELETE CASCADE,"
+    " job_id TEXT NOT NULL REFERENCES job (id), PRIMARY KEY (job_group_id, job_id)) STRICT;"
+    "CREATE INDEX job_group_job_of ON job_group_job (job_id);"
+    "CREATE TABLE device (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
+    " job_group TEXT REFERENCES job_group (id),"
+    " state TEXT NOT NULL CHECK (state IN ('seen', 'registered', 'scanning')),"
+    " address TEXT NOT NULL UNIQUE, product TEXT NOT NULL, serial TEXT NOT NULL,"
+    " firmware TEXT NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX device_job_group ON device (job_group);"
+    "CREATE TABLE token (name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,"
+    " created_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,"
+    " object_id TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+    /* The counter of a job outlives the job: numbers are never given twice. */
+    "CREATE TABLE counter (job_id TEXT NOT NULL PRIMARY KEY, last INTEGER NOT NULL) STRICT;"
+
+    /* What runs. */
+    "CREATE TABLE batch (id TEXT NOT NULL PRIMARY KEY, device_id TEXT NOT NULL,"
+    " device_name TEXT NOT NULL, job_id TEXT NOT NULL, job TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('receiving', 'received', 'composing', 'delivering',"
+    "  'done', 'attention', 'cancelled', 'broken')),"
+    " reason_code TEXT NOT NULL, reason_text TEXT NOT NULL, reason_remedy TEXT NOT NULL,"
+    " started_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, utc_offset_min INTEGER NOT NULL,"
+    " folder TEXT NOT NULL UNIQUE, plan_attempt INTEGER NOT NULL DEFAULT 0,"
+    " plan_owner INTEGER) STRICT;"
+    "CREATE INDEX batch_open ON batch (id) WHERE state NOT IN ('done', 'cancelled', 'broken');"
+    "CREATE INDEX batch_state ON batch (state, id);"
+    /* A device has one sheet path: never two batches at once. */
+    "CREATE UNIQUE INDEX batch_receiving ON batch (device_id) WHERE state = 'receiving';"
+    "CREATE TABLE page (id INTEGER PRIMARY KEY,"
+    " batch_id TEXT NOT NULL REFERENCES batch (id), number INTEGER NOT NULL,"
+    " side TEXT NOT NULL CHECK (side IN ('A', 'B')), file TEXT NOT NULL,"
+    " size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, scan_dpi INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('stored', 'reading', 'read', 'unread')),"
+    " attempt INTEGER NOT NULL DEFAULT 0, owner INTEGER, width_px INTEGER NOT NULL DEFAULT 0,"
+    " height_px INTEGER NOT NULL DEFAULT 0, dpi INTEGER NOT NULL DEFAULT 0,"
+    " components INTEGER NOT NULL DEFAULT 0, thumbnail TEXT NOT NULL DEFAULT '',"
+    " warning TEXT NOT NULL DEFAULT '', stored_at INTEGER NOT NULL,"
+    " UNIQUE (batch_id, number, side)) STRICT;"
+    "CREATE INDEX page_unsettled ON page (batch_id) WHERE state IN ('stored', 'reading');"
+    "CREATE INDEX page_stored ON page (id) WHERE state = 'stored';"
+    "CREATE TABLE document (id TEXT NOT NULL PRIMARY KEY,"
+    " batch_id TEXT NOT NULL REFERENCES batch (id),"
+    " kind TEXT NOT NULL CHECK (kind IN ('document', 'index')), number INTEGER NOT NULL,"
+    " name TEXT NOT NULL COLLATE NOCASE, first_page INTEGER NOT NULL,"
+    " page_count INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('planned', 'writing', 'written', 'failed')),"
+    " attempt INTEGER NOT NULL DEFAULT 0, owner INTEGER, size_bytes INTEGER NOT NULL DEFAULT 0,"
+    " sha256 TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',"
+    /* Destinations may not tell A.pdf from a.pdf. */
+    " UNIQUE (batch_id, name), UNIQUE (batch_id, number)) STRICT;"
+    "CREATE INDEX document_planned ON document (batch_id, number) WHERE state = 'planned';"
+    "CREATE INDEX document_unwritten ON document (batch_id) WHERE state <> 'written';"
+    "CREATE TABLE delivery (id TEXT NOT NULL PRIMARY KEY,"
+    " batch_id TEXT NOT NULL REFERENCES batch (id),"
+    " document_id TEXT NOT NULL REFERENCES document (id), destination_id TEXT NOT NULL,"
+    " destination_name TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('ready', 'sending', 'done', 'held', 'failed',"
+    "  'uncertain')),"
+    " attempt INTEGER NOT NULL DEFAULT 0, owner INTEGER, created_at INTEGER NOT NULL,"
+    " due_at INTEGER NOT NULL, finished_at INTEGER NOT NULL DEFAULT 0,"
+    " reserved_name TEXT NOT NULL DEFAULT '', last_attempt INTEGER REFERENCES attempt (id),"
+    " UNIQUE (document_id, destination_id)) STRICT;"
+    "CREATE INDEX delivery_of_batch ON delivery (batch_id, destination_id, state);"
+    "CREATE INDEX delivery_ready ON delivery (due_at, id) WHERE state = 'ready';"
+    "CREATE INDEX delivery_open ON delivery (created_at) WHERE state IN ('ready', 'sending');"
+    "CREATE INDEX delivery_destination ON delivery (destination_id) WHERE state <> 'done';"
+    "CREATE TABLE attempt (id INTEGER PRIMARY KEY, delivery_id TEXT NOT NULL, number INTEGER NOT "
+    "NULL,"
+    " ended_at INTEGER NOT NULL, class TEXT NOT NULL, stage TEXT NOT NULL,"
+    " native_code INTEGER NOT NULL, protocol_code INTEGER NOT NULL, text TEXT NOT NULL,"
+    " cure TEXT NOT NULL, retry_after_s INTEGER NOT NULL, remote_name TEXT NOT NULL,"
+    " size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;"
+    "CREATE INDEX attempt_of_delivery ON attempt (delivery_id);"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"
+    " batch_id TEXT NOT NULL, device_id TEXT NOT NULL, kind TEXT NOT NULL,"
+    " text TEXT NOT NULL) STRICT;"
+    "CREATE INDEX event_of_batch ON event (batch_id, id);";
+
+const char *const schema_scripts[] = { script_1, NULL };
+
+/* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
+static bool backup_copy(int folder_fd, const char *name, Err *err)
+{
+    char temporary[64];
+    struct stat info;
+
+    (void)text_printf(temporary, sizeof temporary, "%s.new", name);
+    AUTO_FD from = file_open_read(folder_fd, "platen.db", err);
+    if (from < 0)
+        return false;
+    if (fstat(from, &info) != 0)
+        return err_set(err, ERR_TEMPORARY, 0, "cannot ask for the size of platen.db");
+    AUTO_FD to = file_create(folder_fd, temporary, 0640, err);
+    return to >= 0 && file_copy(from, 0, info.st_size, to, err) && file_sync_data(to, err) &&
+           file_close(&to, err) && file_rename(folder_fd, temporary, folder_fd, name, err) &&
+           file_sync_folder(folder_fd, err);
+}
+
+static bool backup_before(Db *db, int folder_fd, int64_t version, Err *err)
+{
+    char name[48];
+
+    (void)text_printf(name, sizeof name, "platen.db.before-v%lld", (long long)version);
+    if (db_script(db, "PRAGMA wal_checkpoint(TRUNCATE);", err) && backup_copy(folder_fd, name, err))
+        return true;
+    err_prefix(err, "cannot back up the database to %s before it is migrated", name);
+    return err_remedy(err, "Make room in the data folder, then start again; nothing was changed.");
+}
+
+bool schema_migrate(Db *db, int folder_fd, const char *const *scripts, Err *err)
+{
+    int64_t version, known = 0;
+    bool found;
+
+    while (scripts[known])
+        known++;
+    if (!db_find_int(db, "PRAGMA user_version", NO_ARGS, &version, &found, err))
+        return false;
+    if (version > known) {
+        err_set(err, ERR_PERMANENT, 0,
+                "the database has version %lld, this program (%s) knows up to %lld",
+                (long long)version, PLATEN_VERSION, (long long)known);
+        return err_remedy(err, "Install the newer Platen again, or restore platen.db.before-v%lld.",
+                          (long long)known + 1);
+    }
+    if (version > 0 && version < known && !backup_before(db, folder_fd, known, err))
+        return false;
+    for (; version < known; version++) {
+        char mark[48];
+
+        (void)text_printf(mark, sizeof mark, "PRAGMA user_version = %lld", (long long)version + 1);
+        if (db_script(db, "BEGIN IMMEDIATE", err) && db_script(db, scripts[version], err) &&
+            db_script(db, mark, err) && db_script(db, "COMMIT", err))
+            continue;
+        if (!sqlite3_get_autocommit(db->handle))
+            sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+        return err_prefix(err, "cannot bring the database to version %lld", (long long)version + 1);
+    }
+    return true;
+}

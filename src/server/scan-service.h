@@ -1,0 +1,44 @@
+/* server/scan-service.h - the host of the device link: presses become batches, bytes become pages.
+ *
+ * On the loop thread. Every step that touches disk or database is handed to the spool and writer
+ * threads and comes back as a post; the device waits meanwhile. A page is acknowledged to the
+ * device when its file and its row are durable, in this order. */
+#ifndef PLATEN_SERVER_SCAN_SERVICE_H
+#define PLATEN_SERVER_SCAN_SERVICE_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "device/device-link.h"
+#include "queue/queue.h"
+#include "store/spool.h"
+#include "store/store.h"
+
+typedef struct ScanService ScanService;
+
+typedef struct ScanServiceConfig {
+    Loop *loop;
+    Store *store;
+    Spool *spool;
+    Queue *queue;
+    DeviceLinkConfig link; /* host and arg are set by the service */
+} ScanServiceConfig;
+
+/* Opens the device link. Everything in config must outlive the service. */
+ScanService *scan_service_open(const ScanServiceConfig *config, Err *err);
+
+/* From now on presses are refused; running scans end at their next page boundary. */
+void scan_service_drain(ScanService *service);
+
+/* Scans whose batch is not closed yet. 0 = nothing of the service is under way. */
+unsigned scan_service_running(const ScanService *service);
+
+/* Calls idle(arg) on the loop thread when, after a drain, the last scan's batch is closed. */
+void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg);
+
+/* Closes the link: running scans break. Their last writes still come back as posts, so the loop
+ * must run until scan_service_running() is 0 (on_idle) before scan_service_free. */
+void scan_service_abort(ScanService *service);
+void scan_service_free(ScanService *service); /* accepts NULL */
+DEFINE_AUTO(ScanService, scan_service_free);
+
+#endif

@@ -76,7 +76,7 @@ WorkerProcess *worker_start(const char *program, int lock_fd, Err *err)
         return NULL;
     }
     worker->fd = STEAL_FD(ours);
-    json_lines_init(&worker->lines, worker->fd);
+    worker->lines = json_lines_over(worker->fd);
     return worker;
 }
 
@@ -147,7 +147,7 @@ static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms
         int64_t left = deadline.ms - mono_now().ms;
         AUTO(Json) message = NULL;
 
-        if (!json_lines_next(&worker->lines, left > 0 ? (int)left : 0, &message, err))
+        if (!json_lines_next(&worker->lines, left > 0 ? left : 0, &message, err))
             return false;
         int more = take_message(worker, &message, answer, arg, ret_result, err);
         if (more <= 0)

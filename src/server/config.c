@@ -64,12 +64,11 @@ typedef struct Reading {
     bool bad;
 } Reading;
 
-static void say(Reading *r, int line, const char *section, const char *key, const char *what)
+static void say(Reading *r, const char *section, const char *key, const char *what)
 {
     char sentence[512];
 
-    (void)text_printf(sentence, sizeof sentence, "%s:%d: [%s] %s: %s", r->path, line, section, key,
-                      what);
+    (void)text_printf(sentence, sizeof sentence, "%s: [%s] %s: %s", r->path, section, key, what);
     r->problem(r->arg, sentence);
     r->bad = true;
 }
@@ -143,8 +142,7 @@ static const Field *section_fields(const char *section)
     return NULL;
 }
 
-static void say_unknown_key(Reading *r, int line, const char *section, const char *key,
-                            const Field *fields)
+static void say_unknown_key(Reading *r, const char *section, const char *key, const Field *fields)
 {
     const char *names[32] = { NULL };
     char what[128];
@@ -154,17 +152,17 @@ static void say_unknown_key(Reading *r, int line, const char *section, const cha
     const char *nearest = text_nearest(key, names);
     (void)text_printf(what, sizeof what, nearest ? "unknown key, did you mean %s?" : "unknown key",
                       nearest);
-    say(r, line, section, key, what);
+    say(r, section, key, what);
 }
 
-static int take_line(void *arg, const char *section, const char *key, const char *value, int line)
+static int take_line(void *arg, const char *section, const char *key, const char *value)
 {
     const Field *fields = section_fields(section);
     Reading *r = arg;
     char why[96];
 
     if (!fields) {
-        say(r, line, section, key, "unknown section; there are server, devices, http, limits");
+        say(r, section, key, "unknown section; there are server, devices, http, limits");
         return 1;
     }
     for (const Field *f = fields; f->name; f++) {
@@ -172,10 +170,10 @@ static int take_line(void *arg, const char *section, const char *key, const char
             continue;
         const char *wrong = set_value(r->config, f, value, why, sizeof why);
         if (wrong)
-            say(r, line, section, key, wrong);
+            say(r, section, key, wrong);
         return 1;
     }
-    say_unknown_key(r, line, section, key, fields);
+    say_unknown_key(r, section, key, fields);
     return 1;
 }
 
@@ -184,14 +182,14 @@ static void check_whole(Reading *r)
     const ServerConfig *c = r->config;
 
     if (c->data_dir[0] != '/')
-        say(r, 0, "server", "data_dir", "not an absolute path");
+        say(r, "server", "data_dir", "not an absolute path");
     if (c->name[0] == '\0' || text_length(c->name) > PANEL_NAME_CHARS_MAX ||
         strpbrk(c->name, "(),\\!<=>~") || text_has_control(c->name))
-        say(r, 0, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
+        say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
     if (c->socket[0] != '/' || strlen(c->socket) > 100)
-        say(r, 0, "http", "socket", "not an absolute path of at most 100 bytes");
+        say(r, "http", "socket", "not an absolute path of at most 100 bytes");
     if (!c->certificate[0] != !c->key[0])
-        say(r, 0, "http", "certificate", "certificate and key belong together; one is missing");
+        say(r, "http", "certificate", "certificate and key belong together; one is missing");
 }
 
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
@@ -208,11 +206,16 @@ bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProble
             set_preset(ret_config, f);
     if (path && path[0]) {
         int line = ini_parse(path, take_line, &r);
+        char what[64];
 
-        if (line < 0)
-            say(&r, 0, "-", "-", strerror(errno));
-        else if (line > 0)
-            say(&r, line, "-", "-", "not a line of the form key = value");
+        if (line != 0) {
+            if (line < 0)
+                (void)text_printf(what, sizeof what, "cannot be read: %s", strerror(errno));
+            else
+                (void)text_printf(what, sizeof what, "line %d is not of the form key = value",
+                                  line);
+            say(&r, "-", "-", what);
+        }
     }
     check_whole(&r);
     return !r.bad;

@@ -34,7 +34,7 @@ typedef struct ServerConfig {
     int64_t spool_threads, api_threads, readers, composers;
 } ServerConfig;
 
-/* Called once per problem: "platen.conf:7: [server] nmae: unknown key, did you mean name?". */
+/* Called once per problem: "platen.conf: [server] nmae: unknown key, did you mean name?". */
 typedef void ConfigProblem(void *arg, const char *sentence);
 
 /* Reads the file; path NULL or "" = the presets alone. False when there was any problem (each was

@@ -14,16 +14,17 @@
 #include "store/batch-rows.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 enum { FINISH_REPEAT_MS = 1000, SIGHTINGS_UNDER_WAY_MAX = 64 };
 
 struct ScanService {
     ScanServiceConfig config;
     DeviceLink *link;
-    unsigned running;   /* runs that are not freed */
-    unsigned sightings; /* device_sighted writes under way */
-    struct Run *runs;   /* all of them, newest first */
-    bool draining;
+    unsigned running;     /* runs that are not freed */
+    unsigned sightings;   /* device_sighted writes under way */
+    struct Run *runs;     /* all of them, newest first */
+    atomic_bool draining; /* also read by the writer thread */
     LoopFn *idle;
     void *idle_arg;
 };
@@ -80,6 +81,12 @@ static void reason_of_err(const char *code, const Err *err, Reason *ret)
 
 /* --- a run's end: batch row, spool handle, memory ----------------------------------------------------- */
 
+static void say_idle(ScanService *s)
+{
+    if (s->running == 0 && s->sightings == 0 && s->idle)
+        s->idle(s->idle_arg);
+}
+
 static void run_gone(Run *run)
 {
     ScanService *s = run->service;
@@ -91,8 +98,7 @@ static void run_gone(Run *run)
     loop_timer_free(run->repeat);
     free(run);
     s->running--;
-    if (s->running == 0 && s->idle)
-        s->idle(s->idle_arg);
+    say_idle(s);
 }
 
 static void closed_posted(void *arg)
@@ -350,6 +356,7 @@ static void sighted_posted(void *arg)
     Sighting *s = arg;
 
     s->service->sightings--;
+    say_idle(s->service);
     free(s);
 }
 
@@ -380,6 +387,12 @@ static void seen(void *arg, const DeviceSighting *sighting)
 
 /* --- Start was pressed ------------------------------------------------------------------------------------ */
 
+static void refuse(Run *run)
+{
+    if (run->press)
+        device_press_refuse(STEAL(run->press));
+}
+
 static void accept_posted(void *arg)
 {
     Run *run = arg;
@@ -390,10 +403,10 @@ static void accept_posted(void *arg)
     if (!run->ok) {
         log_failure("scan.refused", run, &run->err);
         reason_of_err("spool-failed", &run->err, &run->reason);
-        device_press_refuse(STEAL(run->press));
+        refuse(run);
     } else {
         spool_on_drained(run->spool, spool_drained, run);
-        run->scan = device_press_accept(STEAL(run->press), &order, run);
+        run->scan = run->press ? device_press_accept(STEAL(run->press), &order, run) : NULL;
         if (run->scan)
             return;
         run->reason = (Reason){ .code = "panel-gone",
@@ -426,7 +439,7 @@ static void admit_posted(void *arg)
     if (!run->ok || !run->admitted) {
         log_line(LOG_WARNING, "scan.refused", "device=%s choice=%s reason=%s text=%s", run->address,
                  run->choice, run->reason.code, log_quote(quoted, sizeof quoted, run->reason.text));
-        device_press_refuse(STEAL(run->press));
+        refuse(run);
         run_gone(run);
         return;
     }
@@ -577,7 +590,7 @@ void scan_service_drain(ScanService *service)
 
 unsigned scan_service_running(const ScanService *service)
 {
-    return service->running;
+    return service->running + service->sightings;
 }
 
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
@@ -588,6 +601,9 @@ void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
 
 void scan_service_abort(ScanService *service)
 {
+    service->draining = true;
+    for (Run *run = service->runs; run; run = run->next)
+        refuse(run);
     device_link_close(STEAL(service->link));
 }
 

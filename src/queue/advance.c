@@ -50,9 +50,10 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
     if (summary.state != BATCH_BROKEN) {
         err_set(err, ERR_CONFLICT, 0, "the batch is %s, only a broken one can be delivered by hand",
                 batch_state_words[summary.state]);
-        return err_remedy(err, "%s", summary.state == BATCH_ATTENTION
-                                         ? "Use retry for a batch that needs attention."
-                                         : "Nothing needs to be done.");
+        return err_remedy(err, "%s",
+                          summary.state == BATCH_ATTENTION
+                              ? "Use retry for a batch that needs attention."
+                              : "Nothing needs to be done.");
     }
     if (summary.pages == 0) {
         err_set(err, ERR_CONFLICT, 0, "the batch has no pages");
@@ -75,9 +76,10 @@ static bool retry_write(Tx *tx, void *arg, Err *err)
     if (summary.state != BATCH_ATTENTION) {
         err_set(err, ERR_CONFLICT, 0, "the batch is %s, only one that needs attention is retried",
                 batch_state_words[summary.state]);
-        return err_remedy(err, "%s", summary.state == BATCH_BROKEN
-                                         ? "Use deliver to send the pages that arrived."
-                                         : "Nothing needs to be done.");
+        return err_remedy(err, "%s",
+                          summary.state == BATCH_BROKEN
+                              ? "Use deliver to send the pages that arrived."
+                              : "Nothing needs to be done.");
     }
     if (!batch_retry_rows(tx, wish->id, &documents, &deliveries, err) ||
         !batch_summary(tx_db(tx), wish->id, &summary, err))

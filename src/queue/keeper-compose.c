@@ -108,8 +108,7 @@ static bool plan_result_write(Tx *tx, void *arg, Err *err)
         return false;
     if (!given_up)
         return true;
-    Reason reason = { .code = "compose-failed",
-                      .remedy = "Mend the cause, then retry the batch." };
+    Reason reason = { .code = "compose-failed", .remedy = "Mend the cause, then retry the batch." };
     (void)text_copy(reason.text, sizeof reason.text, work->failure);
     return batch_apply(tx, id, BATCH_EVENT_STUCK, &reason, err);
 }
@@ -216,8 +215,8 @@ static bool document_result_write(Tx *tx, void *arg, Err *err)
 
 static Json *index_task(Keeper *keeper, const DocumentClaim *claim, Err *err)
 {
-    AUTO(Json) task =
-        keeper_new_task(keeper, "write-index", claim->document.id.text, claim->batch.folder);
+    AUTO(Json)
+    task = keeper_new_task(keeper, "write-index", claim->document.id.text, claim->batch.folder);
     Json *index = json_object(), *documents = json_array();
     bool listed = document_list(reader_db(keeper->reader), &claim->batch.id, collect_document,
                                 documents, err);
@@ -255,9 +254,10 @@ static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret
 static bool write_document(Keeper *keeper, WriteWork *work, Err *err)
 {
     int64_t bytes = 0;
-    AUTO(Json) task = work->claim.document.kind == DOCUMENT_INDEX
-                          ? index_task(keeper, &work->claim, err)
-                          : pages_task(keeper, &work->claim, &bytes, err);
+    AUTO(Json)
+    task = work->claim.document.kind == DOCUMENT_INDEX
+               ? index_task(keeper, &work->claim, err)
+               : pages_task(keeper, &work->claim, &bytes, err);
     AUTO(Json) result = NULL;
     int64_t timeout_ms = WRITE_TIMEOUT_BASE_MS + bytes / WRITE_SLOWEST_BYTES_PER_MS;
 
@@ -287,8 +287,8 @@ static bool write_one(Keeper *keeper, bool *ret_found)
 
         (void)text_copy(work.failure, sizeof work.failure, err.text);
         log_line(LOG_WARNING, "document.failed", "batch=%s document=%s attempt=%u error=%s",
-                 work.claim.batch.id.text, work.claim.document.id.text,
-                 work.claim.document.attempt, log_quote(quoted, sizeof quoted, err.text));
+                 work.claim.batch.id.text, work.claim.document.id.text, work.claim.document.attempt,
+                 log_quote(quoted, sizeof quoted, err.text));
     }
     return keeper_write(keeper, document_result_write, &work, "document-result", &err);
 }

@@ -21,7 +21,7 @@ enum {
 };
 
 typedef struct DeliverWork {
-    DestinationId only;                             /* "" = any that is not busy */
+    DestinationId only; /* "" = any that is not busy */
     DestinationId busy[QUEUE_DELIVER_KEEPERS_MAX + 1];
     size_t busy_count;
     DeliveryClaim claim;
@@ -152,8 +152,8 @@ static uint32_t random_permille(void)
 static void deliver(Keeper *keeper, DeliverWork *w)
 {
     const Delivery *d = &w->claim.delivery;
-    int64_t timeout_ms =
-        DELIVER_TIMEOUT_BASE_MS + w->claim.document.size_bytes / DELIVER_SLOWEST_BYTES_PER_MS;
+    int64_t timeout_ms = DELIVER_TIMEOUT_BASE_MS +
+                         w->claim.document.size_bytes / DELIVER_SLOWEST_BYTES_PER_MS;
     Talk talk = { keeper, w };
     Err err = { 0 };
     AUTO(Json) task = deliver_task(keeper, w, &err);
@@ -181,16 +181,14 @@ static void log_delivery(const DeliverWork *w)
 
     if (r->class == DELIVERY_CLASS_OK)
         log_line(LOG_INFO, "delivery.done", "delivery=%s batch=%s bytes=%lld",
-                 w->claim.delivery.id.text, w->claim.delivery.batch.text,
-                 (long long)r->size_bytes);
+                 w->claim.delivery.id.text, w->claim.delivery.batch.text, (long long)r->size_bytes);
     else
         log_line(w->plan.event == DELIVERY_EVENT_RETRY_LATER ? LOG_WARNING : LOG_ERROR,
                  "delivery.failed",
                  "delivery=%s batch=%s attempt=%u class=%s stage=%s retry_ms=%lld error=%s cure=%s",
-                 w->claim.delivery.id.text, w->claim.delivery.batch.text,
-                 w->claim.delivery.attempt, delivery_class_words[r->class], r->stage,
-                 (long long)w->plan.wait_ms, log_quote(quoted, sizeof quoted, r->text),
-                 log_quote(cure, sizeof cure, r->cure));
+                 w->claim.delivery.id.text, w->claim.delivery.batch.text, w->claim.delivery.attempt,
+                 delivery_class_words[r->class], r->stage, (long long)w->plan.wait_ms,
+                 log_quote(quoted, sizeof quoted, r->text), log_quote(cure, sizeof cure, r->cure));
 }
 
 static void run_claimed(Keeper *keeper, DeliverWork *w)
@@ -282,8 +280,8 @@ void keeper_deliver(Keeper *keeper)
             continue;
         }
         bind_to(keeper, &w->claim.delivery.destination);
-        bool successor =
-            keeper_start(keeper->queue, keeper_deliver, keeper->queue->deliver_program, &err);
+        bool successor = keeper_start(keeper->queue, keeper_deliver, keeper->queue->deliver_program,
+                                      &err);
         run_claimed(keeper, w);
         serve_bound(keeper, w);
         bind_to(keeper, &(DestinationId){ .text = "" });

@@ -16,9 +16,9 @@ typedef struct Keeper {
     const char *program;
     WorkerProcess *worker; /* NULL until the first task, and after a death */
     StoreReader *reader;
-    atomic_int pid;        /* of the worker while a task runs, else 0; killed at the end of a drain */
+    atomic_int pid; /* of the worker while a task runs, else 0; killed at the end of a drain */
     bool in_use;
-    DestinationId bound;   /* delivery keepers: whose queue; "" = looking for one */
+    DestinationId bound; /* delivery keepers: whose queue; "" = looking for one */
 } Keeper;
 
 struct Queue {
@@ -29,9 +29,9 @@ struct Queue {
     atomic_uint_fast64_t deaths;
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
-    uint64_t wakes;        /* counts queue_wake, so that none is missed between look and sleep */
+    uint64_t wakes; /* counts queue_wake, so that none is missed between look and sleep */
     bool stopping;
-    unsigned running;      /* keeper threads alive */
+    unsigned running; /* keeper threads alive */
     Keeper keepers[32 + QUEUE_DELIVER_KEEPERS_MAX];
 };
 

@@ -98,8 +98,9 @@ static bool advance_open_batches(Store *store, Err *err)
     return true;
 }
 
-static bool recover(Store *store, Err *err)
+bool queue_recover(Queue *queue, Err *err)
 {
+    Store *store = queue->config.store;
     AUTO(BrokenBatches) broken = calloc(1, sizeof *broken);
 
     if (!broken)
@@ -133,14 +134,13 @@ Queue *queue_new(const QueueConfig *config, Err *err)
     if (!text_copy(queue->data_path, sizeof queue->data_path, config->data_path) ||
         !text_copy(queue->spool_path, sizeof queue->spool_path, config->spool_path) ||
         !text_copy(queue->worker_program, sizeof queue->worker_program, config->worker_program) ||
-        !text_copy(queue->deliver_program, sizeof queue->deliver_program, config->deliver_program)) {
+        !text_copy(queue->deliver_program, sizeof queue->deliver_program,
+                   config->deliver_program)) {
         err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
         return NULL;
     }
     queue->lock_fd = take_workers_lock(queue->data_path, err);
-    if (queue->lock_fd < 0 || !recover(config->store, err))
-        return NULL;
-    return STEAL(queue);
+    return queue->lock_fd < 0 ? NULL : STEAL(queue);
 }
 
 bool queue_start(Queue *queue, Err *err)

@@ -27,15 +27,18 @@ typedef struct QueueConfig {
 } QueueConfig;
 
 enum {
-    QUEUE_LOCK_WAIT_MS = 30000,    /* for the workers of an earlier server to die   */
+    QUEUE_LOCK_WAIT_MS = 30000,     /* for the workers of an earlier server to die   */
     QUEUE_DELIVER_KEEPERS_MAX = 64, /* destinations served at the same time          */
-    QUEUE_DELIVER_IDLE_MS = 60000, /* a delivery process without work lives so long */
+    QUEUE_DELIVER_IDLE_MS = 60000,  /* a delivery process without work lives so long */
 };
 
-/* Takes the workers' lock and frees what older generations claimed; batches whose scan died with
- * the server become BROKEN. config is copied, its store must outlive the queue. No threads yet.
- * ERR_TEMPORARY when older workers live on. */
+/* Takes the workers' lock: from then on no worker of an earlier server lives. config is copied, its
+ * store must outlive the queue. No threads yet. ERR_TEMPORARY when older workers live on. */
 Queue *queue_new(const QueueConfig *config, Err *err);
+
+/* Frees what older generations claimed; batches whose scan died with the server become BROKEN; every
+ * open batch takes the step its rows allow. Once, before queue_start. */
+bool queue_recover(Queue *queue, Err *err);
 
 /* Starts the keepers. */
 bool queue_start(Queue *queue, Err *err);

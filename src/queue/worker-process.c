@@ -155,8 +155,8 @@ static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms
     }
 }
 
-bool worker_task(WorkerProcess **worker, const Json *task, int64_t timeout_ms,
-                 WorkerAnswer *answer, void *arg, Json **ret_result, Err *err)
+bool worker_task(WorkerProcess **worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
+                 void *arg, Json **ret_result, Err *err)
 {
     *ret_result = NULL;
     if (!dialogue(*worker, task, timeout_ms, answer, arg, ret_result, err)) {

@@ -583,6 +583,10 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
 void scan_service_drain(ScanService *service)
 {
     service->draining = true;
+}
+
+void scan_service_stop_at_page(ScanService *service)
+{
     for (Run *run = service->runs; run; run = run->next)
         if (run->scan)
             device_scan_stop_at_page(run->scan);
@@ -612,5 +616,12 @@ void scan_service_free(ScanService *service)
     if (!service)
         return;
     device_link_close(service->link);
+    while (service->runs) {
+        Run *run = service->runs;
+
+        service->runs = run->next;
+        loop_timer_free(run->repeat);
+        free(run);
+    }
     free(service);
 }

@@ -26,8 +26,11 @@ typedef struct ScanServiceConfig {
 /* Opens the device link. Everything in config must outlive the service. */
 ScanService *scan_service_open(const ScanServiceConfig *config, Err *err);
 
-/* From now on presses are refused; running scans end at their next page boundary. */
+/* From now on presses are refused; running scans go on. */
 void scan_service_drain(ScanService *service);
+
+/* Running scans end at their next page boundary; their batches are BROKEN and kept. */
+void scan_service_stop_at_page(ScanService *service);
 
 /* Scans whose batch is not closed yet. 0 = nothing of the service is under way. */
 unsigned scan_service_running(const ScanService *service);
@@ -35,10 +38,12 @@ unsigned scan_service_running(const ScanService *service);
 /* Calls idle(arg) on the loop thread when, after a drain, the last scan's batch is closed. */
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg);
 
-/* Closes the link: running scans break. Their last writes still come back as posts, so the loop
- * must run until scan_service_running() is 0 (on_idle) before scan_service_free. */
+/* Closes the link: running scans break. Their last writes still come back as posts: let the loop run
+ * until idle. */
 void scan_service_abort(ScanService *service);
-void scan_service_free(ScanService *service); /* accepts NULL */
+
+/* After the loop has ended and spool and store were closed, so that nothing comes back. NULL is fine. */
+void scan_service_free(ScanService *service);
 DEFINE_AUTO(ScanService, scan_service_free);
 
 #endif

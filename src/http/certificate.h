@@ -1,0 +1,17 @@
+/* http/certificate.h - a self-signed certificate, so that HTTPS works from the first start.
+ *
+ * An EC P-256 key and a certificate for the host's name and loopback, valid for ten years: browsers
+ * must be told to trust it, tools pin it. An administrator replaces both files. */
+#ifndef PLATEN_HTTP_CERTIFICATE_H
+#define PLATEN_HTTP_CERTIFICATE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/time.h"
+
+/* Appends PEM texts to both buffers. host_name: DNS name in the certificate, "" = localhost only.
+ * ERR_TEMPORARY or ERR_BUG. Any thread but the loop: takes some milliseconds. */
+bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf *key_pem,
+                      Err *err);
+
+#endif

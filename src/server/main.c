@@ -1,0 +1,103 @@
+/* server/main.c - platend, the server: command line and nothing else.
+ *
+ *   platend [--config FILE]                          run until SIGTERM
+ *   platend --check-config [--config FILE]           say every problem of the file
+ *   platend --fsck [--full] [--dry-run] [--config FILE]   settle spool and database */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "server/platend.h"
+
+#include <stdio.h>
+
+static const char usage[] =
+    "usage: platend [--config FILE] [--check-config | --fsck [--full] [--dry-run]]\n"
+    "\n"
+    "  --config FILE    configuration, else /etc/platen/platen.conf when it exists\n"
+    "  --check-config   say every problem of the configuration and end\n"
+    "  --fsck           settle spool and database with each other while no server runs\n"
+    "    --full         hash every page as well\n"
+    "    --dry-run      say what would be done, change nothing\n"
+    "  --version        print the version and end\n"
+    "  --help           print this text and end\n";
+
+enum { EXIT_USAGE = 2 };
+
+typedef struct Options {
+    const char *config;
+    bool check_config, fsck, full, dry_run, version, help;
+} Options;
+
+static bool take_options(int argc, char **argv, Options *ret)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {
+        { "--check-config", &ret->check_config },
+        { "--fsck", &ret->fsck },
+        { "--full", &ret->full },
+        { "--dry-run", &ret->dry_run },
+        { "--version", &ret->version },
+        { "--help", &ret->help },
+    };
+
+    for (int i = 1; i < argc; i++) {
+        bool taken = false;
+
+        if (text_equal(argv[i], "--config") && i + 1 < argc) {
+            ret->config = argv[++i];
+            continue;
+        }
+        for (size_t f = 0; f < COUNT_OF(flags); f++)
+            if (text_equal(argv[i], flags[f].name))
+                taken = *flags[f].flag = true;
+        if (!taken) {
+            (void)fprintf(stderr, "platend: cannot make sense of \"%s\"\n%s", argv[i], usage);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_problem(void *arg, const char *sentence)
+{
+    (void)arg;
+    (void)fprintf(stderr, "platend: %s\n", sentence);
+}
+
+static int run(const Options *options, const ServerConfig *config)
+{
+    Err err = { 0 };
+    bool ok = options->fsck ? platend_fsck(config, options->full, options->dry_run, &err)
+                            : platend_run(config, &err);
+
+    if (!ok)
+        (void)fprintf(stderr, "platend: %s%s%s\n", err.text, err.remedy[0] ? "\n  " : "",
+                      err.remedy);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    static const char preset_path[] = "/etc/platen/platen.conf";
+    static ServerConfig config;
+    Options options = { 0 };
+
+    if (!take_options(argc, argv, &options))
+        return EXIT_USAGE;
+    if (options.help || options.version) {
+        (void)fputs(options.help ? usage : "platend " PLATEN_VERSION "\n", stdout);
+        return EXIT_SUCCESS;
+    }
+    if (!options.config && access(preset_path, F_OK) == 0)
+        options.config = preset_path;
+    if (!server_config_read(options.config, &config, print_problem, NULL))
+        return EXIT_USAGE;
+    if (options.check_config) {
+        (void)printf("the configuration is sound\n");
+        return EXIT_SUCCESS;
+    }
+    log_set_level((LogLevel)config.log_level);
+    return run(&options, &config);
+}

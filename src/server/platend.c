@@ -1,0 +1,306 @@
+/* server/platend.c - see platend.h. */
+#include "server/platend.h"
+
+#include "api/api.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "http/certificate.h"
+#include "http/server.h"
+#include "server/privileges.h"
+#include "server/scan-service.h"
+#include "store/fsck.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+enum {
+    EVENT_STREAMS_MAX = 100,
+    PEM_BYTES_MAX = 256 * 1024,
+    STOP_AT_PAGE_MS = 10000, /* for the page that is coming when the drain is over        */
+    GOOD_BYE_MS = 5000,      /* for the last writes of scans that were cut                */
+    MIB = 1024 * 1024,
+};
+
+typedef struct Platend {
+    const ServerConfig *config;
+    char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
+    Loop *loop;
+    Store *store;
+    Queue *queue;
+    Spool *spool;
+    HttpEvents *events;
+    Api *api;
+    HttpServer *http;
+    ScanService *scans;
+    LoopTimer *tick, *stopping;
+    int stop_step; /* 0 runs, 1 draining, 2 at page boundary, 3 cut */
+} Platend;
+
+/* --- stopping ------------------------------------------------------------------------------------ */
+
+static void stop_loop(void *arg)
+{
+    loop_stop(((Platend *)arg)->loop);
+}
+
+/* The next, harder step of stopping. */
+static void stop_harder(void *arg)
+{
+    Platend *p = arg;
+
+    p->stop_step++;
+    log_line(LOG_INFO, "server.stopping", "step=%d scans=%u", p->stop_step,
+             scan_service_running(p->scans));
+    if (p->stop_step == 1) {
+        scan_service_drain(p->scans);
+        scan_service_on_idle(p->scans, stop_loop, p);
+        loop_timer_start(p->stopping, mono_after(mono_now(), p->config->drain_s * 1000));
+    } else if (p->stop_step == 2) {
+        scan_service_stop_at_page(p->scans);
+        loop_timer_start(p->stopping, mono_after(mono_now(), STOP_AT_PAGE_MS));
+    } else if (p->stop_step == 3) {
+        scan_service_abort(p->scans);
+        loop_timer_start(p->stopping, mono_after(mono_now(), GOOD_BYE_MS));
+    } else {
+        loop_stop(p->loop);
+    }
+    if (p->stop_step < 4 && scan_service_running(p->scans) == 0)
+        loop_stop(p->loop);
+}
+
+static void tick(void *arg)
+{
+    Platend *p = arg;
+
+    api_tick(p->api);
+    loop_timer_start(p->tick, mono_after(mono_now(), API_TICK_MS));
+}
+
+/* --- starting: each step needs those before it --------------------------------------------------- */
+
+static bool find_programs(Platend *p, Err *err)
+{
+    char own[PATH_TEXT_SIZE] = "";
+    const char *folder = p->config->libexec_dir;
+
+    if (folder[0] == '\0') {
+        ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+        char *slash = n > 0 ? strrchr(own, '/') : NULL;
+
+        if (!slash)
+            return err_set(err, ERR_BUG, 0, "cannot tell where platend is");
+        *slash = '\0';
+        folder = own;
+    }
+    if (!text_printf(p->worker, sizeof p->worker, "%s/platen-worker", folder) ||
+        !text_printf(p->deliver, sizeof p->deliver, "%s/platen-deliver", folder) ||
+        !text_printf(p->spool_path, sizeof p->spool_path, "%s/spool", p->config->data_dir))
+        return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
+    if (access(p->worker, X_OK) == 0 && access(p->deliver, X_OK) == 0)
+        return true;
+    err_set(err, ERR_NOT_FOUND, 0, "platen-worker and platen-deliver cannot be run from %s",
+            folder);
+    return err_remedy(err, "Set libexec_dir in [server] to their folder.");
+}
+
+static void say_finding(void *arg, const char *sentence)
+{
+    char quoted[300];
+
+    (void)arg;
+    log_line(LOG_WARNING, "spool.settled", "finding=%s",
+             log_quote(quoted, sizeof quoted, sentence));
+}
+
+static bool open_data(Platend *p, Err *err)
+{
+    QueueConfig queue = { .data_path = p->config->data_dir,
+                          .spool_path = p->spool_path,
+                          .worker_program = p->worker,
+                          .deliver_program = p->deliver,
+                          .readers = (unsigned)p->config->readers,
+                          .composers = (unsigned)p->config->composers };
+    FsckReport report;
+
+    p->store = store_open(p->config->data_dir, err);
+    if (!p->store)
+        return false;
+    queue.store = p->store;
+    p->queue = queue_new(&queue, err);
+    if (!p->queue)
+        return false;
+    p->spool = spool_open(p->spool_path, (unsigned)p->config->spool_threads,
+                          p->config->free_space_mib * MIB, err);
+    return p->spool &&
+           store_fsck(p->store, p->spool_path, true, false, say_finding, NULL, &report, err) &&
+           queue_recover(p->queue, err);
+}
+
+/* The configured certificate, or our own, made at the first start. */
+static bool load_certificate(Platend *p, Buf *certificate, Buf *key, Err *err)
+{
+    const ServerConfig *c = p->config;
+    char host[256] = "";
+
+    if (c->certificate[0])
+        return file_read_whole(AT_FDCWD, c->certificate, certificate, err) &&
+               file_read_whole(AT_FDCWD, c->key, key, err);
+    AUTO_FD data = file_open_folder(AT_FDCWD, c->data_dir, err);
+    if (data < 0)
+        return false;
+    if (file_read_whole(data, "tls-key.pem", key, err))
+        return file_read_whole(data, "tls-certificate.pem", certificate, err);
+    if (err->kind != ERR_NOT_FOUND)
+        return false;
+    (void)gethostname(host, sizeof host - 1);
+    return certificate_make(host, wall_now(), certificate, key, err) &&
+           file_replace(data, "tls-certificate.pem", buf_bytes(certificate), 0644, err) &&
+           file_replace(data, "tls-key.pem", buf_bytes(key), 0600, err);
+}
+
+static bool listen_https(Platend *p, Err *err)
+{
+    AUTO_BUF certificate = buf_with_max(PEM_BYTES_MAX), key = buf_with_max(PEM_BYTES_MAX);
+    uint16_t port;
+
+    if (p->config->http_port == 0)
+        return true;
+    if (!load_certificate(p, &certificate, &key, err))
+        return err_prefix(err, "certificate of the API");
+    HttpTls tls = { buf_bytes(&certificate), buf_bytes(&key) };
+    return http_server_listen(p->http, p->config->http_address, (uint16_t)p->config->http_port,
+                              &tls, &port, err);
+}
+
+static bool open_api(Platend *p, Err *err)
+{
+    ApiConfig api = { .store = p->store,
+                      .queue = p->queue,
+                      .spool_path = p->spool_path,
+                      .spool_reserve_bytes = p->config->free_space_mib * MIB,
+                      .destinations_json = destinations_json };
+    HttpConfig http = { .routes = api_routes,
+                        .authorise = api_authorise,
+                        .api_threads = (unsigned)p->config->api_threads };
+
+    p->events = http_events_new(EVENT_STREAMS_MAX, err);
+    api.events = p->events;
+    p->api = p->events ? api_new(&api, err) : NULL;
+    if (!p->api)
+        return false;
+    store_on_event(p->store, api_on_event, p->api);
+    http.events = p->events;
+    http.arg = http.authorise_arg = p->api;
+    p->http = http_server_new(&http, err);
+    return p->http && http_server_listen_unix(p->http, p->config->socket, err) &&
+           listen_https(p, err);
+}
+
+static bool open_devices(Platend *p, Err *err)
+{
+    const ServerConfig *c = p->config;
+    ScanServiceConfig scans = { .loop = p->loop,
+                                .store = p->store,
+                                .spool = p->spool,
+                                .queue = p->queue,
+                                .link = { .address = c->device_address,
+                                          .udp_port = (uint16_t)c->udp_port,
+                                          .tcp_port = (uint16_t)c->tcp_port,
+                                          .scan_port = (uint16_t)c->scan_port,
+                                          .multicast = c->multicast,
+                                          .name = c->name } };
+
+    p->scans = scan_service_open(&scans, err);
+    return p->scans != NULL;
+}
+
+static bool start(Platend *p, Err *err)
+{
+    p->loop = loop_new(err);
+    if (!p->loop)
+        return false;
+    p->tick = loop_timer_new(p->loop, tick, p, err);
+    p->stopping = loop_timer_new(p->loop, stop_harder, p, err);
+    return p->tick && p->stopping && find_programs(p, err) && open_data(p, err) &&
+           open_api(p, err) && open_devices(p, err) && queue_start(p->queue, err) &&
+           loop_watch_signal(p->loop, SIGTERM, stop_harder, p, err) &&
+           loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
+}
+
+/* The one place where everything ends, in the reverse order of start. */
+static void end(Platend *p)
+{
+    if (p->scans)
+        scan_service_abort(p->scans);
+    http_server_free(p->http);
+    queue_stop(p->queue, p->stop_step < 2 ? p->config->drain_s * 1000 : GOOD_BYE_MS);
+    spool_close(p->spool);
+    store_close(p->store);
+    api_free(p->api);
+    http_events_free(p->events);
+    scan_service_free(p->scans);
+    loop_timer_free(p->tick);
+    loop_timer_free(p->stopping);
+    loop_free(p->loop);
+}
+
+/* "/run/platen/platen.sock" -> "/run/platen" */
+static void folder_of(const char *path, char *ret_folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    (void)text_copy_bytes(ret_folder, size,
+                          (Bytes){ (const uint8_t *)path, (size_t)(slash - path) });
+}
+
+bool platend_run(const ServerConfig *config, Err *err)
+{
+    Platend p = { .config = config };
+    char socket_folder[PATH_TEXT_SIZE];
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    folder_of(config->socket, socket_folder, sizeof socket_folder);
+    bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err) &&
+              start(&p, err);
+    if (ok) {
+        tick(&p);
+        log_line(LOG_INFO, "server.ready",
+                 "version=%s generation=%lld udp_port=%lld tcp_port=%lld https_port=%lld socket=%s",
+                 PLATEN_VERSION, (long long)store_generation(p.store), (long long)config->udp_port,
+                 (long long)config->tcp_port, (long long)config->http_port, config->socket);
+        ok = loop_run(p.loop, err);
+    }
+    end(&p);
+    if (ok)
+        log_line(LOG_INFO, "server.stopped", "data=%s", config->data_dir);
+    return ok;
+}
+
+static void print_finding(void *arg, const char *sentence)
+{
+    (void)arg;
+    (void)printf("%s\n", sentence);
+}
+
+bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err)
+{
+    char spool_path[PATH_TEXT_SIZE];
+    FsckReport r;
+
+    if (!text_printf(spool_path, sizeof spool_path, "%s/spool", config->data_dir))
+        return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
+    if (!privileges_give_up(config->user, config->data_dir, "", err))
+        return false;
+    AUTO(Store) store = store_open(config->data_dir, err);
+    if (!store || !store_fsck(store, spool_path, !full, dry_run, print_finding, NULL, &r, err))
+        return false;
+    (void)printf("%u batches checked, %u rebuilt; %u pages checked, %u added, %u missing, "
+                 "%u damaged; %u unfinished files removed%s\n",
+                 r.batches_checked, r.batches_rebuilt, r.pages_checked, r.pages_added,
+                 r.pages_missing, r.pages_damaged, r.parts_removed,
+                 dry_run ? " (dry run: nothing was changed)" : "");
+    return true;
+}

@@ -1,0 +1,19 @@
+/* server/platend.h - the server as one object: made in order, run, taken apart in reverse. */
+#ifndef PLATEN_SERVER_PLATEND_H
+#define PLATEN_SERVER_PLATEND_H
+
+#include "server/config.h"
+
+/* Runs the server until SIGTERM or SIGINT. The first signal refuses new scans and lets running ones
+ * end for drain_s seconds, then they end at a page boundary; a second signal is that deadline.
+ * False when it could not start or lost its loop. */
+bool platend_run(const ServerConfig *config, Err *err);
+
+/* Settles spool and database with each other while no server runs, says each finding on standard
+ * output, and a last line with the counts. */
+bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err);
+
+/* What `platen-deliver --describe` printed when this program was built. */
+extern const char destinations_json[];
+
+#endif

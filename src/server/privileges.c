@@ -1,0 +1,63 @@
+/* server/privileges.c - see privileges.h. */
+#include "server/privileges.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum { PASSWD_BYTES = 4096 };
+
+static bool find_user(const char *user, struct passwd *ret_entry, char *space, Err *err)
+{
+    struct passwd *found = NULL;
+    int code = getpwnam_r(user, ret_entry, space, PASSWD_BYTES, &found);
+
+    if (code != 0)
+        return err_errno(err, code, "cannot look up user %s", user);
+    if (found)
+        return true;
+    err_set(err, ERR_NOT_FOUND, 0, "there is no user %s to give up root to", user);
+    return err_remedy(err, "useradd --system %s, or set user in [server]", user);
+}
+
+static bool become(const struct passwd *user, Err *err)
+{
+    if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+        setuid(user->pw_uid) != 0)
+        return err_errno(err, errno, "cannot become user %s", user->pw_name);
+    if (setuid(0) == 0)
+        return err_set(err, ERR_BUG, 0, "root came back after it was given up");
+    /* A change of user clears this: core dumps and /proc stay readable for ourselves. */
+    (void)prctl(PR_SET_DUMPABLE, 1);
+    return true;
+}
+
+static bool own_folder(const char *path, const struct passwd *user, Err *err)
+{
+    if (path[0] == '\0')
+        return true;
+    AUTO_FD folder = file_make_folders(path, err);
+    if (folder < 0)
+        return false;
+    if (user && fchown(folder, user->pw_uid, user->pw_gid) != 0)
+        return err_errno(err, errno, "cannot give %s to user %s", path, user->pw_name);
+    return true;
+}
+
+bool privileges_give_up(const char *user, const char *data_folder, const char *socket_folder,
+                        Err *err)
+{
+    char space[PASSWD_BYTES];
+    struct passwd entry;
+    bool root = geteuid() == 0;
+
+    if (root && !find_user(user, &entry, space, err))
+        return false;
+    return own_folder(data_folder, root ? &entry : NULL, err) &&
+           own_folder(socket_folder, root ? &entry : NULL, err) && (!root || become(&entry, err));
+}

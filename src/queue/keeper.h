@@ -49,6 +49,7 @@ uint64_t keeper_ticket(Queue *queue);
 /* Sleeps until a wake after the ticket, the stop, or timeout_ms (< 0 = none). False: stopping. */
 bool keeper_sleep(Queue *queue, uint64_t ticket, int64_t timeout_ms);
 
+/* Keepers finish what they have and return. */
 bool keeper_stopping(Queue *queue);
 
 /* worker_task() with the keeper's process, started when there is none. Deaths are counted. */

@@ -21,6 +21,7 @@ WorkerProcess *worker_start(const char *program, int lock_fd, Err *err);
 void worker_stop(WorkerProcess *worker);
 DEFINE_AUTO(WorkerProcess, worker_stop);
 
+/* To kill it when a drain has taken too long. */
 pid_t worker_pid(const WorkerProcess *worker);
 
 /* Answers a question of the worker; NULL with err set stops the task. */

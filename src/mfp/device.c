@@ -1,0 +1,533 @@
+/* mfp/device.c - the sockets and timers of mfp/device.h. */
+#include "mfp/device.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mfp/press.h"
+#include "mfp/session.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { SCAN_BACKLOG = 16, MULTICAST_TTL = 255 /* RFC 2608, section 6.1 */, QUOTED_SIZE = 512 };
+
+/* One connection to the scan port. */
+typedef struct Client {
+    Device *device;
+    TcpStream *stream; /* NULL: this place is free */
+    MfpSession *session;
+    LoopTimer *timer;
+    char peer[NET_ADDRESS_TEXT_SIZE];
+} Client;
+
+struct Device {
+    Loop *loop;
+    const Options *options;
+    MfpUnit unit;
+    NetAddress announce_to;
+    UdpSocket *udp;
+    TcpListener *listener;
+    Client clients[DEVICE_CLIENTS_MAX];
+    Finder finder;
+    LoopTimer *announce_timer;
+    Press *press;
+    LoopTimer *waiting_timer; /* runs in DEVICE_WAITING */
+    bool contacting, waiting;
+    bool auto_pressed; /* --press has been done */
+    uint32_t presses;
+    char target[SLP_NAME_SIZE], choice[OPTIONS_CHOICE_SIZE];
+    char last_result[DEVICE_RESULT_SIZE];
+    uint32_t scan_pages;
+    uint32_t scans_done;
+    bool ending; /* enough scans: stop when the last client has gone */
+    int exit_code;
+};
+
+static const char *const state_names[DEVICE_STATE_MAX_] = {
+    [DEVICE_READY] = "ready",           [DEVICE_CONTACTING] = "contacting",
+    [DEVICE_WAITING] = "waiting",       [DEVICE_SCANNING] = "scanning",
+    [DEVICE_CANCELLING] = "cancelling",
+};
+
+const char *device_state_name(DeviceState state)
+{
+    return state < DEVICE_STATE_MAX_ ? state_names[state] : "unknown";
+}
+
+/* ---- the end of the program ---- */
+
+static bool has_clients(const Device *device)
+{
+    for (size_t i = 0; i < DEVICE_CLIENTS_MAX; i++)
+        if (device->clients[i].stream)
+            return true;
+    return false;
+}
+
+static void stop_when_quiet(Device *device)
+{
+    if (device->ending && !has_clients(device))
+        loop_stop(device->loop);
+}
+
+/* With --exit-after a failure is the end. */
+static void fail(Device *device, const char *why)
+{
+    (void)text_copy(device->last_result, sizeof device->last_result, why);
+    if (device->options->exit_after == 0)
+        return;
+    (void)fprintf(stderr, "platen-mfp: %s\n", why);
+    device->exit_code = 1;
+    device->ending = true;
+    stop_when_quiet(device);
+}
+
+/* ---- scanning ---- */
+
+static void scan_ended(Device *device, const char *outcome, uint32_t pages)
+{
+    char why[DEVICE_RESULT_SIZE];
+
+    printf("scan-end pages=%u outcome=%s\n", pages, outcome);
+    if (!text_equal(outcome, scan_outcome_name(SCAN_DONE))) {
+        (void)text_printf(why, sizeof why, "the scan ended after %u pages: %s", pages, outcome);
+        fail(device, why);
+        return;
+    }
+    (void)text_printf(device->last_result, sizeof device->last_result, "%u pages scanned", pages);
+    device->scans_done++;
+    device->ending = device->ending || (device->options->exit_after > 0 &&
+                                        device->scans_done >= device->options->exit_after);
+}
+
+static void take_note(Client *client, const ScanNote *note)
+{
+    Device *device = client->device;
+
+    device->scan_pages = note->pages;
+    if (note->kind == NOTE_BEGIN) {
+        device->waiting = false;
+        loop_timer_stop(device->waiting_timer);
+        printf("scan-begin client=%s\n", client->peer);
+    } else if (note->kind == NOTE_PAGE) {
+        printf("page %u bytes=%zu\n", note->pages, note->bytes);
+    } else {
+        scan_ended(device, scan_outcome_name(note->outcome), note->pages);
+    }
+}
+
+static void client_done(Client *client)
+{
+    Device *device = client->device;
+
+    mfp_session_free(STEAL(client->session));
+    loop_timer_free(STEAL(client->timer));
+    client->stream = NULL;
+    stop_when_quiet(device);
+}
+
+/* Executes what the session wants until it wants nothing or the client must read first. */
+static void pump(Client *client)
+{
+    MfpAction action;
+    Err err;
+
+    while (tcp_queued_bytes(client->stream) < DEVICE_CLIENT_QUEUE_MAX / 2) {
+        if (!mfp_session_next(client->session, &action)) {
+            tcp_resume(client->stream);
+            loop_timer_start(client->timer, mfp_session_deadline(client->session));
+            return;
+        }
+        if (action.kind == MFP_NOTE)
+            take_note(client, &action.note);
+        if (action.kind == MFP_SEND)
+            (void)tcp_write(client->stream, action.bytes, &err); /* broken: on_end tells */
+        if (action.kind == MFP_CLOSE) {
+            tcp_close(STEAL(client->stream));
+            client_done(client);
+            return;
+        }
+    }
+    tcp_pause(client->stream);
+}
+
+static void on_client_read(void *arg, Bytes bytes)
+{
+    Client *client = arg;
+
+    mfp_session_feed(client->session, bytes, mono_now());
+    pump(client);
+}
+
+static void on_client_drained(void *arg)
+{
+    pump(arg);
+}
+
+static void on_client_end(void *arg, TcpEnd end, const Err *err)
+{
+    Client *client = arg;
+    MfpAction action;
+
+    (void)err;
+    mfp_session_lost(client->session);
+    while (mfp_session_next(client->session, &action))
+        if (action.kind == MFP_NOTE)
+            take_note(client, &action.note);
+    if (end == TCP_END_EOF)
+        tcp_close(STEAL(client->stream));
+    else
+        tcp_abort(STEAL(client->stream));
+    client_done(client);
+}
+
+static void on_client_time(void *arg)
+{
+    Client *client = arg;
+
+    mfp_session_tick(client->session, mono_now());
+    pump(client);
+}
+
+static const TcpEvents client_events = { .on_read = on_client_read,
+                                         .on_drained = on_client_drained,
+                                         .on_end = on_client_end };
+
+static void on_accept(void *arg, TcpStream *stream_take)
+{
+    Device *device = arg;
+    AUTO(TcpStream) stream = stream_take;
+    Client *client = device->clients;
+    NetAddress peer = tcp_peer_address(stream);
+    Err err;
+
+    while (client < device->clients + DEVICE_CLIENTS_MAX && client->stream)
+        client++;
+    if (client == device->clients + DEVICE_CLIENTS_MAX)
+        return;
+    AUTO(MfpSession) session = mfp_session_new(&device->unit, mono_now(), &err);
+    AUTO(LoopTimer) timer = loop_timer_new(device->loop, on_client_time, client, &err);
+    if (!session || !timer)
+        return;
+    net_address_format(&peer, client->peer);
+    client->device = device;
+    client->session = STEAL(session);
+    client->timer = STEAL(timer);
+    client->stream = STEAL(stream);
+    tcp_attach(client->stream, DEVICE_CLIENT_QUEUE_MAX, &client_events, client);
+    pump(client);
+}
+
+/* ---- Start ---- */
+
+static void press_failed(Device *device, const char *why)
+{
+    char quoted[QUOTED_SIZE], name[QUOTED_SIZE];
+
+    printf("pressed name=%s choice=%s result=ERROR error=%s\n",
+           log_quote(name, sizeof name, device->target), device->choice,
+           log_quote(quoted, sizeof quoted, why));
+    fail(device, why);
+}
+
+static void on_pressed(void *arg, bool ok, const Err *err)
+{
+    Device *device = arg;
+    char name[QUOTED_SIZE];
+
+    press_free(STEAL(device->press));
+    device->contacting = false;
+    if (!ok) {
+        press_failed(device, err->text);
+        return;
+    }
+    printf("pressed name=%s choice=%s result=OK\n", log_quote(name, sizeof name, device->target),
+           device->choice);
+    device->last_result[0] = '\0';
+    if (device->unit.scanning) /* a server may begin before its answer has been read here */
+        return;
+    device->waiting = true;
+    loop_timer_start(device->waiting_timer, mono_after(mono_now(), DEVICE_NO_CLIENT_MS));
+}
+
+static void on_no_client(void *arg)
+{
+    Device *device = arg;
+
+    device->waiting = false;
+    scan_ended(device, "no-client", 0);
+}
+
+bool device_press(Device *device, const char *name, const char *choice, Err *err)
+{
+    const FinderEntry *entry = finder_find(&device->finder, name);
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START };
+    char own[NET_ADDRESS_TEXT_SIZE];
+    NetAddress server;
+
+    if (!options_choice_is_valid(choice))
+        return err_set(err, ERR_BAD_INPUT, 0, "expected a choice of two characters, like 02");
+    if (device_state(device) != DEVICE_READY)
+        return err_set(err, ERR_CONFLICT, 0, "the device is %s",
+                       device_state_name(device_state(device)));
+    if (!entry)
+        return err_set(err, ERR_NOT_FOUND, 0, "no destination \"%s\" on the panel", name);
+    if (!net_address_parse(entry->server.address, entry->server.event_port, &server, err))
+        return false;
+    net_address_format_host(&device->options->address, own);
+    (void)text_copy(body.product, sizeof body.product, device->options->product);
+    (void)text_copy(body.address, sizeof body.address, own);
+    (void)text_copy(body.choice, sizeof body.choice, choice);
+    (void)text_copy(device->target, sizeof device->target, name);
+    (void)text_copy(device->choice, sizeof device->choice, choice);
+    device->press = press_start(device->loop, &device->options->address, &server, &body,
+                                ++device->presses, on_pressed, device, err);
+    device->contacting = device->press != NULL;
+    return device->contacting;
+}
+
+static void press_by_itself(Device *device, const char *name)
+{
+    Err err;
+
+    if (device->auto_pressed || !text_equal(device->options->press_name, name) ||
+        device_state(device) != DEVICE_READY)
+        return;
+    device->auto_pressed = true;
+    if (!device_press(device, name, device->options->press_choice, &err))
+        press_failed(device, err.text);
+}
+
+/* ---- announcing ---- */
+
+static void on_datagram(void *arg, const UdpDatagram *datagram)
+{
+    Device *device = arg;
+    const FinderEntry *entry;
+    char name[QUOTED_SIZE];
+
+    if (finder_receive(&device->finder, datagram->bytes, &datagram->from, &entry) ==
+        FINDER_APPEARED)
+        printf("destination name=%s address=%s port=%u\n",
+               log_quote(name, sizeof name, entry->server.name), entry->server.address,
+               entry->server.event_port);
+    if (device->options->press_name[0] && finder_find(&device->finder, device->options->press_name))
+        press_by_itself(device, device->options->press_name);
+}
+
+/* Says which names of the former list are not in the new one. */
+static void print_gone(const Finder *before, const Finder *after)
+{
+    char name[QUOTED_SIZE];
+
+    for (size_t i = 0; i < before->count; i++)
+        if (!finder_find(after, before->entries[i].server.name))
+            printf("destination-gone name=%s\n",
+                   log_quote(name, sizeof name, before->entries[i].server.name));
+}
+
+static void on_announce(void *arg)
+{
+    Device *device = arg;
+    Finder before = device->finder;
+    AUTO_BUF request = buf_with_max(SLP_DATAGRAM_MAX);
+    Err err;
+
+    if (finder_tick(&device->finder, mono_now(), &request))
+        (void)udp_send(device->udp, &device->announce_to, 0, buf_bytes(&request), &err);
+    print_gone(&before, &device->finder);
+    loop_timer_start(device->announce_timer, finder_deadline(&device->finder));
+}
+
+/* The interface that carries the device's address; loopback has all of 127/8. */
+static bool interface_of(const NetAddress *address, char ret_name[IF_NAMESIZE])
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+
+    if (getifaddrs(&all) != 0)
+        return false;
+    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
+        const struct sockaddr_in *in = (const void *)i->ifa_addr;
+        if (!in || in->sin_family != AF_INET)
+            continue;
+        found = memcmp(&in->sin_addr, address->bytes, sizeof in->sin_addr) == 0 ||
+                (net_address_is_loopback(address) && (i->ifa_flags & IFF_LOOPBACK));
+        if (found)
+            (void)text_copy(ret_name, IF_NAMESIZE, i->ifa_name);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+static bool look_up(const char *host, uint16_t port, NetAddress *ret_address, Err *err)
+{
+    struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM };
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host, NULL, &hints, &found);
+
+    if (code != 0) {
+        err_set(err, ERR_NOT_FOUND, code, "--server %s: %s", host, gai_strerror(code));
+        return err_remedy(err, "Name a host with an IPv4 address.");
+    }
+    const struct sockaddr_in *in = (const void *)found->ai_addr;
+    uint32_t bits = ntohl(in->sin_addr.s_addr);
+    *ret_address = (NetAddress){ .family = NET_IPV4, .port = port };
+    for (int i = 0; i < 4; i++)
+        ret_address->bytes[i] = (uint8_t)(bits >> (24 - 8 * i));
+    freeaddrinfo(found);
+    return true;
+}
+
+static bool open_announcer(Device *device, Err *err)
+{
+    const Options *options = device->options;
+    bool multicast = options->server_host[0] == '\0';
+    char interface[IF_NAMESIZE] = "";
+    uint16_t xid = 0;
+
+    if (getrandom(&xid, sizeof xid, 0) != sizeof xid)
+        return err_errno(err, errno, "getrandom");
+    finder_init(&device->finder, options->product, multicast, options->announce_ms, xid);
+    device->udp = udp_open(device->loop, &options->address, on_datagram, device, err);
+    if (!device->udp)
+        return false;
+    if (!multicast)
+        return look_up(options->server_host, options->server_port, &device->announce_to, err);
+    if (!interface_of(&options->address, interface))
+        return err_set(err, ERR_PERMANENT, 0, "no interface carries the device's address");
+    return net_address_parse(SLP_GROUP, SLP_PORT, &device->announce_to, err) &&
+           udp_set_multicast(device->udp, interface, MULTICAST_TTL, err);
+}
+
+/* ---- the calls of device.h ---- */
+
+static bool open_all(Device *device, Err *err)
+{
+    NetAddress scan = device->options->address;
+    char text[NET_ADDRESS_TEXT_SIZE];
+
+    scan.port = device->options->scan_port;
+    net_address_format(&scan, text);
+    device->listener = tcp_listen(device->loop, &scan, SCAN_BACKLOG, on_accept, device, err);
+    if (!device->listener) {
+        err_prefix(err, "scan port %s", text);
+        return err_remedy(err, "Choose another --address (127.0.0.2 ...) or --port.");
+    }
+    device->announce_timer = loop_timer_new(device->loop, on_announce, device, err);
+    device->waiting_timer = loop_timer_new(device->loop, on_no_client, device, err);
+    if (!device->announce_timer || !device->waiting_timer || !open_announcer(device, err))
+        return false;
+    loop_timer_start(device->announce_timer, mono_now());
+    return true;
+}
+
+Device *device_new(Loop *loop, const Options *options, Tray *tray, Err *err)
+{
+    AUTO(Device) device = calloc(1, sizeof *device);
+
+    if (!device) {
+        err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for the device");
+        return NULL;
+    }
+    device->loop = loop;
+    device->options = options;
+    device->unit = (MfpUnit){ .source = options->source, .tray = tray };
+    (void)text_copy(device->unit.product, sizeof device->unit.product, options->product);
+    (void)text_copy(device->unit.serial, sizeof device->unit.serial, options->serial);
+    if (options->source == MFP_ADF)
+        tray_load(tray, options->sheets > 0 ? options->sheets : tray_picture_count(tray));
+    return open_all(device, err) ? STEAL(device) : NULL;
+}
+
+void device_free(Device *device)
+{
+    if (!device)
+        return;
+    for (size_t i = 0; i < DEVICE_CLIENTS_MAX; i++) {
+        tcp_abort(device->clients[i].stream);
+        mfp_session_free(device->clients[i].session);
+        loop_timer_free(device->clients[i].timer);
+    }
+    press_free(device->press);
+    loop_timer_free(device->announce_timer);
+    loop_timer_free(device->waiting_timer);
+    udp_free(device->udp);
+    tcp_listener_free(device->listener);
+    free(device);
+}
+
+void device_announce_ready(const Device *device, const char *panel_url)
+{
+    NetAddress scan = tcp_listener_address(device->listener);
+    char host[NET_ADDRESS_TEXT_SIZE];
+
+    net_address_format_host(&scan, host);
+    printf("ready address=%s scan_port=%u panel=%s\n", host, scan.port,
+           panel_url[0] ? panel_url : "none");
+}
+
+int device_exit_code(const Device *device)
+{
+    return device->exit_code;
+}
+
+DeviceState device_state(const Device *device)
+{
+    if (device->unit.scanning)
+        return device->unit.cancel ? DEVICE_CANCELLING : DEVICE_SCANNING;
+    if (device->contacting)
+        return DEVICE_CONTACTING;
+    return device->waiting ? DEVICE_WAITING : DEVICE_READY;
+}
+
+const Finder *device_finder(const Device *device)
+{
+    return &device->finder;
+}
+
+const char *device_last_result(const Device *device)
+{
+    return device->last_result;
+}
+
+const char *device_target(const Device *device)
+{
+    return device->target;
+}
+
+uint32_t device_scan_pages(const Device *device)
+{
+    return device->scan_pages;
+}
+
+size_t device_sheets(const Device *device)
+{
+    return tray_sheets(device->unit.tray);
+}
+
+bool device_load(Device *device, int64_t sheets, Err *err)
+{
+    if (sheets < 1 || sheets > TRAY_SHEETS_MAX)
+        return err_set(err, ERR_BAD_INPUT, 0, "expected 1 to %d sheets", TRAY_SHEETS_MAX);
+    if (device->unit.source != MFP_ADF)
+        return err_set(err, ERR_CONFLICT, 0, "the feeder of this device stays empty");
+    if (device->unit.scanning)
+        return err_set(err, ERR_CONFLICT, 0, "the device is scanning");
+    tray_load(device->unit.tray, (size_t)sheets);
+    return true;
+}
+
+bool device_cancel(Device *device, Err *err)
+{
+    return mfp_unit_cancel(&device->unit) ||
+           err_set(err, ERR_CONFLICT, 0, "nothing is being scanned");
+}

@@ -1,0 +1,298 @@
+/* mfp/options.c - the option table of platen-mfp and what each option takes. */
+#include "mfp/options.h"
+
+#include "base/text.h"
+#include "wire/is.h"
+#include "wire/pushscan.h"
+
+#include <ctype.h>
+
+enum { PORT_MAX = 65535, EXIT_AFTER_MAX = 1000000, ANNOUNCE_SECONDS_MAX = 3600 };
+
+#define DEFAULT_ADDRESS "127.0.0.1"
+#define DEFAULT_CHOICE  "02"
+
+typedef bool TakeFn(Options *options, const char *value, Err *err);
+
+static bool expected(Err *err, const char *what, const char *value)
+{
+    return err_set(err, ERR_BAD_INPUT, 0, "expected %s, not \"%s\"", what, value);
+}
+
+static bool take_address(Options *options, const char *value, Err *err)
+{
+    NetAddress any = { .family = NET_IPV4 };
+
+    if (!net_address_parse(value, 0, &options->address, err))
+        return false;
+    if (options->address.family != NET_IPV4 || options->address.port != 0 ||
+        net_address_same_host(&options->address, &any))
+        return expected(err, "one IPv4 address of this host without a port", value);
+    return true;
+}
+
+static bool take_port(const char *value, uint16_t *ret_port, Err *err)
+{
+    int64_t port;
+
+    if (!text_to_int(value, 0, PORT_MAX, &port))
+        return expected(err, "a port, 0 to 65535", value);
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+static bool take_scan_port(Options *options, const char *value, Err *err)
+{
+    return take_port(value, &options->scan_port, err);
+}
+
+static bool take_panel_port(Options *options, const char *value, Err *err)
+{
+    options->panel = true;
+    return take_port(value, &options->panel_port, err);
+}
+
+static bool take_pages(Options *options, const char *value, Err *err)
+{
+    return text_copy(options->pages, sizeof options->pages, value) ||
+           expected(err, "a shorter path", value);
+}
+
+static bool take_sheets(Options *options, const char *value, Err *err)
+{
+    int64_t sheets;
+
+    if (!text_to_int(value, 1, TRAY_SHEETS_MAX, &sheets))
+        return expected(err, "a number of sheets from 1", value);
+    options->sheets = (size_t)sheets;
+    return true;
+}
+
+static bool take_source(Options *options, const char *value, Err *err)
+{
+    if (text_equal(value, "adf"))
+        options->source = MFP_ADF;
+    else if (text_equal(value, "flatbed"))
+        options->source = MFP_FLATBED;
+    else
+        return expected(err, "adf or flatbed", value);
+    return true;
+}
+
+/* HOST or HOST:PORT; names are looked up later. */
+static bool take_server(Options *options, const char *value, Err *err)
+{
+    const char *colon = strrchr(value, ':');
+    size_t host_bytes = colon ? (size_t)(colon - value) : strlen(value);
+
+    if (host_bytes == 0 || !text_copy_bytes(options->server_host, sizeof options->server_host,
+                                            (Bytes){ (const uint8_t *)value, host_bytes }))
+        return expected(err, "HOST or HOST:PORT", value);
+    return !colon || take_port(colon + 1, &options->server_port, err);
+}
+
+bool options_choice_is_valid(const char *choice)
+{
+    return strlen(choice) == OPTIONS_CHOICE_SIZE - 1 && isalnum((unsigned char)choice[0]) &&
+           isalnum((unsigned char)choice[1]);
+}
+
+/* NAME or NAME:CHOICE. */
+static bool take_press(Options *options, const char *value, Err *err)
+{
+    const char *colon = strrchr(value, ':');
+    size_t name_bytes = colon ? (size_t)(colon - value) : strlen(value);
+
+    if (name_bytes == 0 || !text_copy_bytes(options->press_name, sizeof options->press_name,
+                                            (Bytes){ (const uint8_t *)value, name_bytes }))
+        return expected(err, "a name of at most 63 bytes", value);
+    if (colon && (!options_choice_is_valid(colon + 1) ||
+                  !text_copy(options->press_choice, sizeof options->press_choice, colon + 1)))
+        return expected(err, "NAME:CHOICE with a choice of two characters, like 02", value);
+    return true;
+}
+
+static bool take_product(Options *options, const char *value, Err *err)
+{
+    return text_copy(options->product, sizeof options->product, value) ||
+           expected(err, "at most 16 characters", value);
+}
+
+static bool take_serial(Options *options, const char *value, Err *err)
+{
+    return text_copy(options->serial, sizeof options->serial, value) ||
+           expected(err, "at most 12 characters", value);
+}
+
+static bool take_exit_after(Options *options, const char *value, Err *err)
+{
+    int64_t scans;
+
+    if (!text_to_int(value, 1, EXIT_AFTER_MAX, &scans))
+        return expected(err, "a number of scans from 1", value);
+    options->exit_after = (uint32_t)scans;
+    return true;
+}
+
+static bool take_announce(Options *options, const char *value, Err *err)
+{
+    int64_t seconds;
+
+    if (!text_to_int(value, 1, ANNOUNCE_SECONDS_MAX, &seconds))
+        return expected(err, "seconds from 1 to 3600", value);
+    options->announce_ms = seconds * 1000;
+    return true;
+}
+
+static bool take_help(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->help = true;
+    return true;
+}
+
+static bool take_version(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->version = true;
+    return true;
+}
+
+static const struct Option {
+    const char *name;
+    const char *value; /* what stands for the value in the help; NULL: takes none */
+    TakeFn *take;
+    const char *help; /* lines are broken by hand: 52 columns */
+} table[] = {
+    { "--pages", "DIR", take_pages,
+      "JPEG files, fed in the order of their names, byte\nfor byte; required" },
+    { "--source", "adf|flatbed", take_source,
+      "adf (default): a scanner with a feeder only; flatbed:\n"
+      "a device with an empty feeder and the next picture on\nits glass at every scan" },
+    { "--sheets", "N", take_sheets,
+      "sheets in the feeder at the start; default: each file\n"
+      "once; more than there are files: they come again" },
+    { "--address", "A", take_address, "the device's own IPv4 address (" DEFAULT_ADDRESS ")" },
+    { "--port", "N", take_scan_port, "TCP port for scans (1865, where servers look); 0: any" },
+    { "--server", "HOST[:PORT]", take_server,
+      "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
+    { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
+    { "--press", "NAME[:CHOICE]", take_press,
+      "when this destination appears, press Start once;\n"
+      "CHOICE: sides (0, 1) and action (1 JPEG, 2 PDF,\n4 preview), default " DEFAULT_CHOICE },
+    { "--panel-port", "N", take_panel_port, "web panel on this port of the address; 0: any" },
+    { "--product", "ID", take_product, "product id (PID 1147)" },
+    { "--serial", "S", take_serial, "serial number (VIRTUAL001)" },
+    { "--exit-after", "N", take_exit_after,
+      "exit with 0 after N complete scans, with 1 as soon\nas one fails or a press is refused" },
+    { "--help", NULL, take_help, "this text" },
+    { "--version", NULL, take_version, "the version" },
+};
+
+enum { OPTION_COUNT = sizeof table / sizeof *table };
+
+static const struct Option *find_option(const char *name, size_t bytes, Err *err)
+{
+    const char *names[OPTION_COUNT + 1] = { NULL };
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        names[i] = table[i].name;
+        if (strlen(names[i]) == bytes && strncmp(names[i], name, bytes) == 0)
+            return &table[i];
+    }
+    const char *near = text_nearest(name, names);
+    err_set(err, ERR_BAD_INPUT, 0, "%s: no such option", name);
+    if (near)
+        err_remedy(err, "Did you mean %s?", near);
+    else
+        err_remedy(err, "See platen-mfp --help.");
+    return NULL;
+}
+
+/* Takes one option and its value, "--name value" or "--name=value"; moves *at behind them. */
+static bool take_option(char *const argv[], int argc, int *at, Options *options, Err *err)
+{
+    const char *text = argv[(*at)++];
+    const char *equals = strchr(text, '=');
+    const struct Option *option = find_option(text, equals ? (size_t)(equals - text) : strlen(text),
+                                              err);
+    const char *value = equals ? equals + 1 : NULL;
+
+    if (!option)
+        return false;
+    if (option->value && !value && *at < argc)
+        value = argv[(*at)++];
+    if (!option->value != !value) {
+        err_set(err, ERR_BAD_INPUT, 0, "%s %s", option->name,
+                value ? "takes no value" : "needs a value");
+        return err_remedy(err, "See platen-mfp --help.");
+    }
+    return option->take(options, value, err) || err_prefix(err, "%s", option->name);
+}
+
+static bool check_together(const Options *options, Err *err)
+{
+    if (options->help || options->version)
+        return true;
+    if (!options->pages[0]) {
+        err_set(err, ERR_BAD_INPUT, 0, "--pages DIR is missing");
+        return err_remedy(err, "Name a folder with JPEG files.");
+    }
+    if (options->source == MFP_FLATBED && options->sheets > 0) {
+        err_set(err, ERR_BAD_INPUT, 0,
+                "--sheets fills the feeder, --source flatbed leaves it empty");
+        return err_remedy(err, "Leave one of them out.");
+    }
+    return true;
+}
+
+bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
+{
+    Options options = {
+        .scan_port = IS_PORT,
+        .server_port = SLP_PORT,
+        .press_choice = DEFAULT_CHOICE,
+        .product = "PID 1147",
+        .serial = "VIRTUAL001",
+        .announce_ms = 60000,
+    };
+
+    if (!take_address(&options, DEFAULT_ADDRESS, err))
+        return false;
+    for (int at = 1; at < argc;)
+        if (!take_option(argv, argc, &at, &options, err))
+            return false;
+    if (!check_together(&options, err))
+        return false;
+    *ret_options = options;
+    return true;
+}
+
+/* One option with its explanation behind column 26, its further lines below. */
+static void help_on(Buf *to, const struct Option *option)
+{
+    const char *line = option->help;
+    int left = -26;
+
+    (void)buf_printf(to, "  %s%s%s", option->name, option->value ? " " : "",
+                     option->value ? option->value : "");
+    left += 2 + (int)strlen(option->name) + (option->value ? 1 + (int)strlen(option->value) : 0);
+    (void)buf_printf(to, "%*s", left < 0 ? -left : 1, "");
+    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        (void)buf_printf(to, "%.*s\n%26s", (int)(end - line), line, "");
+    (void)buf_printf(to, "%s\n", line);
+}
+
+void options_help(Buf *to)
+{
+    (void)buf_put_text(to, "platen-mfp - a virtual Epson multifunction printer\n\n"
+                           "Usage: platen-mfp --pages DIR [OPTION VALUE]...\n\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        help_on(to, &table[i]);
+    (void)buf_put_text(
+        to, "\nIt offers simplex JPEG. Whatever size or resolution a client asks for, it gets the\n"
+            "pictures as they are in the folder. On standard output it prints one line per event:\n"
+            "ready, destination, destination-gone, pressed, scan-begin, page, scan-end.\n");
+}

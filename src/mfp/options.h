@@ -1,0 +1,43 @@
+/* mfp/options.h - the command line of platen-mfp, read into one struct from one table.
+ *
+ * Reading prints nothing and opens nothing: main prints the help or the error. */
+#ifndef PLATEN_MFP_OPTIONS_H
+#define PLATEN_MFP_OPTIONS_H
+
+#include "base/bytes.h"
+#include "mfp/scanner.h"
+#include "net/address.h"
+#include "wire/slp.h"
+
+enum { OPTIONS_PATH_SIZE = 1024, OPTIONS_HOST_SIZE = 256, OPTIONS_CHOICE_SIZE = 3 };
+
+typedef struct Options {
+    bool help, version;
+    NetAddress address; /* what the device binds to and comes from; IPv4, port 0          */
+    uint16_t scan_port; /* 0: a free one                                                  */
+    char pages[OPTIONS_PATH_SIZE];
+    size_t sheets; /* in the feeder at the start; 0: as many as there are pictures   */
+    MfpSource source;
+    char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */
+    uint16_t server_port;
+    char press_name[SLP_NAME_SIZE]; /* "": nobody presses Start by itself          */
+    char press_choice[OPTIONS_CHOICE_SIZE];
+    bool panel;
+    uint16_t panel_port;
+    char product[SCANNER_PRODUCT_SIZE];
+    char serial[SCANNER_SERIAL_SIZE];
+    uint32_t exit_after; /* scans; 0: serve until a signal       */
+    int64_t announce_ms;
+} Options;
+
+/* Reads the arguments (argv[0] is left out) over the defaults. ERR_BAD_INPUT says which option and
+ * what was expected; err->remedy points to --help. With --help or --version the rest may be missing. */
+bool options_read(int argc, char *const argv[], Options *ret_options, Err *err);
+
+/* Appends the help text, one screen. */
+void options_help(Buf *to);
+
+/* A panel choice: two printable characters, sides and action. */
+bool options_choice_is_valid(const char *choice);
+
+#endif

@@ -1,0 +1,118 @@
+/* mfp/scanner.h - the ESC/I-2 interpreter of the virtual device: commands in, replies out.
+ *
+ * One Scanner serves one connection that holds the device's lock. It knows modes, parameters and how
+ * far the current page has been fetched; it knows nothing of packets, sockets and time, which are
+ * those of mfp/session.h, its only caller. What it tells clients about itself is a feeder-only
+ * scanner (MFP_ADF) or a multifunction printer with an empty feeder and a picture on its glass
+ * (MFP_FLATBED); simplex and JPEG.
+ *
+ *             FS X                TRDT
+ *    NONE ---------> CONTROL -----------> DATA
+ *      ^ <---------- ^  |  <-------------- |
+ *      |     FIN     |  |  last page, CAN, #err          FIN and leaving lead to NONE from
+ *      |             |  +--                              every mode
+ *      |-- FS Y ---> INQUIRY
+ *      |-- FS Z ---> MAINTENANCE
+ *
+ * Which command is taken in which mode is one table in scanner.c; anything else is INVD, an unknown
+ * code UNKN, and parameters that cannot be taken #parFAIL. */
+#ifndef PLATEN_MFP_SCANNER_H
+#define PLATEN_MFP_SCANNER_H
+
+#include "base/bytes.h"
+#include "mfp/tray.h"
+#include "wire/esci2-para.h"
+
+enum {
+    SCANNER_PARAMETERS_MAX = 1536, /* #DSZ, what real devices announce                      */
+    SCANNER_BLOCK_MAX = 86592,     /* image bytes of one reply, as real devices send        */
+    SCANNER_EMPTY_POLLS = 3,       /* IMG answered "nothing yet" before the first page      */
+    SCANNER_REPLY_MAX = 2048,      /* reply header and the longest block but images         */
+    SCANNER_NOTES_MAX = 4,         /* one command ends at most one job and begins another   */
+    SCANNER_PRODUCT_SIZE = 17,     /* #PRD has 16 characters                                */
+    SCANNER_SERIAL_SIZE = 13,      /* #S/N has at most 12                                   */
+};
+
+typedef enum MfpSource { MFP_ADF, MFP_FLATBED } MfpSource;
+
+typedef enum ScannerMode {
+    SCANNER_NONE,
+    SCANNER_CONTROL,
+    SCANNER_INQUIRY,
+    SCANNER_MAINTENANCE,
+    SCANNER_DATA,
+    SCANNER_MODE_MAX_
+} ScannerMode;
+
+/* How a scan ended. */
+typedef enum ScanOutcome {
+    SCAN_DONE,      /* the client spoke on after the last page: it has everything    */
+    SCAN_CANCELLED, /* Cancel at the panel                                           */
+    SCAN_STOPPED,   /* the client stopped: CAN or FIN in the middle                  */
+    SCAN_BROKEN,    /* the connection was lost, or the client broke the protocol     */
+    SCAN_OUTCOME_MAX_
+} ScanOutcome;
+
+/* "done", "cancelled", "stopped", "broken". Static. */
+const char *scan_outcome_name(ScanOutcome outcome);
+
+/* What the panel and the operator want to hear. */
+typedef struct ScanNote {
+    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_END } kind;
+    uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
+    size_t bytes;        /* NOTE_PAGE: size of the picture                     */
+    ScanOutcome outcome; /* NOTE_END                                           */
+} ScanNote;
+
+/* The device behind all connections. Owned by the program; lives longer than every Scanner. */
+typedef struct MfpUnit {
+    MfpSource source;
+    char product[SCANNER_PRODUCT_SIZE]; /* "PID 1147"                                   */
+    char serial[SCANNER_SERIAL_SIZE];   /* "VIRTUAL001"                                 */
+    Tray *tray;                         /* borrowed                                     */
+    const void *lock_owner;             /* the session that holds the lock, NULL: free  */
+    bool scanning;                      /* a scan runs: between NOTE_BEGIN and NOTE_END */
+    bool cancel;                        /* Cancel was pressed while scanning            */
+    uint32_t sheets_fed, glass_scans;   /* counters of maintenance mode                 */
+} MfpUnit;
+
+/* Cancel was pressed at the panel: a running scan is told so until it obeys. False: none runs. */
+bool mfp_unit_cancel(MfpUnit *unit);
+
+typedef struct Scanner {
+    MfpUnit *unit; /* borrowed */
+    ScannerMode mode;
+    Esci2Para para; /* of this control session                                  */
+    bool feeding;   /* the running scan uses the feeder, not the glass            */
+    uint32_t polls_left;
+    const TrayPage *page; /* being sent; NULL: none drawn yet                     */
+    size_t page_at;       /* its bytes already sent                               */
+    uint32_t pages;       /* sent in this scan                                    */
+    bool last_sent;       /* the last #pen was sent, the client has not spoken on */
+    ScanNote notes[SCANNER_NOTES_MAX];
+    size_t note_count;
+} Scanner;
+
+/* What a command puts into the device's output queue: reply, then image. */
+typedef struct ScannerOutput {
+    Buf *reply;  /* appended to: reply header and, but for images, its data block */
+    Bytes image; /* image data behind it; lives as long as the tray               */
+} ScannerOutput;
+
+/* A scanner in no mode, with no parameters set. unit is borrowed. */
+void scanner_init(Scanner *scanner, MfpUnit *unit);
+
+/* A mode command: letter X, Y or Z. False (NAK) while a mode is active, and for other letters. */
+bool scanner_enter(Scanner *scanner, char letter);
+
+/* One command with its whole parameter block (empty for most). Always answers. */
+void scanner_command(Scanner *scanner, const char code[ESCI2_WORD_SIZE], Bytes parameters,
+                     ScannerOutput *output);
+
+/* The client unlocked (orderly) or is gone. A running scan ends; the paper it had drawn is out. */
+void scanner_leave(Scanner *scanner, bool orderly);
+
+/* Takes the oldest note; false when there is none. To be drained after every call above. */
+bool scanner_note_next(Scanner *scanner, ScanNote *ret_note);
+
+#endif

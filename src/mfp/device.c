@@ -489,6 +489,11 @@ DeviceState device_state(const Device *device)
     return device->waiting ? DEVICE_WAITING : DEVICE_READY;
 }
 
+const Options *device_options(const Device *device)
+{
+    return device->options;
+}
+
 const Finder *device_finder(const Device *device)
 {
     return &device->finder;

@@ -53,6 +53,7 @@ int device_exit_code(const Device *device);
 
 /* --- what the panel shows ------------------------------------------------------------------------ */
 DeviceState device_state(const Device *device);
+const Options *device_options(const Device *device);  /* as given to device_new          */
 const Finder *device_finder(const Device *device);    /* the destinations                */
 const char *device_last_result(const Device *device); /* one sentence, "" at the start */
 const char *device_target(const Device *device);      /* name pressed last, ""           */

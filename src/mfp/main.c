@@ -1,7 +1,7 @@
 /* mfp/main.c - platen-mfp: a virtual Epson multifunction printer on the command line.
  *
  * Exit codes: 0 after a signal or enough scans, 1 after a failure, 2 for a wrong command line. */
-#include "mfp/device.h"
+#include "mfp/panel.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +34,7 @@ static int serve(const Options *options, Tray *tray)
     Err err = { 0 };
     AUTO(Loop) loop = loop_new(&err);
     AUTO(Device) device = NULL;
+    AUTO(Panel) panel = NULL;
 
     if (!loop || !loop_watch_signal(loop, SIGTERM, stop, loop, &err) ||
         !loop_watch_signal(loop, SIGINT, stop, loop, &err))
@@ -41,7 +42,12 @@ static int serve(const Options *options, Tray *tray)
     device = device_new(loop, options, tray, &err);
     if (!device)
         return complain(&err, EXIT_FAILED);
-    device_announce_ready(device, "");
+    if (options->panel) {
+        panel = panel_new(loop, device, &options->address, options->panel_port, &err);
+        if (!panel)
+            return complain(&err, EXIT_FAILED);
+    }
+    device_announce_ready(device, panel ? panel_url(panel) : "");
     if (!loop_run(loop, &err))
         return complain(&err, EXIT_FAILED);
     return device_exit_code(device);

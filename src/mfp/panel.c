@@ -1,0 +1,286 @@
+/* mfp/panel.c - routes of mfp/panel.h and their way to the loop thread. */
+#include "mfp/panel.h"
+
+#include "base/text.h"
+#include "http/server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { PANEL_THREADS = 2, PANEL_CONNECTIONS_MAX = 32, PANEL_BODY_MAX = 4096, URL_SIZE = 64 };
+
+/* panel.html, made into an array by tools/embed.py. */
+extern const unsigned char panel_html[];
+extern const unsigned long panel_html_size;
+
+struct Panel {
+    Loop *loop;
+    Device *device;
+    HttpServer *server;
+    char url[URL_SIZE];
+    pthread_mutex_t lock; /* for closed and the done of every Call */
+    pthread_cond_t changed;
+    bool closed; /* the loop runs no more */
+};
+
+/* One question to the device. It lives on the stack of the handler, which waits for it. */
+typedef struct Call {
+    Panel *panel;
+    bool (*ask)(struct Call *call); /* on the loop thread; false: err */
+    const void *settings;
+    Json *answer;
+    Err err;
+    bool ok, done;
+} Call;
+
+/* Loop thread. */
+static void run_call(void *arg)
+{
+    Call *call = arg;
+    Panel *panel = call->panel;
+    bool ok = call->ask(call);
+
+    pthread_mutex_lock(&panel->lock);
+    call->ok = ok;
+    call->done = true;
+    pthread_cond_broadcast(&panel->changed);
+    pthread_mutex_unlock(&panel->lock);
+}
+
+/* Handler's thread: posts and waits. The loop never waits, so this is short; when it has ended, the
+ * call is dropped unrun and nobody touches it any more. */
+static bool call_device(Call *call, Err *err)
+{
+    Panel *panel = call->panel;
+    bool closed;
+
+    pthread_mutex_lock(&panel->lock);
+    closed = panel->closed;
+    if (!closed)
+        loop_post(panel->loop, run_call, call);
+    while (!call->done && !panel->closed)
+        pthread_cond_wait(&panel->changed, &panel->lock);
+    closed = !call->done;
+    pthread_mutex_unlock(&panel->lock);
+    if (closed)
+        return err_set(err, ERR_TEMPORARY, 0, "the device is being switched off");
+    if (!call->ok)
+        *err = call->err;
+    return call->ok;
+}
+
+/* ---- GET / and GET /state ---- */
+
+static bool get_page(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    (void)req;
+    (void)err;
+    http_response_header(res, "Content-Security-Policy",
+                         "default-src 'none'; style-src 'unsafe-inline'; "
+                         "script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'");
+    http_response_static(res, "text/html; charset=utf-8", (Bytes){ panel_html, panel_html_size });
+    return true;
+}
+
+static Json *list_destinations(const Finder *finder)
+{
+    Json *list = json_array();
+
+    for (size_t i = 0; i < finder->count; i++) {
+        const SlpEntry *server = &finder->entries[i].server;
+        Json *item = json_object();
+
+        json_set_text(item, "name", server->name);
+        json_set_text(item, "address", server->address);
+        json_set_int(item, "port", server->event_port);
+        json_add_take(list, item);
+    }
+    return list;
+}
+
+static bool ask_state(Call *call)
+{
+    const Device *device = call->panel->device;
+    const Options *options = device_options(device);
+    Json *json = json_object();
+
+    json_set_text(json, "state", device_state_name(device_state(device)));
+    json_set_text(json, "product", options->product);
+    json_set_text(json, "serial", options->serial);
+    json_set_text(json, "target", device_target(device));
+    json_set_int(json, "pages", device_scan_pages(device));
+    json_set_bool(json, "feeder", options->source == MFP_ADF);
+    json_set_int(json, "sheets", (int64_t)device_sheets(device));
+    json_set_text(json, "result", device_last_result(device));
+    json_set_take(json, "destinations", list_destinations(device_finder(device)));
+    call->answer = json;
+    return true;
+}
+
+static bool get_state(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    Call call = { .panel = http_request_server_arg(req), .ask = ask_state };
+
+    if (!call_device(&call, err))
+        return false;
+    http_response_json(res, call.answer);
+    return true;
+}
+
+/* ---- buttons ---- */
+
+typedef struct PressSettings {
+    char name[SLP_NAME_SIZE];
+    char choice[OPTIONS_CHOICE_SIZE];
+} PressSettings;
+
+static const Field press_fields[] = {
+    TEXT(PressSettings, name, true, "Name of a destination on the panel."),
+    TEXT(PressSettings, choice, true, "Sides (0, 1) and action (1 JPEG, 2 PDF, 4 preview)."),
+    FIELDS_END,
+};
+
+typedef struct LoadSettings {
+    int64_t sheets;
+} LoadSettings;
+
+static const Field load_fields[] = {
+    INTEGER(LoadSettings, sheets, 1, TRAY_SHEETS_MAX, 1, "Sheets to put into the feeder."),
+    FIELDS_END,
+};
+
+static bool ask_press(Call *call)
+{
+    const PressSettings *press = call->settings;
+
+    return device_press(call->panel->device, press->name, press->choice, &call->err);
+}
+
+static bool ask_load(Call *call)
+{
+    const LoadSettings *load = call->settings;
+
+    return device_load(call->panel->device, load->sheets, &call->err);
+}
+
+static bool ask_cancel(Call *call)
+{
+    return device_cancel(call->panel->device, &call->err);
+}
+
+/* Reads the body into settings by its table and asks. */
+static bool push_button(HttpRequest *req, const Field *fields, void *settings, size_t size,
+                        bool (*ask)(Call *call), Err *err)
+{
+    Call call = { .panel = http_request_server_arg(req), .ask = ask, .settings = settings };
+    AUTO(Json) body = http_request_json(req, err);
+
+    return body && json_read_fields(body, fields, settings, size, err) && call_device(&call, err);
+}
+
+static bool post_press(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    PressSettings settings;
+
+    (void)res;
+    return push_button(req, press_fields, &settings, sizeof settings, ask_press, err);
+}
+
+static bool post_load(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    LoadSettings settings;
+
+    (void)res;
+    return push_button(req, load_fields, &settings, sizeof settings, ask_load, err);
+}
+
+static bool post_cancel(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    Call call = { .panel = http_request_server_arg(req), .ask = ask_cancel };
+
+    (void)res;
+    return call_device(&call, err);
+}
+
+static const Route routes[] = {
+    { .method = "GET",
+      .path = "/",
+      .handler = get_page,
+      .summary = "The panel as a page.",
+      .flags = ROUTE_FAST },
+    { .method = "GET",
+      .path = "/state",
+      .handler = get_state,
+      .summary = "What the panel shows.",
+      .answer = "State" },
+    { .method = "POST",
+      .path = "/press",
+      .handler = post_press,
+      .summary = "Presses Start.",
+      .body_fields = press_fields,
+      .body_bytes_max = PANEL_BODY_MAX },
+    { .method = "POST",
+      .path = "/load",
+      .handler = post_load,
+      .summary = "Puts sheets into the feeder.",
+      .body_fields = load_fields,
+      .body_bytes_max = PANEL_BODY_MAX },
+    { .method = "POST", .path = "/cancel", .handler = post_cancel, .summary = "Presses Cancel." },
+    { .method = NULL },
+};
+
+static const Route *const tables[] = { routes, NULL };
+
+/* ---- the calls of panel.h ---- */
+
+static bool listen_on(Panel *panel, const NetAddress *address, uint16_t port, Err *err)
+{
+    HttpConfig config = { .routes = tables,
+                          .arg = panel,
+                          .api_threads = PANEL_THREADS,
+                          .connections_max = PANEL_CONNECTIONS_MAX,
+                          .address_max = PANEL_CONNECTIONS_MAX };
+    char host[NET_ADDRESS_TEXT_SIZE];
+
+    net_address_format_host(address, host);
+    panel->server = http_server_new(&config, err);
+    if (!panel->server || !http_server_listen(panel->server, host, port, NULL, &port, err))
+        return err_prefix(err, "--panel-port");
+    return text_printf(panel->url, sizeof panel->url, "http://%s:%u", host, port) ||
+           err_set(err, ERR_BUG, 0, "the panel's address is too long");
+}
+
+Panel *panel_new(Loop *loop, Device *device, const NetAddress *address, uint16_t port, Err *err)
+{
+    AUTO(Panel) panel = calloc(1, sizeof *panel);
+
+    if (!panel) {
+        err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for the panel");
+        return NULL;
+    }
+    panel->loop = loop;
+    panel->device = device;
+    pthread_mutex_init(&panel->lock, NULL);
+    pthread_cond_init(&panel->changed, NULL);
+    return listen_on(panel, address, port, err) ? STEAL(panel) : NULL;
+}
+
+const char *panel_url(const Panel *panel)
+{
+    return panel->url;
+}
+
+void panel_free(Panel *panel)
+{
+    if (!panel)
+        return;
+    pthread_mutex_lock(&panel->lock);
+    panel->closed = true;
+    pthread_cond_broadcast(&panel->changed);
+    pthread_mutex_unlock(&panel->lock);
+    http_server_free(panel->server);
+    pthread_cond_destroy(&panel->changed);
+    pthread_mutex_destroy(&panel->lock);
+    free(panel);
+}

@@ -74,10 +74,10 @@ static inline bool say(int fd, const char *text)
     return send(fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
-/* Value of a header of the answer, "" when absent. Static buffer. */
+/* Value of a header of the answer, "" when absent. Valid until the next call of this thread. */
 static inline const char *header_of(const Answer *answer, const char *name)
 {
-    static char value[256];
+    static _Thread_local char value[256];
     char wanted[80];
 
     text_printf(wanted, sizeof wanted, "\r\n%s: ", name);

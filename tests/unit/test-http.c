@@ -478,8 +478,11 @@ static void test_full_queue(void **state)
     with.api_threads = THREADS;
     with.queue_max = QUEUE;
     start_with(&with);
-    for (int i = 0; i < CLIENTS; i++)
+    for (int i = 0; i < CLIENTS; i++) {
         pthread_create(&clients[i], NULL, ask_blocked, &answers[i]);
+        if (i == THREADS - 1) /* a burst would fill the queue before the threads can empty it */
+            rest_ms(200);
+    }
     rest_ms(200);
     ask_once(port, &answer, "GET /hello", "");
     assert_problem(503, "busy");

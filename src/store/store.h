@@ -59,6 +59,7 @@ int64_t tx_generation(const Tx *tx);
 /* --- reading ----------------------------------------------------------------------------------- */
 StoreReader *store_reader_open(Store *store, Err *err);
 void store_reader_close(StoreReader *reader); /* accepts NULL */
+DEFINE_AUTO(StoreReader, store_reader_close);
 
 /* A verb that only reads takes a Db: a StoreReader's, or inside a write the Tx's own view. */
 typedef struct Db Db;

@@ -78,7 +78,8 @@ static bool enter_landlock(int folder_fd, Err *err)
     if (rules < 0)
         return err_errno(err, errno, "cannot make Landlock rules");
     LandlockBeneath beneath = { .allowed = RIGHTS_IN_FOLDER & deny.files, .folder_fd = folder_fd };
-    if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_PATH_BENEATH, &beneath, 0) != 0)
+    if (folder_fd != SANDBOX_NO_FILES &&
+        syscall(SYS_landlock_add_rule, rules, LANDLOCK_PATH_BENEATH, &beneath, 0) != 0)
         return err_errno(err, errno, "cannot add a Landlock rule");
     return syscall(SYS_landlock_restrict_self, rules, 0) == 0 ||
            err_errno(err, errno, "cannot enter Landlock");
@@ -268,6 +269,6 @@ bool sandbox_limit(const SandboxLimits *limits, Err *err)
 
 bool sandbox_enter(int folder_fd, const SandboxLimits *limits, Err *err)
 {
-    return (folder_fd < 0 || enter_landlock(folder_fd, err)) && sandbox_limit(limits, err) &&
-           enter_seccomp(err);
+    return (folder_fd == SANDBOX_ALL_FILES || enter_landlock(folder_fd, err)) &&
+           sandbox_limit(limits, err) && enter_seccomp(err);
 }

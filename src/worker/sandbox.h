@@ -28,8 +28,11 @@ bool sandbox_tie(pid_t parent, Err *err);
 /* Sets resource limits only. */
 bool sandbox_limit(const SandboxLimits *limits, Err *err);
 
-/* Locks the process up: reads and writes below folder_fd only (-1: files as before, for a command run
- * by hand), no network, no programs, the limits. sandbox_tie must have been called. */
+/* Instead of a folder: no file may be opened at all; or all as before, for a command run by hand. */
+enum { SANDBOX_NO_FILES = -1, SANDBOX_ALL_FILES = -2 };
+
+/* Locks the process up: reads and writes below folder_fd only (or one of the words above), no network,
+ * no programs, the limits. sandbox_tie must have been called. */
 bool sandbox_enter(int folder_fd, const SandboxLimits *limits, Err *err);
 
 /* The kernel's Landlock version, 0 when it has none or it is switched off. */

@@ -24,8 +24,8 @@ static const SandboxLimits limits = {
 
 static char folder[] = "/tmp/platen-test-XXXXXX";
 
-/* Runs attempt in the sandbox of the folder; its exit code, or KILLED + signal. */
-static int locked(int (*attempt)(int folder_fd))
+/* Runs attempt in the sandbox of the folder (or of none); its exit code, or KILLED + signal. */
+static int locked_with(int files, int (*attempt)(int folder_fd))
 {
     pid_t self = getpid();
     int status = 0;
@@ -36,12 +36,17 @@ static int locked(int (*attempt)(int folder_fd))
         int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         Err err;
 
-        if (fd < 0 || !sandbox_tie(self, &err) || !sandbox_enter(fd, &limits, &err))
+        if (fd < 0 || !sandbox_tie(self, &err) || !sandbox_enter(files ? files : fd, &limits, &err))
             _exit(NOT_LOCKED);
         _exit(attempt(fd));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFSIGNALED(status) ? KILLED + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int locked(int (*attempt)(int folder_fd))
+{
+    return locked_with(0, attempt);
 }
 
 static int works_in_its_folder(int fd)
@@ -146,6 +151,8 @@ static void the_folder_is_all_there_is(void **state)
         assert_int_equal(locked(reads_elsewhere), FINE);
         assert_int_equal(locked(climbs_out), FINE);
         assert_int_equal(locked(writes_elsewhere), FINE);
+        assert_int_equal(locked_with(SANDBOX_NO_FILES, reads_elsewhere), FINE);
+        assert_int_equal(locked_with(SANDBOX_NO_FILES, works_in_its_folder), ESCAPED);
     }
 }
 
@@ -153,6 +160,8 @@ static void there_is_no_network_and_no_other_process(void **state)
 {
     (void)state;
     assert_int_equal(locked(opens_sockets), FINE);
+    assert_int_equal(locked_with(SANDBOX_ALL_FILES, opens_sockets), FINE);
+    assert_int_equal(locked_with(SANDBOX_ALL_FILES, works_in_its_folder), FINE);
     assert_int_equal(locked(starts_a_process), FINE);
     assert_int_equal(locked(signals_its_parent), FINE);
     assert_int_equal(locked(runs_a_program), KILLED + SIGSYS);

@@ -1,0 +1,54 @@
+/* worker/task-read.c - the task "read": is the page what was stored, what does it say, a thumbnail.
+ *
+ * A picture that cannot be decoded is a warning, not a failure: the page is delivered as it is. */
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "image/thumbnail.h"
+#include "worker/ask.h"
+#include "worker/binder.h"
+#include "worker/task.h"
+
+enum { THUMBNAIL_MODE = 0640 };
+
+/* Makes the thumbnail's file. False with a warning in err when there is none to be had. */
+static bool make_thumbnail(int page_fd, int folder_fd, const char *name, bool *ret_damaged,
+                           Err *err)
+{
+    AUTO_BUF small = buf_with_max(THUMBNAIL_BYTES_MAX);
+
+    return thumbnail_make(page_fd, THUMBNAIL_SIDE_PX, &small, ret_damaged, err) &&
+           file_replace(folder_fd, name, buf_bytes(&small), THUMBNAIL_MODE, err);
+}
+
+bool task_read(const Json *task, int folder_fd, Json *result, Err *err)
+{
+    const Json *page = json_get(task, "page");
+    const char *file = NULL, *sha256 = NULL, *thumbnail = NULL;
+    bool damaged = false;
+    int64_t size = 0;
+    JpegFacts facts;
+
+    if (!ask_file(page, "file", &file, err) || !ask_sha256(page, "sha256", &sha256, err) ||
+        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &size, err) ||
+        !ask_file(task, "thumbnail", &thumbnail, err))
+        return false;
+    AUTO_FD fd = file_open_read(folder_fd, file, err);
+    if (fd < 0 || !page_check(fd, size, sha256, err) || !jpeg_read_facts(fd, NULL, &facts, err))
+        return false;
+    fault_point("read.checked");
+    AUTO(Json) found = json_object();
+    json_set_int(found, "width_px", facts.width_px);
+    json_set_int(found, "height_px", facts.height_px);
+    json_set_int(found, "dpi", facts.dpi_x);
+    json_set_int(found, "components", facts.components);
+    bool ok = make_thumbnail(fd, folder_fd, thumbnail, &damaged, err);
+    json_set_text(found, "thumbnail", ok ? thumbnail : "");
+    if (!ok)
+        json_set_text(found, "warning", err->text);
+    else if (damaged)
+        json_set_text(found, "warning", "the picture ends too early or is damaged");
+    fault_point("read.done");
+    json_set_take(result, "facts", STEAL(found));
+    return true;
+}

@@ -1,0 +1,160 @@
+/* worker/task-write.c - the tasks "write" and "write-index": one file into the batch's folder out/.
+ *
+ * The file is made as out/NAME.part, flushed, and takes its name only when it is whole; the folder is
+ * flushed before the answer. What an earlier attempt left is replaced. */
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "document/format.h"
+#include "document/index-csv.h"
+#include "worker/ask.h"
+#include "worker/binder.h"
+#include "worker/task.h"
+
+enum { OUT_MODE = 0640, INDEX_BYTES_MAX = 16 * 1024 * 1024 };
+
+/* A file on its way into out/. */
+typedef struct Output {
+    int out, fd; /* the folder, the file; owned */
+    const char *name;
+    char temporary[FILE_NAME_BYTES_MAX + 8];
+} Output;
+
+static void output_done(Output *output)
+{
+    fd_autoclose(&output->fd);
+    fd_autoclose(&output->out);
+}
+
+static bool output_begin(Output *output, int folder_fd, const char *name, Err *err)
+{
+    *output = (Output){ .out = -1, .fd = -1, .name = name };
+    (void)text_printf(output->temporary, sizeof output->temporary, "%s.part", name);
+    output->out = file_make_folder(folder_fd, "out", err);
+    if (output->out < 0)
+        return false;
+    output->fd = file_create(output->out, output->temporary, OUT_MODE, err);
+    fault_point("write.created");
+    return output->fd >= 0;
+}
+
+/* Flushes, hashes what is there now, gives the file its name; adds the receipt to result. */
+static bool output_finish(Output *output, Json *result, Err *err)
+{
+    char sha256[SHA256_TEXT_SIZE], path[FILE_NAME_BYTES_MAX + 8];
+    int64_t size = 0;
+
+    fault_point("write.finished");
+    if (!file_sync_data(output->fd, err) || !file_close(&output->fd, err))
+        return false;
+    fault_point("write.synced");
+    AUTO_FD written = file_open_read(output->out, output->temporary, err);
+    if (written < 0 || !file_hash(written, sha256, &size, err) ||
+        !file_rename(output->out, output->temporary, output->out, output->name, err))
+        return false;
+    fault_point("write.renamed");
+    if (!file_sync_folder(output->out, err))
+        return false;
+    fault_point("write.done");
+    (void)text_printf(path, sizeof path, "out/%s", output->name);
+    json_set_text(result, "file", path);
+    json_set_int(result, "size", size);
+    json_set_text(result, "sha256", sha256);
+    return true;
+}
+
+static bool add_page(Binder *binder, const Json *page, int folder_fd, int64_t scan_dpi, Err *err)
+{
+    const char *file = NULL, *sha256 = NULL;
+    int64_t size = 0, dpi = 0;
+
+    if (!ask_file(page, "file", &file, err) || !ask_sha256(page, "sha256", &sha256, err) ||
+        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &size, err) ||
+        !ask_int_or(page, "dpi", 0, JPEG_DPI_MAX, 0, &dpi, err))
+        return false;
+    AUTO_FD fd = file_open_read(folder_fd, file, err);
+    return fd >= 0 && binder_add(binder, fd, size, sha256,
+                                 (uint32_t)(dpi >= JPEG_DPI_MIN ? dpi : scan_dpi), err);
+}
+
+static bool bind_pages(Binder *binder, const Json *pages, int folder_fd, int64_t scan_dpi, Err *err)
+{
+    for (size_t i = 0; i < json_count(pages); i++) {
+        if (!add_page(binder, json_item(pages, i), folder_fd, scan_dpi, err))
+            return err_prefix(err, "page %zu", i + 1);
+        fault_point("write.page");
+    }
+    return binder_finish(binder, err);
+}
+
+bool task_write(const Json *task, int folder_fd, Json *result, Err *err)
+{
+    const Json *document = json_get(task, "document"), *pages = NULL;
+    const FormatType *format = format_find(json_get_text(document, "format"));
+    FormatInfo info = { .title = json_get_text(document, "title") };
+    int64_t scan_dpi = 0;
+    const char *name = NULL;
+
+    if (!format) {
+        err_set(err, ERR_BAD_INPUT, 0, "there is no file format \"%s\"",
+                json_get_text(document, "format"));
+        return err_field(err, "format");
+    }
+    if (!ask_file(document, "name", &name, err) ||
+        !ask_array(document, "pages", BATCH_PAGES_MAX, &pages, err) ||
+        !ask_int(task, "scan_dpi", JPEG_DPI_MIN, JPEG_DPI_MAX, &scan_dpi, err) ||
+        !ask_moment(task, "created_ms", &info.created, &info.utc_offset_min, err))
+        return false;
+    Output output;
+    Binder binder = { 0 };
+    bool ok = output_begin(&output, folder_fd, name, err) &&
+              binder_begin(&binder, format, output.fd, &info, err) &&
+              bind_pages(&binder, pages, folder_fd, scan_dpi, err) &&
+              output_finish(&output, result, err);
+    binder_done(&binder);
+    output_done(&output);
+    return ok || err_prefix(err, "%s", name);
+}
+
+/* --- index ---------------------------------------------------------------------------------------- */
+
+static bool add_row(Buf *csv, const IndexBatch *batch, const Json *document, Err *err)
+{
+    IndexRow row = { 0 };
+    int64_t pages = 0;
+
+    if (!ask_file(document, "file_name", &row.file_name, err) ||
+        !ask_int(document, "pages", 1, BATCH_PAGES_MAX, &pages, err) ||
+        !ask_int(document, "size", 0, INT64_MAX - 1, &row.size_bytes, err) ||
+        !ask_sha256(document, "sha256", &row.sha256, err))
+        return false;
+    row.pages = (uint32_t)pages;
+    return index_csv_row(csv, batch, &row) ||
+           err_set(err, ERR_PERMANENT, 0, "index is larger than %d bytes", INDEX_BYTES_MAX);
+}
+
+bool task_write_index(const Json *task, int folder_fd, Json *result, Err *err)
+{
+    const Json *facts = json_get(task, "batch"), *documents = NULL;
+    AUTO_BUF csv = buf_with_max(INDEX_BYTES_MAX);
+    IndexBatch batch = { .job = json_get_text(json_get(facts, "job"), "name"),
+                         .device = json_get_text(facts, "device") };
+    const char *name = NULL;
+
+    if (!ask_file(json_get(task, "index"), "name", &name, err) ||
+        !ask_array(task, "documents", BATCH_PAGES_MAX, &documents, err) ||
+        !ask_moment(facts, "started_at_ms", &batch.started, &batch.utc_offset_min, err))
+        return false;
+    (void)index_csv_begin(&csv);
+    for (size_t i = 0; i < json_count(documents); i++)
+        if (!add_row(&csv, &batch, json_item(documents, i), err))
+            return err_prefix(err, "documents[%zu]", i);
+    Output output;
+    bool ok = output_begin(&output, folder_fd, name, err) &&
+              file_write_all(output.fd, buf_bytes(&csv), err) &&
+              output_finish(&output, result, err);
+    output_done(&output);
+    return ok || err_prefix(err, "%s", name);
+}

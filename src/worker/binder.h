@@ -23,7 +23,10 @@ bool binder_begin(Binder *binder, const FormatType *format, int out_fd, const Fo
 bool binder_add(Binder *binder, int page_fd, int64_t size_bytes, const char *sha256,
                 uint32_t scan_dpi, Err *err);
 
+/* The file is complete, not synced. ERR_BAD_INPUT when no page was added. */
 bool binder_finish(Binder *binder, Err *err);
+
+/* Frees what the binder holds; also after a failure, and for a binder of zeros. */
 void binder_done(Binder *binder);
 
 /* The file at fd must be of this size and hash, else ERR_PERMANENT "damaged" with a remedy. */

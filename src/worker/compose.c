@@ -104,13 +104,14 @@ static bool add_listed(Binder *binder, const Request *request, Err *err)
 {
     if (!request->list)
         return true;
-    bool from_input = text_equal(request->list, "-");
-    FILE *list = from_input ? stdin : fopen(request->list, "re");
+    AUTO_FD fd = text_equal(request->list, "-") ? dup(STDIN_FILENO)
+                                                : open(request->list, O_RDONLY | O_CLOEXEC);
+    FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
     if (!list)
         return err_errno(err, errno, "%s", request->list);
+    fd = -1; /* fclose closes it */
     bool ok = add_list(binder, list, (uint32_t)request->dpi, err);
-    if (!from_input)
-        (void)fclose(list);
+    (void)fclose(list);
     return ok;
 }
 

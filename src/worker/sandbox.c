@@ -16,15 +16,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
+/* The shadow memory of a sanitizer needs terabytes of address space. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WITH_SHADOW_MEMORY 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WITH_SHADOW_MEMORY 1
 #endif
 #endif
-#ifndef WITH_ASAN
-#define WITH_ASAN 0 /* the sanitizer's shadow memory needs terabytes of address space */
+#ifndef WITH_SHADOW_MEMORY
+#define WITH_SHADOW_MEMORY 0
 #endif
 
 enum {
@@ -262,7 +263,7 @@ static bool limit(__rlimit_resource_t resource, int64_t value, Err *err)
 bool sandbox_limit(const SandboxLimits *limits, Err *err)
 {
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error, not a death */
-    return limit(RLIMIT_AS, WITH_ASAN ? 0 : limits->memory_bytes, err) &&
+    return limit(RLIMIT_AS, WITH_SHADOW_MEMORY ? 0 : limits->memory_bytes, err) &&
            limit(RLIMIT_CPU, limits->cpu_s, err) && limit(RLIMIT_FSIZE, limits->file_bytes, err) &&
            limit(RLIMIT_NOFILE, limits->files, err);
 }

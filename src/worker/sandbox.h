@@ -14,7 +14,7 @@
 
 /* Resource limits; 0 = leave as it is. */
 typedef struct SandboxLimits {
-    int64_t memory_bytes; /* address space; not set in builds with AddressSanitizer */
+    int64_t memory_bytes; /* address space; not set in builds with sanitizers */
     int64_t cpu_s;
     int64_t file_bytes; /* of one written file */
     int64_t files;      /* open descriptors     */

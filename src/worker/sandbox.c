@@ -208,13 +208,13 @@ static bool add_calls(scmp_filter_ctx filter, uint32_t action, const char *const
 /* A process may signal itself only: abort() and the fault points do. */
 static bool add_signals_to_self(scmp_filter_ctx filter, Err *err)
 {
-    scmp_datum_t self = (scmp_datum_t)getpid();
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, self));
+    const struct scmp_arg_cmp self = { .arg = 0,
+                                       .op = SCMP_CMP_EQ,
+                                       .datum_a = (scmp_datum_t)getpid() };
+    int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
 
     if (rc == 0)
-        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, self));
+        rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, &self);
     return rc == 0 || err_errno(err, -rc, "cannot add signals to the sandbox");
 }
 

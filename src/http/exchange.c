@@ -93,7 +93,7 @@ static enum MHD_Result begin(Listener *listener, struct MHD_Connection *mhd, con
         return MHD_NO;
     *state = req;
     http_server_begin(req->server);
-    http_connection_deadline(req->connection, mono_after(mono_now(), HTTP_BODY_MS));
+    http_connection_deadline(req->connection, mono_after(mono_now(), req->server->config.body_ms));
 
     if (!text_is_utf8(bytes_of_text(req->path)) || text_has_control(req->path)) {
         http_refuse(req, 400, NULL, "the path is not UTF-8 or has control characters");
@@ -108,9 +108,10 @@ static enum MHD_Result begin(Listener *listener, struct MHD_Connection *mhd, con
 /* A piece of the body: kept, or thrown away when the request is refused already. */
 static enum MHD_Result take_body(HttpRequest *req, Bytes piece)
 {
-    req->body_seen += piece.n;
-    if (req->answer)
-        return req->body_seen <= HTTP_DRAIN_BYTES_MAX ? MHD_YES : MHD_NO;
+    if (req->answer) {
+        req->drained += piece.n;
+        return req->drained <= HTTP_DRAIN_BYTES_MAX ? MHD_YES : MHD_NO;
+    }
     if (piece.n > req->body.max - req->body.n)
         refuse_large_body(req);
     else if (!http_server_count_body(req->server, req, piece.n) || !buf_put(&req->body, piece))

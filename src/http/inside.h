@@ -102,7 +102,7 @@ struct HttpRequest {
     PathVariable variables[ROUTE_VARIABLES_MAX];
     size_t variable_count;
     Buf body;
-    size_t body_seen;    /* bytes received, kept or thrown away */
+    size_t drained;      /* bytes of a refused body that were thrown away */
     size_t body_counted; /* bytes in the server's body_bytes    */
     char caller[CALLER_TEXT_SIZE];
     const char *challenge;

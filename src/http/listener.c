@@ -163,6 +163,8 @@ static bool start_daemon(Listener *listener, int fd_take, const HttpTls *tls, Er
         MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_HEADER_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
         tls ? tls_options : &none, MHD_OPTION_END);
+    if (key)
+        explicit_bzero(key, strlen(key)); /* the library has read it */
     if (listener->daemon)
         return true; /* the socket is closed in http_listener_quiesce */
     close_if_ours(fd_take, &socket_before);

@@ -131,6 +131,8 @@ static void fill_presets(HttpConfig *config)
         config->address_max = 64;
     if (config->first_request_ms == 0)
         config->first_request_ms = 10000;
+    if (config->body_ms == 0)
+        config->body_ms = 60000;
     if (config->idle_s == 0)
         config->idle_s = 30;
 }

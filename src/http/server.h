@@ -21,7 +21,6 @@ enum {
     HTTP_HEADER_BYTES_MAX = 32 * 1024,        /* request line and headers; more is 431            */
     HTTP_BODIES_BYTES_MAX = 64 * 1024 * 1024, /* all bodies being received; more is 503           */
     HTTP_DRAIN_BYTES_MAX = 4 * 1024 * 1024,   /* read of a refused body before hanging up         */
-    HTTP_BODY_MS = 60000,                     /* time for a whole body                            */
 };
 
 /* May this request do what needs this permission? Called before the handler, on the thread of the
@@ -42,6 +41,7 @@ typedef struct HttpConfig {
     unsigned connections_max; /* [512] of each listener; more wait in the backlog            */
     unsigned address_max;     /* [64] connections of one address to a listener               */
     int64_t first_request_ms; /* [10000] from connecting until the first header is complete  */
+    int64_t body_ms;          /* [60000] from the header until the whole body is here */
     unsigned idle_s;          /* [30] connection without any byte                            */
 } HttpConfig;
 

@@ -502,10 +502,13 @@ static CURLcode get_over_tls(uint16_t tls_port, const char *rest, const char *ra
     curl_easy_setopt(curl, CURLOPT_CAINFO, certificate_path);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, versions);
     curl_easy_setopt(curl, CURLOPT_RANGE, range);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PEER_PATIENCE_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 2L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    struct curl_slist *headers = curl_slist_append(NULL, "Last-Event-ID: 1");
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_perform(curl);
+    curl_slist_free_all(headers);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     answer.status = (int)status;
     curl_easy_cleanup(curl);
@@ -529,6 +532,13 @@ static void test_tls(void **state)
     assert_int_equal(answer.status, 206);
     assert_int_equal(answer.body_n, 200);
     assert_memory_equal(answer.bytes, content + 100, 200);
+    publish("before", "{}", 0);
+    publish("after", "{}", 0);
+    assert_int_equal(get_over_tls(tls_port, "/events", NULL, CURL_SSLVERSION_DEFAULT),
+                     CURLE_OPERATION_TIMEDOUT); /* a stream has no end */
+    answer.bytes[answer.body_n] = '\0';
+    assert_non_null(strstr(answer.bytes, "id: 2\nevent: after\n"));
+    assert_null(strstr(answer.bytes, "before"));
     /* A file that is shorter than promised must not look whole. */
     assert_int_not_equal(get_over_tls(tls_port, "/file?size=400000", NULL, CURL_SSLVERSION_DEFAULT),
                          CURLE_OK);

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+enum { MIB = 1024 * 1024, LARGE_BYTES_MAX = 60 * MIB };
+
 typedef struct ItemSettings {
     char name[16];
     int64_t size;
@@ -102,6 +104,16 @@ static bool put_text(HttpRequest *req, HttpResponse *res, Err *err)
     return true;
 }
 
+static bool put_large(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    char text[32];
+
+    (void)err;
+    text_printf(text, sizeof text, "%zu", http_request_body(req).n);
+    http_response_bytes(res, "text/plain", bytes_of_text(text));
+    return true;
+}
+
 static bool get_number(HttpRequest *req, HttpResponse *res, Err *err)
 {
     char text[32];
@@ -162,6 +174,8 @@ static const Route item_routes[] = {
     { "POST", "/items", NULL, post_item, "Makes an item.", 0, item_fields, NULL, 0, NULL, "Item" },
     { "PUT", "/text", NULL, put_text, "Keeps a text.", 0, NULL, "application/yaml", 10, NULL,
       NULL },
+    { "PUT", "/large", NULL, put_large, "Counts.", 0, NULL, "application/octet-stream",
+      LARGE_BYTES_MAX, NULL, NULL },
     { "GET", "/number", NULL, get_number, "Shows a number.", 0, NULL, NULL, 0, number_query, NULL },
     { .method = NULL },
 };
@@ -528,6 +542,58 @@ static void test_slow_peers_are_cut(void **state)
     stop(NULL);
 }
 
+static void test_slow_bodies_are_cut(void **state)
+{
+    HttpConfig with = config();
+    int64_t dripped = 0;
+
+    (void)state;
+    with.body_ms = 500;
+    start_with(&with);
+    AUTO_FD fd = dial(port);
+    say(fd, "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+            "Content-Length: 1000\r\n\r\n");
+    while (dripped < 3000 && say(fd, "a")) {
+        rest_ms(100);
+        dripped += 100;
+    }
+    assert_in_range(dripped, 400, 1500);
+    stop(NULL);
+}
+
+static void test_all_bodies_together_are_bounded(void **state)
+{
+    static char piece[MIB + 1];
+    char header[200];
+    AUTO_FD first = dial(port);
+    AUTO_FD second = dial(port);
+
+    (void)state;
+    memset(piece, 'x', MIB);
+    text_printf(header, sizeof header,
+                "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n%x\r\n",
+                LARGE_BYTES_MAX);
+    assert_true(say(first, header));
+    for (int i = 0; i < LARGE_BYTES_MAX / MIB; i++)
+        assert_true(say(first, piece));
+    rest_ms(200); /* the first holds most of what all may hold, and does not end */
+    text_printf(header, sizeof header,
+                "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+                "Content-Length: %d\r\n\r\n",
+                HTTP_BODIES_BYTES_MAX - LARGE_BYTES_MAX + MIB);
+    assert_true(say(second, header));
+    for (int i = 0; i < (HTTP_BODIES_BYTES_MAX - LARGE_BYTES_MAX) / MIB + 1; i++)
+        assert_true(say(second, piece));
+    hear(second, &answer, false);
+    assert_problem(503, "busy");
+
+    ask(first, &answer, "\r\n0\r\n\r\n");
+    assert_string_equal(answer.body, "62914560");
+    ask(second, &answer, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"); /* still in step */
+    assert_int_equal(answer.status, 200);
+}
+
 static void test_idle_connections_are_closed(void **state)
 {
     HttpConfig with = config();
@@ -664,7 +730,7 @@ static void test_openapi(void **state)
     (void)state;
     assert_true(json_write(json, &text));
     assert_string_equal(json_get_text(json, "openapi"), "3.1.0");
-    assert_int_equal(json_count(paths), 11);
+    assert_int_equal(json_count(paths), 12);
     assert_non_null(json_get(json_get(paths, "/items/{id}"), "delete"));
     assert_string_equal(json_get_text(item, "operationId"), "get_items_id");
     assert_string_equal(json_get_text(item, "x-permission"), "items.read");
@@ -699,6 +765,8 @@ int main(void)
         SERVER_TEST(test_large_headers),
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_slow_peers_are_cut),
+        cmocka_unit_test(test_slow_bodies_are_cut),
+        SERVER_TEST(test_all_bodies_together_are_bounded),
         cmocka_unit_test(test_idle_connections_are_closed),
         cmocka_unit_test(test_connections_per_address),
         SERVER_TEST(test_random_bytes),

@@ -1,0 +1,113 @@
+/* cli/commands.c - the table of subcommands (command.h). Adding one is one row and its function. */
+#include "cli/command.h"
+
+#include "model/destination.h"
+#include "model/device.h"
+#include "model/job.h"
+
+static const Option limit_options[] = {
+    { "limit", "N", "How many at most (20)." },
+    { "state", "WORD", "Only batches in this state, for example attention." },
+    { .name = NULL },
+};
+static const Option after_options[] = {
+    { "after", "ID", "Only events after this one." },
+    { "limit", "N", "How many at most (100)." },
+    { .name = NULL },
+};
+static const Option follow_options[] = {
+    { "after", "ID", "Begin with the events after this one." },
+    { "count", "N", "End after N events." },
+    { .name = NULL },
+};
+static const Option delete_options[] = {
+    { "delete", NULL, "Remove what the file does not list." },
+    { .name = NULL },
+};
+
+/* Short names for the columns below. */
+#define ANY ARGS_WORDS_MAX
+#define ROW(noun_, verb_, arguments_, min_, max_, help_, run_, ...)               \
+    {                                                                             \
+        .noun = noun_, .verb = verb_, .arguments = arguments_, .words_min = min_, \
+        .words_max = max_, .help = help_, .run = run_, ##__VA_ARGS__              \
+    }
+
+/* clang-format off */
+const Command command_table[] = {
+    ROW("device", "list", "", 0, 0, "Lists devices and their states.", run_device_list),
+    ROW("device", "show", "DEVICE", 1, 1, "Shows one device.", run_device_show),
+    ROW("device", "approve", "DEVICE", 1, 1, "Lets a device scan to this server.", run_device_approve),
+    ROW("device", "revoke", "DEVICE", 1, 1, "Takes the approval back.", run_device_revoke),
+    ROW("device", "set", "DEVICE [FIELDS]", 1, 1, "Changes name or job group of a device.",
+        run_device_set, .fields = device_settings_fields),
+    ROW("device", "delete", "DEVICE", 1, 1, "Forgets a device.", run_device_delete),
+
+    ROW("job", "list", "", 0, 0, "Lists jobs.", run_job_list),
+    ROW("job", "show", "JOB", 1, 1, "Shows one job.", run_job_show),
+    ROW("job", "create", "[FIELDS]", 0, 0, "Makes a job.", run_job_create, .fields = job_fields),
+    ROW("job", "set", "JOB [FIELDS]", 1, 1, "Changes fields of a job; batches keep their copy.",
+        run_job_set, .fields = job_fields),
+    ROW("job", "delete", "JOB", 1, 1, "Removes a job that no group has.", run_job_delete),
+
+    ROW("group", "list", "", 0, 0, "Lists job groups.", run_group_list),
+    ROW("group", "show", "GROUP", 1, 1, "Shows one job group.", run_group_show),
+    ROW("group", "create", "[FIELDS]", 0, 0, "Makes a job group.", run_group_create,
+        .fields = job_group_fields),
+    ROW("group", "set", "GROUP [FIELDS]", 1, 1, "Changes a job group.", run_group_set,
+        .fields = job_group_fields),
+    ROW("group", "delete", "GROUP", 1, 1, "Removes a job group.", run_group_delete),
+
+    ROW("destination", "list", "", 0, 0, "Lists destinations.", run_destination_list),
+    ROW("destination", "show", "DESTINATION", 1, 1, "Shows one destination, without secrets.",
+        run_destination_show),
+    ROW("destination", "create", "[FIELDS]", 0, 0, "Makes a destination.", run_destination_create,
+        .fields = destination_fields, .any_option = true),
+    ROW("destination", "set", "DESTINATION [FIELDS]", 1, 1, "Changes a destination.",
+        run_destination_set, .fields = destination_fields, .any_option = true),
+    ROW("destination", "delete", "DESTINATION", 1, 1, "Removes a destination that no job has.",
+        run_destination_delete),
+    ROW("destination", "kinds", "", 0, 0, "Shows the kinds of destination and their settings.",
+        run_destination_kinds),
+
+    ROW("batch", "list", "", 0, 0, "Lists batches, newest first.", run_batch_list,
+        .options = limit_options),
+    ROW("batch", "show", "BATCH", 1, 1, "Shows one batch and what it waits for.", run_batch_show),
+    ROW("batch", "pages", "BATCH", 1, 1, "Lists the pages of a batch.", run_batch_pages),
+    ROW("batch", "documents", "BATCH", 1, 1, "Lists the documents of a batch.", run_batch_documents),
+    ROW("batch", "deliveries", "BATCH", 1, 1, "Lists the deliveries of a batch.",
+        run_batch_deliveries),
+    ROW("batch", "deliver", "BATCH", 1, 1, "Sends what arrived of a broken batch.",
+        run_batch_deliver),
+    ROW("batch", "retry", "BATCH", 1, 1, "Tries again what failed or waits for a person.",
+        run_batch_retry),
+
+    ROW("event", "list", "", 0, 0, "Lists what happened.", run_event_list, .options = after_options),
+    ROW("event", "follow", "", 0, 0, "Prints events as they happen.", run_event_follow,
+        .options = follow_options),
+
+    ROW("token", "list", "", 0, 0, "Lists API tokens.", run_token_list),
+    ROW("token", "create", "NAME", 1, 1, "Makes an API token and prints it, once.",
+        run_token_create),
+    ROW("token", "delete", "NAME", 1, 1, "Ends an API token.", run_token_delete),
+
+    ROW("config", "export", "", 0, 0, "Prints the whole configuration as YAML, without secrets.",
+        run_config_export),
+    ROW("config", "plan", "[FILE]", 0, 1, "Says what apply would change.", run_config_plan,
+        .options = delete_options),
+    ROW("config", "apply", "[FILE]", 0, 1, "Makes the configuration what the file says, as a whole.",
+        run_config_apply, .options = delete_options),
+
+    ROW("health", NULL, "", 0, 0, "Says whether the server is well; exit code 1 when not.",
+        run_health),
+    ROW("metrics", NULL, "", 0, 0, "Prints the server's counters.", run_metrics),
+    ROW("openapi", NULL, "", 0, 0, "Prints the description of the API.", run_openapi),
+    ROW("compose", NULL, "IN... -o OUT", 0, ANY, "Makes a document of image files, without a server.",
+        run_compose, .pass_on = true, .local = true),
+    ROW("fsck", NULL, "[--dry-run] [--full] [--config FILE]", 0, ANY,
+        "Settles spool and database with each other while the server is down.", run_fsck,
+        .pass_on = true, .local = true),
+    ROW("version", NULL, "", 0, 0, "Prints the version of platen.", run_version, .local = true),
+};
+/* clang-format on */
+const size_t command_count = COUNT_OF(command_table);

@@ -1,0 +1,63 @@
+/* api/api.h - the REST API: routes as a table, and what its handlers need.
+ *
+ * platend makes one Api, gives api_routes and api_authorise to its HttpServer (with the Api as arg
+ * and authorise_arg), api_on_event to store_on_event, and calls api_tick from a timer. Handlers run
+ * on the server's api threads; each takes a read connection of a pool for as long as it runs, and
+ * every change goes through the store's writer with an audit row in the same transaction. health
+ * and metrics are answered from a snapshot in memory. Not here: who listens where, TLS, threads.
+ *
+ * Retrying a POST that creates something is not recognised yet: names are unique, so a second try
+ * is refused (409) and makes nothing twice. */
+#ifndef PLATEN_API_API_H
+#define PLATEN_API_API_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "http/events.h"
+#include "http/route.h"
+#include "queue/queue.h"
+#include "store/batch-rows.h"
+#include "store/store.h"
+
+typedef struct Api Api;
+
+/* Everything pointed to must outlive the Api. */
+typedef struct ApiConfig {
+    Store *store;
+    Queue *queue;
+    HttpEvents *events;            /* streams; may be NULL in tests                              */
+    const char *spool_path;        /* absolute                                                   */
+    int64_t spool_reserve_bytes;   /* health complains when less is left                         */
+    const char *destinations_json; /* what platen-deliver --describe prints:                     */
+                                   /* {"destinations": [{"name", "title", "fields"}]}            */
+} ApiConfig;
+
+enum {
+    API_THREADS_MAX = 16,       /* handlers that may run at the same time               */
+    API_TICK_MS = 5000,         /* how often api_tick wants to be called                */
+    API_STALE_MS = 30000,       /* a snapshot older than this: the store does not answer */
+    API_TOKENS_MAX = 1000,      /* tokens; they are kept in memory                      */
+    API_FAILED_LOGINS_MAX = 10, /* wrong tokens per address and minute                  */
+    API_CONFIG_BYTES_MAX = 8 * 1024 * 1024,
+};
+
+/* Reads tokens and a first snapshot. ERR_BUG when destinations_json is not what it should be. */
+Api *api_new(const ApiConfig *config, Err *err);
+void api_free(Api *api); /* after the HttpServer has stopped; accepts NULL */
+DEFINE_AUTO(Api, api_free);
+
+/* The tables, for HttpConfig.routes; the list ends with NULL, each table with method NULL. */
+extern const Route *const api_routes[];
+
+/* An HttpAuthorise. On the local socket root and the user the server runs as may do everything, others
+ * nothing; elsewhere a bearer token is needed. Never waits: tokens are in memory. */
+bool api_authorise(void *api, HttpRequest *req, const char *permission, Err *err);
+
+/* Refreshes the snapshot behind health and metrics: on the writer thread, so that it also shows
+ * that writes get through. Returns at once; any thread, also the loop. */
+void api_tick(Api *api);
+
+/* For store_on_event: publishes the event to streams as {"id","at","batch","device","kind","text"}. */
+void api_on_event(void *api, const Event *event);
+
+#endif

@@ -43,7 +43,9 @@ enum {
 
 /* Reads tokens and a first snapshot. ERR_BUG when destinations_json is not what it should be. */
 Api *api_new(const ApiConfig *config, Err *err);
-void api_free(Api *api); /* after the HttpServer has stopped; accepts NULL */
+/* After the HttpServer has stopped and the store is closed, which ends a tick that is on its way.
+ * Accepts NULL. */
+void api_free(Api *api);
 DEFINE_AUTO(Api, api_free);
 
 /* The tables, for HttpConfig.routes; the list ends with NULL, each table with method NULL. */

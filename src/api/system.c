@@ -236,6 +236,8 @@ static bool metrics_get(HttpRequest *req, HttpResponse *res, Err *err)
            facts.spool_left_bytes < 0 ? 0 : facts.spool_left_bytes);
     metric(&out, "platen_worker_deaths_total", "counter", "Workers that died under a task.",
            (int64_t)queue_worker_deaths(api_config(api)->queue));
+    metric(&out, "platen_store_commits_total", "counter", "Commits of the database.",
+           store_commits(api_config(api)->store));
     metric(&out, "platen_snapshot_age_seconds", "gauge", "Age of the numbers above.",
            (mono_now().ms - facts.taken.ms) / 1000);
     metrics_process(&out, &facts, api_snapshot(api)->started_at);

@@ -136,49 +136,80 @@ typedef struct Follow {
     int64_t last_id, left; /* left < 0: no end */
 } Follow;
 
-static bool follow_event(void *arg, const char *data)
+/* One event; those that were printed already are not printed again. False: it was the last one. */
+static bool follow_print(Follow *follow, const Json *event)
 {
-    Follow *follow = arg;
-    Err ignored;
-    AUTO(Json) event = json_parse(bytes_of_text(data), &ignored);
-    AUTO(Json) items = json_array();
+    AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
+    int64_t id = json_get_int(event, "id", 0);
 
-    if (!event)
-        return true; /* not an event of ours; the next one is */
-    follow->last_id = json_get_int(event, "id", follow->last_id);
-    if (follow->raw_json) {
-        printf("%s\n", data);
-    } else {
+    if (id <= follow->last_id) /* also {}, which says that some were missed: the list has them */
+        return true;
+    follow->last_id = id;
+    if (follow->raw_json && json_write(event, &text))
+        printf("%s\n", buf_text(&text));
+    else
         printf("%s  %-20s %s  %s\n", json_get_text(event, "at"), json_get_text(event, "kind"),
                json_get_text(event, "batch"), json_get_text(event, "text"));
-    }
     (void)fflush(stdout); /* a reader behind a pipe waits for it */
     if (follow->left > 0)
         follow->left--;
     return follow->left != 0;
 }
 
-/* A server that is restarted is waited for: nothing is missed, the stream goes on after the last
- * event that was seen. */
+static bool follow_event(void *arg, const char *data)
+{
+    Err ignored;
+    AUTO(Json) event = json_parse(bytes_of_text(data), &ignored);
+
+    return !event || follow_print(arg, event);
+}
+
+/* Prints what the list has after last_id. */
+static bool follow_missed(Cli *cli, Follow *follow, Err *err)
+{
+    enum { STEP = 500 };
+    size_t count = STEP;
+    char path[96];
+
+    while (count == STEP && follow->left != 0) {
+        AUTO_ANSWER answer = { 0 };
+
+        (void)text_printf(path, sizeof path, "/api/v1/events?after=%lld&limit=%d",
+                          (long long)follow->last_id, STEP);
+        if (!client_call(cli->client, "GET", path, NULL, NULL, &answer, err))
+            return false;
+        count = json_count(json_get(answer.json, "items"));
+        for (size_t i = 0; i < count && follow->left != 0; i++)
+            (void)follow_print(follow, json_item(json_get(answer.json, "items"), i));
+    }
+    return true;
+}
+
+/* A server that is restarted is waited for, and nothing is missed: what the stream no longer has is
+ * read from the list. */
 bool run_event_follow(Cli *cli, const Args *args, Err *err)
 {
     const char *after = args_value(args, "after"), *count = args_value(args, "count");
     Follow follow = { .raw_json = cli->raw_json, .left = -1 };
-    bool was_heard = false;
+    bool go_on = after != NULL;
 
     if (after && !text_to_int(after, 0, INT64_MAX, &follow.last_id))
         return usage_error(cli, err, "--after wants the number of an event, not \"%s\"", after);
     if (count && !text_to_int(count, 1, INT64_MAX, &follow.left))
         return usage_error(cli, err, "--count wants a number above 0, not \"%s\"", count);
-    while (!client_follow(cli->client, "/api/v1/events/stream", follow.last_id, follow_event,
-                          &follow, err)) {
-        was_heard = was_heard || follow.last_id > 0;
-        if (!was_heard || err->kind != ERR_TEMPORARY)
+    for (;;) {
+        int64_t seen = follow.last_id;
+
+        if ((!go_on || follow_missed(cli, &follow, err)) &&
+            (follow.left == 0 || client_follow(cli->client, "/api/v1/events/stream", follow.last_id,
+                                               follow_event, &follow, err)))
+            return true;
+        if (err->kind != ERR_TEMPORARY || (follow.last_id == seen && !go_on))
             return false;
+        go_on = true; /* it was heard once: it comes back */
         print_err(err);
         (void)nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
     }
-    return true;
 }
 
 /* --- tokens ------------------------------------------------------------------------------------------ */

@@ -1,0 +1,284 @@
+/* tests/unit/api-fixture.h - the API over real connections, on a store in a temporary folder.
+ *
+ * The queue is a twin: it remembers who asked for what and answers as the test wants. Every request
+ * is noted beside its route, so that a test can say which routes nobody tried. */
+#ifndef PLATEN_TESTS_UNIT_API_FIXTURE_H
+#define PLATEN_TESTS_UNIT_API_FIXTURE_H
+
+#include "tests/unit/store-fixture.h"
+
+#include "tests/unit/http-peer.h"
+
+#include "api/api.h"
+#include "json/json.h"
+
+#include <sys/stat.h>
+
+/* --- the queue's twin --------------------------------------------------------------------------- */
+struct Queue {
+    unsigned wakes, delivers, retries;
+    char actor[64], batch[ID_TEXT_SIZE];
+    bool refuse;
+};
+
+static Queue twin;
+
+void queue_wake(Queue *queue)
+{
+    queue->wakes++;
+}
+
+static bool twin_act(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
+{
+    (void)text_copy(queue->actor, sizeof queue->actor, actor->name);
+    (void)text_copy(queue->batch, sizeof queue->batch, id->text);
+    if (!queue->refuse)
+        return true;
+    err_set(err, ERR_CONFLICT, 0, "the batch is done");
+    return err_remedy(err, "There is nothing to do.");
+}
+
+bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
+{
+    queue->delivers++;
+    return twin_act(queue, actor, id, err);
+}
+
+bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
+{
+    queue->retries++;
+    return twin_act(queue, actor, id, err);
+}
+
+uint64_t queue_worker_deaths(const Queue *queue)
+{
+    (void)queue;
+    return 3;
+}
+
+/* --- the server ----------------------------------------------------------------------------------- */
+typedef struct ShareSettings {
+    char folder[128], password[64];
+    int64_t retries;
+} ShareSettings;
+
+static const Field share_fields[] = {
+    TEXT(ShareSettings, folder, true, "Folder below the share."),
+    SECRET(ShareSettings, password, "Password."),
+    INTEGER(ShareSettings, retries, 0, 9, 3, "How often."),
+    FIELDS_END,
+};
+
+static Fixture *fx;
+static Api *api;
+static HttpServer *server;
+static HttpEvents *events;
+static uint16_t tcp_port;
+static char socket_path[128], spool_path[128];
+static Answer answer;
+static Json *answered; /* of the last answer, NULL when it was not JSON */
+static bool route_was_tried[256];
+
+static inline void describe_kinds(Buf *text)
+{
+    AUTO(Json) all = json_object();
+    Json *list = json_array(), *kind = json_object();
+
+    json_set_text(kind, "name", "share");
+    json_set_text(kind, "title", "A share");
+    json_set_take(kind, "fields", json_describe_fields(share_fields));
+    json_add_take(list, kind);
+    kind = json_object();
+    json_set_text(kind, "name", "folder");
+    json_set_text(kind, "title", "A folder");
+    json_set_take(kind, "fields", json_describe_fields(share_fields));
+    json_add_take(list, kind);
+    json_set_take(all, "destinations", list);
+    assert_true(json_write(all, text));
+}
+
+static inline void api_start(void)
+{
+    static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
+    AUTO_BUF kinds = buf_with_max(64 * 1024);
+    HttpConfig http = preset;
+    Err err = { 0 };
+
+    events = http_events_new(8, &err);
+    describe_kinds(&kinds);
+    api = api_new(&(ApiConfig){ .store = fx->store,
+                                .queue = &twin,
+                                .events = events,
+                                .spool_path = spool_path,
+                                .destinations_json = buf_text(&kinds) },
+                  &err);
+    if (!api)
+        fail_msg("api_new: %s", err.text);
+    http.authorise_arg = http.arg = api;
+    http.events = events;
+    server = http_server_new(&http, &err);
+    if (!server || !http_server_listen_unix(server, socket_path, &err) ||
+        !http_server_listen(server, "127.0.0.1", 0, NULL, &tcp_port, &err))
+        fail_msg("http server: %s", err.text);
+}
+
+/* The store stays open; what the Api left with the writer is done when it is freed. */
+static inline void api_stop(void)
+{
+    http_server_free(server);
+    json_free(answered);
+    answered = NULL;
+    assert_write(fx, true);
+    api_free(api);
+    http_events_free(events);
+}
+
+static inline int api_set_up(void **state)
+{
+    assert_int_equal(fixture_set_up((void **)&fx), 0);
+    memset(&twin, 0, sizeof twin);
+    (void)text_printf(spool_path, sizeof spool_path, "%s/spool", fx->folder);
+    (void)text_printf(socket_path, sizeof socket_path, "%s/api.sock", fx->folder);
+    assert_int_equal(mkdir(spool_path, 0700), 0);
+    api_start();
+    *state = fx;
+    return 0;
+}
+
+static inline int api_tear_down(void **state)
+{
+    (void)state;
+    api_stop();
+    fixture_close(fx);
+    folder_remove(fx->folder);
+    free(fx);
+    return 0;
+}
+
+/* --- routes ----------------------------------------------------------------------------------------- */
+static inline bool path_fits(const char *pattern, const char *path)
+{
+    while (*pattern && *path && *path != '?') {
+        if (*pattern == '{') {
+            pattern += strcspn(pattern, "/");
+            path += strcspn(path, "/?");
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return !*pattern && (!*path || *path == '?');
+}
+
+static inline void note_route(const char *method, const char *path)
+{
+    size_t n = 0;
+
+    for (size_t t = 0; api_routes[t]; t++)
+        for (const Route *r = api_routes[t]; r->method; r++, n++)
+            if (text_equal(r->method, method) && path_fits(r->path, path))
+                route_was_tried[n] = true;
+}
+
+/* --- requests: answer the status; the body is in answered and answer ------------------------------------ */
+static inline int call_on(int fd, const char *method, const char *path, const char *headers,
+                          const char *body)
+{
+    static char request[64 * 1024];
+    Err ignored;
+
+    assert_true(text_printf(request, sizeof request,
+                            "%s %s HTTP/1.1\r\nHost: x\r\n%s%s"
+                            "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                            method, path, headers ? headers : "",
+                            body ? "Content-Type: application/json\r\n" : "",
+                            body ? strlen(body) : 0, body ? body : ""));
+    assert_true(say(fd, request));
+    hear(fd, &answer, false);
+    json_free(answered);
+    answered = NULL;
+    if (answer.body_n > 0 && answer.body[0] == '{')
+        answered = json_parse((Bytes){ (uint8_t *)answer.body, answer.body_n }, &ignored);
+    if (answer.status >= 200 && answer.status < 300)
+        note_route(method, path);
+    return answer.status;
+}
+
+static inline int call_with(const char *method, const char *path, const char *headers,
+                            const char *body)
+{
+    AUTO_FD fd = dial_unix(socket_path);
+
+    assert_true(fd >= 0);
+    return call_on(fd, method, path, headers, body);
+}
+
+static inline int call(const char *method, const char *path, const char *body)
+{
+    return call_with(method, path, NULL, body);
+}
+
+static inline int call_tcp(const char *method, const char *path, const char *token)
+{
+    AUTO_FD fd = dial(tcp_port);
+    char header[256] = "";
+
+    if (token)
+        (void)text_printf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+    return call_on(fd, method, path, header, NULL);
+}
+
+/* Text at a member of the last answer, "" when absent. */
+static inline const char *said(const char *member)
+{
+    return json_get_text(answered, member);
+}
+
+static inline const Json *items(void)
+{
+    return json_get(answered, "items");
+}
+
+/* Path of a noun's item, in a static buffer. */
+static inline const char *at(const char *noun, const char *id, const char *tail)
+{
+    static char path[4][256];
+    static unsigned next;
+    char *here = path[next++ % 4];
+
+    (void)text_printf(here, sizeof path[0], "/api/v1/%s/%s%s", noun, id, tail);
+    return here;
+}
+
+#define assert_status(expected, call_)                                    \
+    do {                                                                  \
+        int got_ = (call_);                                               \
+        if (got_ != (expected))                                           \
+            fail_msg("%s: status %d: %.400s", #call_, got_, answer.body); \
+    } while (0)
+
+/* Makes one of each noun by the API; ids in static buffers. */
+static char destination_id[ID_TEXT_SIZE], job_id[ID_TEXT_SIZE], group_id[ID_TEXT_SIZE];
+
+static inline void make_nouns(void)
+{
+    static char body[512];
+
+    assert_status(201, call("POST", "/api/v1/destinations",
+                            "{\"name\":\"Archive\",\"kind\":\"share\",\"settings\":"
+                            "{\"folder\":\"in\",\"password\":\"s3cret\"}}"));
+    (void)text_copy(destination_id, sizeof destination_id, said("id"));
+    (void)text_printf(
+        body, sizeof body,
+        "{\"name\":\"Letters\",\"dpi\":200,\"destinations\":[{\"destination\":\"%s\"}]}",
+        destination_id);
+    assert_status(201, call("POST", "/api/v1/jobs", body));
+    (void)text_copy(job_id, sizeof job_id, said("id"));
+    (void)text_printf(body, sizeof body, "{\"name\":\"Office\",\"jobs\":[{\"job\":\"%s\"}]}",
+                      job_id);
+    assert_status(201, call("POST", "/api/v1/job-groups", body));
+    (void)text_copy(group_id, sizeof group_id, said("id"));
+}
+
+#define API_TEST(name) cmocka_unit_test_setup_teardown(name, api_set_up, api_tear_down)
+
+#endif

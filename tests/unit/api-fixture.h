@@ -23,6 +23,7 @@ struct Queue {
 
 static Queue twin;
 
+/* The twins of queue.h: this one counts. */
 void queue_wake(Queue *queue)
 {
     queue->wakes++;
@@ -38,18 +39,21 @@ static bool twin_act(Queue *queue, const Actor *actor, const BatchId *id, Err *e
     return err_remedy(err, "There is nothing to do.");
 }
 
+/* Twin: counts, remembers, refuses when told. */
 bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
 {
     queue->delivers++;
     return twin_act(queue, actor, id, err);
 }
 
+/* Twin: counts, remembers, refuses when told. */
 bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
 {
     queue->retries++;
     return twin_act(queue, actor, id, err);
 }
 
+/* Twin: always three. */
 uint64_t queue_worker_deaths(const Queue *queue)
 {
     (void)queue;

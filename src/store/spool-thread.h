@@ -1,0 +1,99 @@
+/* store/spool-thread.h - inside of store: what a session hands over, and the thread that does it.
+ *
+ * spool.c is the side of the loop thread (copies bytes, queues), spool-thread.c the side that writes.
+ * Of a SpoolBatch each field belongs to one side, or to the mutex. */
+#ifndef PLATEN_STORE_SPOOL_THREAD_H
+#define PLATEN_STORE_SPOOL_THREAD_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/sha256.h"
+#include "store/spool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    SPOOL_THREADS_MAX = 8,
+    SPOOL_CHUNK_BYTES = 64 * 1024, /* collected before it is handed over */
+    /* A session that does not stop its reads fails its page here, before memory is gone. */
+    SPOOL_UNWRITTEN_LIMIT = 16 * 1024 * 1024,
+};
+
+typedef enum SpoolOpKind {
+    SPOOL_OPEN,
+    SPOOL_PAGE_BEGIN,
+    SPOOL_PAGE_BYTES,
+    SPOOL_PAGE_END,
+    SPOOL_PAGE_DROP,
+    SPOOL_CLOSE,
+} SpoolOpKind;
+
+typedef struct SpoolOp {
+    struct SpoolOp *next;
+    SpoolOpKind kind;
+    SpoolBatch *batch;
+    uint32_t number, scan_dpi;
+    char side;
+    bool lost; /* PAGE_END: bytes of this page could not be handed over */
+    SpoolPageDone *page_done;
+    void *arg;
+    size_t n;
+    uint8_t bytes[]; /* PAGE_BYTES */
+} SpoolOp;
+
+typedef struct SpoolThread {
+    Spool *spool;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t mutex; /* guards the queue */
+    pthread_cond_t wake;
+    SpoolOp *first, *last;
+    bool closing;
+} SpoolThread;
+
+struct Spool {
+    char path[PATH_TEXT_SIZE];
+    int root_fd;
+    int64_t reserve_bytes;
+    atomic_int scans; /* batches open: each has its reserve */
+    unsigned thread_count, next_thread;
+    SpoolThread threads[SPOOL_THREADS_MAX];
+};
+
+struct SpoolBatch {
+    Spool *spool;
+    SpoolThread *thread;
+    Batch batch;   /* not changed after the open */
+    Device device; /* the same                   */
+    SpoolDone *opened;
+    void *opened_arg;
+    void (*closed)(void *arg);
+    void *closed_arg;
+    SpoolOp *close_op; /* made at the open, so that it cannot fail later */
+
+    /* loop side */
+    Buf fill;
+    bool lost;
+
+    pthread_mutex_t mutex; /* guards the next four */
+    size_t unwritten;
+    bool above; /* was above the maximum, drained() is due */
+    void (*drained)(void *arg);
+    void *drained_arg;
+
+    /* thread side */
+    int folder_fd, lines_fd, part_fd;
+    Sha256 hash;
+    Page page;
+    bool in_page, batch_failed, page_failed;
+    Err batch_err, page_err;
+};
+
+/* Queues an operation for the batch's thread. */
+void spool_thread_put(SpoolThread *thread, SpoolOp *op_take);
+bool spool_thread_start(SpoolThread *thread, Spool *spool, Err *err);
+/* Runs what is queued, then ends the thread. */
+void spool_thread_stop(SpoolThread *thread);
+
+#endif

@@ -1,0 +1,222 @@
+/* store/spool.c - see spool.h: the side of the loop thread. Copies bytes and queues; writes nothing. */
+#include "store/spool.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "store/spool-thread.h"
+
+#include <fcntl.h>
+
+static SpoolOp *op_new(SpoolBatch *batch, SpoolOpKind kind, Bytes bytes)
+{
+    SpoolOp *op = malloc(sizeof *op + bytes.n);
+
+    if (!op)
+        return NULL;
+    *op = (SpoolOp){ .kind = kind, .batch = batch, .n = bytes.n };
+    if (bytes.n > 0)
+        memcpy(op->bytes, bytes.p, bytes.n);
+    return op;
+}
+
+/* The folder and the name of the folder itself are on disk before anything in it is promised. */
+static bool open_root(Spool *spool, Err *err)
+{
+    spool->root_fd = file_make_folders(spool->path, err);
+    if (spool->root_fd < 0)
+        return false;
+    AUTO_FD above = file_open_folder(spool->root_fd, "..", err);
+    return above >= 0 && file_sync_folder(above, err);
+}
+
+Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err *err)
+{
+    Spool *spool = calloc(1, sizeof *spool);
+
+    if (!spool) {
+        err_set(err, ERR_TEMPORARY, 0, "no memory for the spool");
+        return NULL;
+    }
+    spool->root_fd = -1;
+    spool->reserve_bytes = reserve_bytes;
+    spool->thread_count = threads < 1                   ? 1
+                          : threads > SPOOL_THREADS_MAX ? SPOOL_THREADS_MAX
+                                                        : threads;
+    bool ok = text_copy(spool->path, sizeof spool->path, path) ||
+              err_set(err, ERR_BAD_INPUT, 0, "path of the spool is too long");
+    ok = ok && open_root(spool, err);
+    for (unsigned i = 0; ok && i < spool->thread_count; i++)
+        ok = spool_thread_start(&spool->threads[i], spool, err);
+    if (ok)
+        return spool;
+    err_prefix(err, "cannot open the spool %s", path);
+    spool_close(spool);
+    return NULL;
+}
+
+void spool_close(Spool *spool)
+{
+    if (!spool)
+        return;
+    for (unsigned i = 0; i < spool->thread_count; i++)
+        spool_thread_stop(&spool->threads[i]);
+    if (spool->root_fd >= 0)
+        close(spool->root_fd);
+    free(spool);
+}
+
+const char *spool_path(const Spool *spool)
+{
+    return spool->path;
+}
+
+bool spool_space_check(Spool *spool, Err *err)
+{
+    const int64_t mib = 1024 * 1024;
+    int64_t left, wanted;
+
+    if (!file_space_left(spool->root_fd, &left, err))
+        return err_prefix(err, "spool %s", spool->path);
+    wanted = spool->reserve_bytes +
+             (int64_t)SPOOL_SCAN_RESERVE_BYTES * (atomic_load(&spool->scans) + 1);
+    if (left >= wanted)
+        return true;
+    err_set(err, ERR_TEMPORARY, 0, "the disk of %s has %lld MiB left, a scan wants %lld MiB",
+            spool->path, (long long)(left / mib), (long long)(wanted / mib));
+    return err_remedy(err, "Free space on that disk; scans are accepted again by themselves.");
+}
+
+SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *device,
+                             SpoolDone *done, void *arg)
+{
+    SpoolBatch *b = calloc(1, sizeof *b);
+    SpoolOp *open_op = op_new(b, SPOOL_OPEN, (Bytes){ 0 });
+    SpoolOp *close_op = op_new(b, SPOOL_CLOSE, (Bytes){ 0 });
+
+    if (!b || !open_op || !close_op) {
+        free(b);
+        free(open_op);
+        free(close_op);
+        return NULL;
+    }
+    b->spool = spool;
+    b->thread = &spool->threads[spool->next_thread++ % spool->thread_count];
+    b->batch = *batch;
+    b->device = *device;
+    b->opened = done;
+    b->opened_arg = arg;
+    b->close_op = close_op;
+    b->fill = buf_with_max(SPOOL_CHUNK_BYTES);
+    b->folder_fd = b->lines_fd = b->part_fd = -1;
+    pthread_mutex_init(&b->mutex, NULL);
+    atomic_fetch_add(&spool->scans, 1);
+    spool_thread_put(b->thread, open_op);
+    return b;
+}
+
+/* Hands the collected bytes over, or notes that this page has lost some. */
+static void hand_over(SpoolBatch *b)
+{
+    size_t n = b->fill.n;
+    SpoolOp *op = NULL;
+
+    if (n == 0)
+        return;
+    pthread_mutex_lock(&b->mutex);
+    if (b->unwritten + n <= SPOOL_UNWRITTEN_LIMIT)
+        op = op_new(b, SPOOL_PAGE_BYTES, buf_bytes(&b->fill));
+    if (op) {
+        b->unwritten += n;
+        b->above = b->above || b->unwritten > SPOOL_UNWRITTEN_MAX;
+    }
+    pthread_mutex_unlock(&b->mutex);
+    buf_clear(&b->fill);
+    if (op)
+        spool_thread_put(b->thread, op);
+    else
+        b->lost = true;
+}
+
+void spool_page_begin(SpoolBatch *b, uint32_t number, char side)
+{
+    SpoolOp *op = op_new(b, SPOOL_PAGE_BEGIN, (Bytes){ 0 });
+
+    buf_clear(&b->fill);
+    b->lost = !op; /* the end of the page then finds none: it fails */
+    if (!op)
+        return;
+    op->number = number;
+    op->side = side;
+    spool_thread_put(b->thread, op);
+}
+
+void spool_page_bytes(SpoolBatch *b, Bytes bytes)
+{
+    while (bytes.n > 0 && !b->lost) {
+        size_t room = SPOOL_CHUNK_BYTES - b->fill.n;
+        size_t n = bytes.n < room ? bytes.n : room;
+
+        if (!buf_put(&b->fill, (Bytes){ bytes.p, n }))
+            b->lost = true;
+        bytes = bytes_after(bytes, n);
+        if (b->fill.n == SPOOL_CHUNK_BYTES)
+            hand_over(b);
+    }
+}
+
+void spool_page_end(SpoolBatch *b, uint32_t scan_dpi, SpoolPageDone *done, void *arg)
+{
+    SpoolOp *op = op_new(b, SPOOL_PAGE_END, (Bytes){ 0 });
+
+    hand_over(b);
+    if (!op) {
+        static const Page none;
+        Err err;
+
+        err_set(&err, ERR_TEMPORARY, 0, "no memory to end a page");
+        done(arg, false, &none, &err);
+        return;
+    }
+    op->scan_dpi = scan_dpi;
+    op->lost = b->lost;
+    op->page_done = done;
+    op->arg = arg;
+    spool_thread_put(b->thread, op);
+}
+
+void spool_page_drop(SpoolBatch *b)
+{
+    SpoolOp *op = op_new(b, SPOOL_PAGE_DROP, (Bytes){ 0 });
+
+    buf_clear(&b->fill);
+    if (op) /* else the next page, the close or fsck removes the .part */
+        spool_thread_put(b->thread, op);
+}
+
+size_t spool_unwritten(const SpoolBatch *batch)
+{
+    SpoolBatch *b = (SpoolBatch *)batch;
+
+    pthread_mutex_lock(&b->mutex);
+    size_t n = b->unwritten;
+    pthread_mutex_unlock(&b->mutex);
+    return n;
+}
+
+void spool_on_drained(SpoolBatch *b, void (*drained)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&b->mutex);
+    b->drained = drained;
+    b->drained_arg = arg;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+void spool_batch_close(SpoolBatch *b, void (*closed)(void *arg), void *arg)
+{
+    SpoolOp *op = b->close_op;
+
+    b->closed = closed;
+    b->closed_arg = arg;
+    spool_thread_put(b->thread, op);
+}

@@ -1,0 +1,299 @@
+/* tests/unit/test-spool.c - pages become files: what is on disk, when done is called, what fails. */
+#include "tests/unit/spool-fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+typedef struct Setup {
+    Spool *spool;
+    Batch batch;
+    Device device;
+    char path[128], folder[256];
+} Setup;
+
+static void setup(Fixture *f, Setup *s, unsigned threads)
+{
+    World w = { .device = { .address = "10.0.0.7", .product = "PID 11D1" } };
+
+    w.device.id = id_new(DeviceId, wall_now());
+    w.job.id = id_new(JobId, wall_now());
+    DestinationId destination = id_new(DestinationId, wall_now());
+    world_job(&w.job.job, "Letters", &destination);
+    s->batch = world_batch(&w);
+    s->device = w.device;
+    (void)text_printf(s->path, sizeof s->path, "%s/spool", f->folder);
+    (void)text_printf(s->folder, sizeof s->folder, "%s/%s", s->path, s->batch.folder);
+    s->spool = spool_open(s->path, threads, 0, &f->err);
+    assert_non_null(s->spool);
+    assert_string_equal(spool_path(s->spool), s->path);
+}
+
+static bool there(const Setup *s, const char *name)
+{
+    char path[512];
+
+    (void)text_printf(path, sizeof path, "%s/%s", s->folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void a_page_is_a_file_when_done_is_called(void **state)
+{
+    Fixture *f = *state;
+    Setup s;
+    Waited w;
+    setup(f, &s, 2);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+
+    assert_true(w.ok);
+    assert_true(there(&s, "batch.json") && there(&s, "out"));
+    assert_true(spool_page(handle, 1, 'A', 300000, &w));
+    assert_string_equal(w.page.file, "p0001a.jpg");
+    assert_int_equal(w.page.size_bytes, 300000);
+    assert_int_equal(w.page.scan_dpi, 300);
+    assert_true(there(&s, "p0001a.jpg"));
+    assert_false(there(&s, "p0001a.jpg.part"));
+
+    char path[512], sha256[65];
+    int64_t size;
+    (void)text_printf(path, sizeof path, "%s/p0001a.jpg", s.folder);
+    AUTO_FD fd = file_open_read(AT_FDCWD, path, &f->err);
+    assert_true(file_hash(fd, sha256, &size, &f->err));
+    assert_string_equal(sha256, w.page.sha256);
+    assert_int_equal(size, 300000);
+    assert_int_equal(spool_unwritten(handle), 0);
+    assert_true(spool_page(handle, 1, 'B', 0, &w)); /* empty, but a page */
+
+    /* A page is never replaced. */
+    assert_false(spool_page(handle, 1, 'A', 10, &w));
+    assert_int_equal(w.err.kind, ERR_CONFLICT);
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+static void a_dropped_or_cut_page_leaves_nothing(void **state)
+{
+    Fixture *f = *state;
+    Setup s;
+    Waited w;
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+
+    spool_page_begin(handle, 1, 'A');
+    spool_page_bytes(handle, bytes_of_text("half"));
+    spool_page_drop(handle);
+    spool_page_begin(handle, 2, 'A'); /* begun anew without an end */
+    spool_page_bytes(handle, bytes_of_text("half"));
+    assert_true(spool_page(handle, 2, 'A', 5, &w));
+    spool_page_begin(handle, 3, 'A'); /* the session ended in the middle */
+    spool_page_bytes(handle, bytes_of_text("half"));
+    spool_batch_closed(handle, &w);
+    assert_false(there(&s, "p0001a.jpg") || there(&s, "p0001a.jpg.part"));
+    assert_true(there(&s, "p0002a.jpg"));
+    assert_false(there(&s, "p0003a.jpg") || there(&s, "p0003a.jpg.part"));
+    spool_close(s.spool);
+}
+
+static void an_end_without_a_begin_is_a_bug(void **state)
+{
+    Fixture *f = *state;
+    Setup s;
+    Waited w;
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+
+    spool_page_end(handle, 300, waited_page, &w);
+    sem_wait(&w.sem);
+    assert_false(w.ok);
+    assert_int_equal(w.err.kind, ERR_BUG);
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+static sem_t gate;
+static atomic_int drained_calls;
+
+static ssize_t slow_write(int fd, const void *bytes, size_t n)
+{
+    sem_wait(&gate);
+    sem_post(&gate);
+    return write(fd, bytes, n);
+}
+
+static void count_drained(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&drained_calls, 1);
+}
+
+static void a_slow_disk_is_felt_and_then_drained(void **state)
+{
+    Fixture *f = *state;
+    FileOps slow = file_ops_system;
+    uint8_t *bytes = calloc(1, 2 * SPOOL_UNWRITTEN_MAX);
+    Setup s;
+    Waited w;
+
+    slow.write = slow_write;
+    sem_init(&gate, 0, 1);
+    file_ops_set(&slow);
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    spool_on_drained(handle, count_drained, NULL);
+    sem_wait(&gate); /* the disk stands still */
+    spool_page_begin(handle, 1, 'A');
+    spool_page_bytes(handle, (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
+    assert_true(spool_unwritten(handle) > SPOOL_UNWRITTEN_MAX);
+    assert_int_equal(atomic_load(&drained_calls), 0);
+    sem_post(&gate);
+    spool_page_end(handle, 300, waited_page, &w);
+    sem_wait(&w.sem);
+    assert_true(w.ok);
+    assert_int_equal(atomic_load(&drained_calls), 1);
+
+    /* A session that does not stop its reads fails its page, not the server's memory. */
+    sem_wait(&gate);
+    spool_page_begin(handle, 2, 'A');
+    for (int i = 0; i < 10; i++)
+        spool_page_bytes(handle, (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
+    assert_true(spool_unwritten(handle) <= 16 * 1024 * 1024);
+    sem_post(&gate);
+    spool_page_end(handle, 300, waited_page, &w);
+    sem_wait(&w.sem);
+    assert_false(w.ok);
+    assert_int_equal(w.err.kind, ERR_TEMPORARY);
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+    file_ops_set(NULL);
+    free(bytes);
+}
+
+static int no_space_sync(int fd)
+{
+    (void)fd;
+    errno = ENOSPC;
+    return -1;
+}
+
+static void a_full_disk_names_page_and_cure(void **state)
+{
+    Fixture *f = *state;
+    FileOps full = file_ops_system;
+    Setup s;
+    Waited w;
+
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    full.sync_data = no_space_sync;
+    file_ops_set(&full);
+    assert_false(spool_page(handle, 7, 'A', 100, &w));
+    file_ops_set(NULL);
+    assert_int_equal(w.err.kind, ERR_TEMPORARY);
+    assert_non_null(strstr(w.err.text, "page 7"));
+    assert_non_null(strstr(w.err.remedy, "Free space"));
+    assert_false(there(&s, "p0007a.jpg") || there(&s, "p0007a.jpg.part"));
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+static void a_batch_that_cannot_be_made_fails_its_pages(void **state)
+{
+    Fixture *f = *state;
+    Setup s;
+    Waited w;
+
+    setup(f, &s, 1);
+    (void)text_copy(s.batch.folder, sizeof s.batch.folder, "no-day");
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    assert_false(w.ok);
+    assert_false(spool_page(handle, 1, 'A', 100, &w));
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+static void space_is_reserved_for_running_scans(void **state)
+{
+    Fixture *f = *state;
+    Setup s;
+    Waited w;
+    int64_t left;
+
+    setup(f, &s, 1);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, s.path, &f->err);
+    assert_true(file_space_left(folder, &left, &f->err));
+    spool_close(s.spool);
+    /* Room for one scan and a half. */
+    s.spool = spool_open(s.path, 1, left - SPOOL_SCAN_RESERVE_BYTES * 3LL / 2, &f->err);
+    assert_true(spool_space_check(s.spool, &f->err));
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    assert_false(spool_space_check(s.spool, &f->err));
+    assert_int_equal(f->err.kind, ERR_TEMPORARY);
+    assert_true(strlen(f->err.remedy) > 0);
+    spool_batch_closed(handle, &w);
+    assert_true(spool_space_check(s.spool, &f->err));
+    spool_close(s.spool);
+}
+
+static void a_spool_that_cannot_be_opened_says_so(void **state)
+{
+    Fixture *f = *state;
+    char path[128];
+
+    (void)text_printf(path, sizeof path, "%s/platen.db/spool", f->folder);
+    assert_null(spool_open(path, 2, 0, &f->err));
+    assert_non_null(strstr(f->err.text, "spool"));
+}
+
+static void many_batches_share_the_threads(void **state)
+{
+    Fixture *f = *state;
+    SpoolBatch *handles[10];
+    Waited w[10], pages[10];
+    Setup s;
+
+    setup(f, &s, 3);
+    for (size_t i = 0; i < COUNT_OF(handles); i++) {
+        Batch batch = s.batch;
+
+        batch.id = id_new(BatchId, wall_now());
+        (void)text_printf(batch.folder, sizeof batch.folder, "2026-11-22/%s", batch.id.text);
+        sem_init(&w[i].sem, 0, 0);
+        sem_init(&pages[i].sem, 0, 0);
+        handles[i] = spool_batch_open(s.spool, &batch, &s.device, waited_done, &w[i]);
+    }
+    for (uint32_t page = 1; page <= 5; page++) {
+        for (size_t i = 0; i < COUNT_OF(handles); i++) {
+            spool_page_begin(handles[i], page, 'A');
+            spool_page_bytes(handles[i], bytes_of_text("content"));
+            spool_page_end(handles[i], 300, waited_page, &pages[i]);
+        }
+        for (size_t i = 0; i < COUNT_OF(handles); i++) {
+            sem_wait(&pages[i].sem);
+            assert_true(pages[i].ok);
+            assert_int_equal(pages[i].page.number, page);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(handles); i++) {
+        spool_batch_close(handles[i], NULL, NULL);
+        sem_destroy(&pages[i].sem);
+    }
+    spool_close(s.spool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_page_is_a_file_when_done_is_called),
+        STORE_TEST(a_dropped_or_cut_page_leaves_nothing),
+        STORE_TEST(an_end_without_a_begin_is_a_bug),
+        STORE_TEST(a_slow_disk_is_felt_and_then_drained),
+        STORE_TEST(a_full_disk_names_page_and_cure),
+        STORE_TEST(a_batch_that_cannot_be_made_fails_its_pages),
+        STORE_TEST(space_is_reserved_for_running_scans),
+        STORE_TEST(a_spool_that_cannot_be_opened_says_so),
+        STORE_TEST(many_batches_share_the_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+"""A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
+and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage."""
+import json
+import os
+import signal
+import socket
+import time
+
+sock = socket.socket(fileno=3)
+lines = sock.makefile("r", encoding="utf-8")
+
+
+def send(message):
+    sock.sendall((json.dumps(message) + "\n").encode())
+
+
+def behave(task):
+    return task.get("settings", {}).get("behave") or \
+        task.get("batch", {}).get("job", {}).get("name", "ok")
+
+
+def result(task):
+    kind = task["task"]
+    if kind == "read":
+        return {"ok": True, "facts": {"width_px": 8, "height_px": 8, "dpi": 300, "components": 3,
+                                      "thumbnail": task["thumbnail"]}}
+    if kind == "plan":
+        pages = [p["number"] for p in task["pages"]]
+        return {"ok": True, "documents": [{"number": 1, "name": "doc_{seq:3}", "extension": "pdf",
+                                           "pages": pages}],
+                "index": {"name": "doc_{seq:3}", "extension": "csv"}}
+    return {"ok": True, "size": 3, "sha256": "ab" * 32}
+
+
+def deliver(task):
+    name = task["reserved_name"] or task["file"]["name"]
+    send({"type": "question", "id": task["id"], "question": "name", "name": name})
+    answer = json.loads(lines.readline())
+    if answer["answer"] != "go":
+        return {"class": "retry", "stage": "rename", "text": "told to stop", "cure": "Wait."}
+    with open(task["settings"]["log"], "a", encoding="utf-8") as log:
+        log.write(name + "\n")
+    return {"class": "ok", "stage": "rename", "remote_name": name, "size_bytes": 3,
+            "sha256": "ab" * 32}
+
+
+for line in lines:
+    task = json.loads(line)
+    how = behave(task)
+    if how == "hang":
+        time.sleep(600)
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "garbage":
+        sock.sendall(b"{{{\n")
+        continue
+    if how == "refuse" and task["task"] == "deliver":
+        send({"type": "result", "id": task["id"],
+              "result": {"class": "config", "stage": "locate", "text": "no such folder",
+                         "cure": "Make the folder."}})
+    elif task["task"] == "deliver":
+        send({"type": "result", "id": task["id"], "result": deliver(task)})
+    else:
+        send({"type": "result", "id": task["id"], **result(task)})

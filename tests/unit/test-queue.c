@@ -1,0 +1,368 @@
+/* tests/unit/test-queue.c - the queue with a real store and a scripted worker
+ * (data/fake-worker.py): from stored pages to done, dead and dying workers, stopping, recovery. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "queue/queue.h"
+#include "store/batch-rows.h"
+#include "tests/unit/cm.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { DESTINATIONS_MAX = 3, WAIT_MS = 20000 };
+
+typedef struct House {
+    char folder[64], worker[512];
+    Store *store;
+    Queue *queue;
+    StoreReader *reader;
+    DestinationId destinations[DESTINATIONS_MAX];
+    BatchId batch;
+} House;
+
+static const Actor tester = { "tester", "local" };
+
+static void open_house(House *h)
+{
+    Err err;
+
+    h->store = store_open(h->folder, &err);
+    assert_non_null(h->store);
+    QueueConfig config = { .store = h->store,
+                           .data_path = h->folder,
+                           .spool_path = h->folder,
+                           .worker_program = h->worker,
+                           .deliver_program = h->worker,
+                           .readers = 2,
+                           .composers = 1 };
+    h->queue = queue_new(&config, &err);
+    assert_non_null(h->queue);
+    h->reader = store_reader_open(h->store, &err);
+    assert_non_null(h->reader);
+}
+
+static void close_house(House *h)
+{
+    store_reader_close(h->reader);
+    queue_stop(h->queue, 0);
+    store_close(h->store);
+}
+
+static int setup(void **state)
+{
+    House *h = calloc(1, sizeof *h);
+
+    (void)text_copy(h->folder, sizeof h->folder, "/tmp/platen-queue-XXXXXX");
+    (void)text_printf(h->worker, sizeof h->worker, "%s/fake-worker.py", getenv("PLATEN_TEST_DATA"));
+    assert_non_null(mkdtemp(h->folder));
+    open_house(h);
+    *state = h;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    House *h = *state;
+    char command[128];
+
+    close_house(h);
+    (void)text_printf(command, sizeof command, "rm -rf '%s'", h->folder);
+    assert_int_equal(system(command), 0);
+    free(h);
+    return 0;
+}
+
+/* What a device would leave: a received batch with pages, for destinations that behave as told. */
+typedef struct Wish {
+    House *house;
+    const char *job; /* its name tells composers how to behave */
+    const char *behave[DESTINATIONS_MAX];
+    size_t destinations;
+    uint32_t pages;
+    BatchEvent end; /* BATCH_EVENT_MAX_: still receiving */
+} Wish;
+
+static bool insert_destinations(Tx *tx, const Wish *w, StoredJob *job, Err *err)
+{
+    for (size_t i = 0; i < w->destinations; i++) {
+        StoredDestination d = { .id = id_new(DestinationId, tx_now(tx)),
+                                .destination = { .kind = "folder" } };
+
+        (void)text_printf(d.destination.name, sizeof d.destination.name, "d%zu %s", i, d.id.text);
+        (void)text_printf(d.destination.settings, sizeof d.destination.settings,
+                          "{\"behave\":\"%s\",\"log\":\"%s/log%zu\"}", w->behave[i],
+                          w->house->folder, i);
+        w->house->destinations[i] = d.id;
+        memcpy(job->job.destinations[i].destination, d.id.text, sizeof d.id.text);
+        if (!destination_insert(tx, &tester, &d, err))
+            return false;
+    }
+    job->job.destination_count = w->destinations;
+    return true;
+}
+
+static bool insert_pages(Tx *tx, const Wish *w, Err *err)
+{
+    for (uint32_t i = 1; i <= w->pages; i++) {
+        Page page = {
+            .batch = w->house->batch, .number = i, .side = 'A', .size_bytes = 3, .scan_dpi = 300
+        };
+
+        page_file_name(i, 'A', page.file);
+        memset(page.sha256, 'a', 64);
+        if (!page_insert(tx, &page, err))
+            return false;
+    }
+    return true;
+}
+
+static bool wish_write(Tx *tx, void *arg, Err *err)
+{
+    const Wish *w = arg;
+    StoredJob job = { .id = id_new(JobId, tx_now(tx)),
+                      .job = { .dpi = 300, .jpeg_quality = 80, .file_name = "{seq:3}" } };
+    DeviceSettings settings = { .name = "" };
+    const Reason none = { 0 };
+    Device device;
+
+    (void)text_copy(job.job.name, sizeof job.job.name, w->job);
+    if (!insert_destinations(tx, w, &job, err) || !job_insert(tx, &tester, &job, err) ||
+        !device_sighted(tx, "127.0.0.9", "PID 1147", &device, err))
+        return false;
+    if (device.state == DEVICE_SEEN &&
+        !device_change(tx, &tester, &device.id, &settings, DEVICE_EVENT_APPROVE, 0, err))
+        return false;
+    Batch batch = { .id = id_new(BatchId, tx_now(tx)),
+                    .device = device.id,
+                    .job_id = job.id,
+                    .job = job.job,
+                    .started_at = tx_now(tx),
+                    .device_name = "Scanner" };
+    (void)text_printf(batch.folder, sizeof batch.folder, "2026-11-22/%s", batch.id.text);
+    w->house->batch = batch.id;
+    return batch_insert(tx, &batch, err) && insert_pages(tx, w, err) &&
+           (w->end == BATCH_EVENT_MAX_ || (batch_apply(tx, &batch.id, w->end, &none, err) &&
+                                           queue_batch_advance(tx, &batch.id, err)));
+}
+
+static void grant(House *h, Wish wish)
+{
+    Err err;
+
+    wish.house = h;
+    if (!store_write_wait(h->store, wish_write, &wish, &err))
+        fail_msg("%s", err.text);
+}
+
+static BatchState state_of(House *h)
+{
+    Batch batch;
+    Err err;
+
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    return batch.state;
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+    (void)nanosleep(&t, NULL);
+}
+
+static void await_state(House *h, BatchState wanted)
+{
+    for (int waited = 0; waited < WAIT_MS; waited += 20) {
+        if (state_of(h) == wanted)
+            return;
+        pause_ms(20);
+    }
+    fail_msg("batch is %s, not %s", batch_state_words[state_of(h)], batch_state_words[wanted]);
+}
+
+/* Lines of the log that the fake destination i has written. */
+static void delivered_to(House *h, size_t i, Buf *text)
+{
+    char name[16];
+    Err err;
+    AUTO_FD folder = file_open_folder(AT_FDCWD, h->folder, &err);
+
+    (void)text_printf(name, sizeof name, "log%zu", i);
+    buf_clear(text);
+    (void)file_read_whole(folder, name, text, &err);
+}
+
+static void a_batch_goes_all_the_way(void **state)
+{
+    AUTO_BUF text = buf_with_max(4096);
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok", "ok" },
+                     .destinations = 2,
+                     .pages = 5,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_int_equal(state_of(h), BATCH_RECEIVED);
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DONE);
+    for (size_t i = 0; i < 2; i++) { /* the index comes last */
+        delivered_to(h, i, &text);
+        assert_string_equal(buf_text(&text), "doc_001.pdf\ndoc_001.csv\n");
+    }
+    assert_int_equal(queue_worker_deaths(h->queue), 0);
+}
+
+static void a_hanging_destination_delays_no_other(void **state)
+{
+    AUTO_BUF text = buf_with_max(4096);
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "hang", "ok" },
+                     .destinations = 2,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    for (int waited = 0; waited < WAIT_MS && !strstr(buf_text(&text), ".csv"); waited += 20) {
+        pause_ms(20);
+        delivered_to(h, 1, &text);
+    }
+    assert_string_equal(buf_text(&text), "doc_001.pdf\ndoc_001.csv\n");
+    assert_int_equal(state_of(h), BATCH_DELIVERING);
+}
+
+static void a_refusing_destination_needs_a_person(void **state)
+{
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "refuse" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_false(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_true(queue_batch_retry(h->queue, &tester, &h->batch, &err));
+    await_state(h, BATCH_ATTENTION); /* still refused, and said again */
+}
+
+static void dying_composers_give_up_in_the_end(void **state)
+{
+    House *h = *state;
+    Batch batch;
+    Err err;
+
+    grant(h, (Wish){ .job = "die",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_string_equal(batch.reason.code, "compose-failed");
+    assert_int_equal(queue_worker_deaths(h->queue), COMPOSE_ATTEMPTS_MAX);
+}
+
+static void a_worker_that_talks_nonsense_is_replaced(void **state)
+{
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "garbage",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_int_equal(queue_worker_deaths(h->queue), COMPOSE_ATTEMPTS_MAX);
+}
+
+static void a_broken_batch_is_delivered_by_hand(void **state)
+{
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 2,
+                     .end = BATCH_EVENT_BREAK });
+    assert_true(queue_start(h->queue, &err));
+    assert_int_equal(state_of(h), BATCH_BROKEN);
+    assert_false(queue_batch_retry(h->queue, &tester, &h->batch, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_non_null(strstr(err.remedy, "deliver"));
+    assert_true(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
+    await_state(h, BATCH_DONE);
+    assert_false(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+}
+
+static void a_broken_batch_without_pages_is_not_delivered(void **state)
+{
+    House *h = *state;
+    BatchId nobody = id_new(BatchId, (Wall){ 1 });
+    Err err;
+
+    grant(h,
+          (Wish){ .job = "ok", .behave = { "ok" }, .destinations = 1, .end = BATCH_EVENT_BREAK });
+    assert_false(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_false(queue_batch_deliver(h->queue, &tester, &nobody, &err));
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void a_restart_breaks_running_scans_and_goes_on(void **state)
+{
+    House *h = *state;
+    Batch batch;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "hang" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    BatchId hanging = h->batch;
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DELIVERING);
+    grant(h, (Wish){ .job = "ok2",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_MAX_ });
+    close_house(h); /* kills the hanging delivery */
+    open_house(h);
+    assert_true(queue_recover(h->queue, &err));
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_int_equal(batch.state, BATCH_BROKEN);
+    assert_string_equal(batch.reason.code, "server-stopped");
+    h->batch = hanging;
+    assert_int_equal(state_of(h), BATCH_DELIVERING);
+}
+
+int main(void)
+{
+#define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_HOUSE(a_batch_goes_all_the_way),
+        WITH_HOUSE(a_hanging_destination_delays_no_other),
+        WITH_HOUSE(a_refusing_destination_needs_a_person),
+        WITH_HOUSE(dying_composers_give_up_in_the_end),
+        WITH_HOUSE(a_worker_that_talks_nonsense_is_replaced),
+        WITH_HOUSE(a_broken_batch_is_delivered_by_hand),
+        WITH_HOUSE(a_broken_batch_without_pages_is_not_delivered),
+        WITH_HOUSE(a_restart_breaks_running_scans_and_goes_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,9 +6,9 @@
 #include "queue/queue.h"
 #include "store/batch-rows.h"
 #include "tests/unit/cm.h"
+#include "tests/unit/store-fixture.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <time.h>
 
 enum { DESTINATIONS_MAX = 3, WAIT_MS = 20000 };
@@ -65,11 +65,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     House *h = *state;
-    char command[128];
 
     close_house(h);
-    (void)text_printf(command, sizeof command, "rm -rf '%s'", h->folder);
-    assert_int_equal(system(command), 0);
+    folder_remove(h->folder);
     free(h);
     return 0;
 }

@@ -14,7 +14,8 @@ enum { JSON_LINE_SEND_MS = 30000 };
  * SIGPIPE. After a failure a part of the line may be out: close the descriptor.
  *   ERR_CANCELLED  the peer is gone (code EPIPE or ECONNRESET)
  *   ERR_TEMPORARY  not taken within JSON_LINE_SEND_MS (code ETIMEDOUT)
- *   ERR_BUG        the message is NULL, poisoned, no object or too long; nothing was sent
+ *   ERR_BUG        the message is NULL, poisoned, no object or too long, or there was no memory for
+ *                  its line; nothing was sent
  *   others         as err_errno says, for the system call that failed */
 bool json_line_send(int fd, const Json *message, Err *err);
 

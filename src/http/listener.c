@@ -190,31 +190,32 @@ static Listener *next_listener(HttpServer *server, Err *err)
 static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret_storage,
                           socklen_t *ret_size)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_storage;
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
     memset(ret_storage, 0, sizeof *ret_storage);
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        *ret_size = sizeof *v4;
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+        memcpy(ret_storage, &v4, sizeof v4);
+        *ret_size = sizeof v4;
         return true;
     }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    *ret_size = sizeof *v6;
-    return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
+    if (inet_pton(AF_INET6, text, &v6.sin6_addr) != 1)
+        return false;
+    memcpy(ret_storage, &v6, sizeof v6);
+    *ret_size = sizeof v6;
+    return true;
 }
 
 static uint16_t port_of(int fd)
 {
     struct sockaddr_storage storage = { 0 };
+    struct sockaddr_in v4; /* the port lies at the same place in both families */
     socklen_t size = sizeof storage;
 
     if (getsockname(fd, (struct sockaddr *)&storage, &size) != 0)
         return 0;
-    return ntohs(storage.ss_family == AF_INET ? ((struct sockaddr_in *)&storage)->sin_port
-                                              : ((struct sockaddr_in6 *)&storage)->sin6_port);
+    memcpy(&v4, &storage, sizeof v4);
+    return ntohs(v4.sin_port);
 }
 
 bool http_server_listen(HttpServer *server, const char *address, uint16_t port, const HttpTls *tls,

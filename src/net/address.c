@@ -13,45 +13,48 @@
 
 enum { IPV4_BYTES = 4, IPV6_BYTES = 16, MAPPED_PREFIX_BYTES = 12 };
 
+/* The kernel's forms are copied in and out: reading a sockaddr_storage through a pointer to another
+ * type is what optimising compilers take as proof that nothing was written. */
 socklen_t net_address_to_kernel(const NetAddress *address, struct sockaddr_storage *ret_storage)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_storage;
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(address->port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                               .sin6_port = htons(address->port),
+                               .sin6_scope_id = address->scope };
 
     memset(ret_storage, 0, sizeof *ret_storage);
     if (address->family == NET_IPV4) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(address->port);
-        memcpy(&v4->sin_addr, address->bytes, IPV4_BYTES);
-        return sizeof *v4;
+        memcpy(&v4.sin_addr, address->bytes, IPV4_BYTES);
+        memcpy(ret_storage, &v4, sizeof v4);
+        return sizeof v4;
     }
     if (address->family == NET_IPV6) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(address->port);
-        v6->sin6_scope_id = address->scope;
-        memcpy(&v6->sin6_addr, address->bytes, IPV6_BYTES);
-        return sizeof *v6;
+        memcpy(&v6.sin6_addr, address->bytes, IPV6_BYTES);
+        memcpy(ret_storage, &v6, sizeof v6);
+        return sizeof v6;
     }
     return 0;
 }
 
 NetAddress net_address_from_kernel(const struct sockaddr_storage *storage)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
     NetAddress address = { .family = NET_NONE };
 
+    memcpy(&v4, storage, sizeof v4);
+    memcpy(&v6, storage, sizeof v6);
     if (storage->ss_family == AF_INET) {
-        address = (NetAddress){ .family = NET_IPV4, .port = ntohs(v4->sin_port) };
-        memcpy(address.bytes, &v4->sin_addr, IPV4_BYTES);
-    } else if (storage->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        address = (NetAddress){ .family = NET_IPV4, .port = ntohs(v6->sin6_port) };
-        memcpy(address.bytes, v6->sin6_addr.s6_addr + MAPPED_PREFIX_BYTES, IPV4_BYTES);
+        address = (NetAddress){ .family = NET_IPV4, .port = ntohs(v4.sin_port) };
+        memcpy(address.bytes, &v4.sin_addr, IPV4_BYTES);
+    } else if (storage->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+        address = (NetAddress){ .family = NET_IPV4, .port = ntohs(v6.sin6_port) };
+        memcpy(address.bytes, v6.sin6_addr.s6_addr + MAPPED_PREFIX_BYTES, IPV4_BYTES);
     } else if (storage->ss_family == AF_INET6) {
         address = (NetAddress){ .family = NET_IPV6,
-                                .port = ntohs(v6->sin6_port),
-                                .scope = v6->sin6_scope_id };
-        memcpy(address.bytes, &v6->sin6_addr, IPV6_BYTES);
+                                .port = ntohs(v6.sin6_port),
+                                .scope = v6.sin6_scope_id };
+        memcpy(address.bytes, &v6.sin6_addr, IPV6_BYTES);
     }
     return address;
 }

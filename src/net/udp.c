@@ -32,8 +32,6 @@ typedef union PacketInfo {
 static void read_packet_info(struct msghdr *message, UdpDatagram *datagram)
 {
     struct sockaddr_storage storage = { 0 };
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
     struct in_pktinfo info4;
     struct in6_pktinfo info6;
 
@@ -41,13 +39,13 @@ static void read_packet_info(struct msghdr *message, UdpDatagram *datagram)
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             memcpy(&info4, CMSG_DATA(c), sizeof info4);
             datagram->interface_index = (uint32_t)info4.ipi_ifindex;
-            v4->sin_family = AF_INET;
-            v4->sin_addr = info4.ipi_addr;
+            struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = info4.ipi_addr };
+            memcpy(&storage, &to, sizeof to);
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             memcpy(&info6, CMSG_DATA(c), sizeof info6);
             datagram->interface_index = info6.ipi6_ifindex;
-            v6->sin6_family = AF_INET6;
-            v6->sin6_addr = info6.ipi6_addr;
+            struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = info6.ipi6_addr };
+            memcpy(&storage, &to, sizeof to);
         }
     }
     uint16_t port = datagram->to.port;

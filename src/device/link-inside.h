@@ -1,0 +1,62 @@
+/* device/link-inside.h - the fields of a device link. Private to device-link.c, link-press.c and
+ * link-scan.c. */
+#ifndef PLATEN_DEVICE_LINK_INSIDE_H
+#define PLATEN_DEVICE_LINK_INSIDE_H
+
+#include "device/device-link.h"
+#include "device/push-session.h"
+#include "device/register-session.h"
+#include "device/scan-session.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+
+struct DevicePress {
+    DeviceLink *link;
+    DevicePress *next; /* in link->presses, youngest first          */
+    TcpStream *stream; /* NULL: the panel is gone, the host still has to answer */
+    LoopTimer *timer;
+    PushSession session;
+    NetAddress peer;
+    bool held_by_host;
+};
+
+struct DeviceScan {
+    DeviceLink *link;
+    DeviceScan *next;  /* in link->scans                            */
+    TcpStream *stream; /* NULL: not made, or closed                 */
+    LoopTimer *timer;
+    ScanSession *session;
+    void *scan_arg;
+    const char *lost_code; /* set: the stream has ended, the session must hear it */
+    bool paused;
+};
+
+struct DeviceLink {
+    Loop *loop;
+    DeviceHost host;
+    void *arg;
+    NetAddress bind; /* port 0 */
+    uint16_t scan_port;
+    UdpSocket *udp;
+    TcpListener *listener;
+    LoopTimer *answer_timer, *join_timer;
+    RegisterSession registrations;
+    DevicePress *presses;
+    DeviceScan *scans;
+    unsigned press_count, scan_count;
+};
+
+/* A connection to TCP 2968 was accepted; arg is the link. */
+void link_press_accepted(void *arg, TcpStream *stream_take);
+void link_press_free(DevicePress *press);
+
+/* Starts a scan at the device; NULL when there are too many or memory is gone. */
+DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
+                          void *scan_arg);
+/* Cuts the scan and tells the host that the server stops. */
+void link_scan_cut(DeviceScan *scan);
+
+/* True for 0.0.0.0 and ::. */
+bool link_is_any_address(const NetAddress *address);
+
+#endif

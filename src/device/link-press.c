@@ -1,0 +1,168 @@
+/* device/link-press.c - presses of Start: push sessions bound to accepted connections. */
+#include "base/text.h"
+#include "device/link-inside.h"
+
+enum { RESPONSE_QUEUE_MAX = 8192 };
+
+void link_press_free(DevicePress *press)
+{
+    DevicePress **at = &press->link->presses;
+
+    while (*at != press)
+        at = &(*at)->next;
+    *at = press->next;
+    press->link->press_count--;
+    tcp_abort(press->stream);
+    loop_timer_free(press->timer);
+    push_session_done(&press->session);
+    free(press);
+}
+
+/* Sends what the session has to say and closes. False when the answer could not be sent. */
+static bool send_answer(DevicePress *press)
+{
+    bool sent = press->stream != NULL;
+    Err err;
+
+    if (press->stream && press->session.out.n > 0) {
+        sent = tcp_write(press->stream, buf_bytes(&press->session.out), &err);
+        tcp_close(STEAL(press->stream)); /* orderly: the device must be able to read it */
+    } else {
+        tcp_abort(STEAL(press->stream));
+    }
+    return sent;
+}
+
+/* Does what the session asks for. The press may be gone afterwards. */
+static void drive(DevicePress *press)
+{
+    DeviceLink *link = press->link;
+    PushSession *session = &press->session;
+
+    if (session->close) {
+        loop_timer_stop(press->timer);
+        (void)send_answer(press);
+        if (!press->held_by_host)
+            link_press_free(press);
+        return; /* otherwise the host still holds it and learns it when it answers */
+    }
+    loop_timer_start(press->timer, push_session_deadline(session));
+    if (session->ask) {
+        char address[NET_ADDRESS_TEXT_SIZE];
+        DeviceSighting sighting = { address, session->body.product };
+
+        session->ask = false;
+        press->held_by_host = true;
+        net_address_format_host(&press->peer, address);
+        link->host.pressed(link->arg, press, &sighting, session->body.choice);
+    }
+}
+
+static void on_read(void *arg, Bytes bytes)
+{
+    DevicePress *press = arg;
+
+    push_session_feed(&press->session, bytes, mono_now());
+    drive(press);
+}
+
+static void on_end(void *arg, TcpEnd end, const Err *err)
+{
+    DevicePress *press = arg;
+
+    (void)err;
+    if (end == TCP_END_EOF)
+        push_session_eof(&press->session);
+    else
+        push_session_lost(&press->session);
+    drive(press);
+}
+
+static void on_time(void *arg)
+{
+    DevicePress *press = arg;
+
+    push_session_tick(&press->session, mono_now());
+    drive(press);
+}
+
+/* Makes room for a connection: the oldest one that has not yet sent a whole request goes, of the
+ * same source when that has its share, else of all. A device sends its request at once; who dawdles
+ * is most likely no device. False when nobody can go. */
+static bool make_room(DeviceLink *link, const NetAddress *peer)
+{
+    DevicePress *oldest_of_source = NULL, *oldest = NULL;
+    unsigned of_source = 0;
+
+    for (DevicePress *p = link->presses; p; p = p->next) {
+        bool same = net_address_same_host(&p->peer, peer);
+
+        of_source += same;
+        if (p->held_by_host)
+            continue;
+        oldest = p; /* the list is youngest first */
+        oldest_of_source = same ? p : oldest_of_source;
+    }
+    bool source_full = of_source >= DEVICE_PRESSES_PER_SOURCE;
+    if (!source_full && link->press_count < DEVICE_PRESSES_MAX)
+        return true;
+    DevicePress *leaves = source_full ? oldest_of_source : oldest;
+    if (!leaves)
+        return false;
+    link_press_free(leaves);
+    return true;
+}
+
+static const TcpEvents press_events = { .on_read = on_read, .on_end = on_end };
+
+void link_press_accepted(void *arg, TcpStream *stream_take)
+{
+    DeviceLink *link = arg;
+    NetAddress peer = tcp_peer_address(stream_take);
+    DevicePress *press = make_room(link, &peer) ? calloc(1, sizeof *press) : NULL;
+    Err err;
+
+    if (!press) {
+        tcp_abort(stream_take);
+        return;
+    }
+    press->link = link;
+    press->peer = peer;
+    press->stream = stream_take;
+    push_session_init(&press->session, mono_now());
+    press->next = link->presses;
+    link->presses = press;
+    link->press_count++;
+    press->timer = loop_timer_new(link->loop, on_time, press, &err);
+    if (!press->timer) {
+        link_press_free(press);
+        return;
+    }
+    tcp_attach(press->stream, RESPONSE_QUEUE_MAX, &press_events, press);
+    loop_timer_start(press->timer, push_session_deadline(&press->session));
+}
+
+void device_press_refuse(DevicePress *press)
+{
+    push_session_answer(&press->session, false);
+    (void)send_answer(press);
+    link_press_free(press);
+}
+
+DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void *scan_arg)
+{
+    DeviceScan *scan = NULL;
+
+    if (press->session.state == PUSH_ASKED) {
+        NetAddress device = press->peer;
+
+        device.port = press->link->scan_port;
+        scan = link_scan_new(press->link, &device, order, scan_arg);
+        push_session_answer(&press->session, scan != NULL);
+    }
+    /* When this answer gets lost the panel shows an error, but the pages come all the same: the scan
+     * session finds out whether the device is still there. */
+    (void)send_answer(press);
+    link_press_free(press);
+    return scan;
+}

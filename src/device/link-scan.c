@@ -1,0 +1,207 @@
+/* device/link-scan.c - scans: scan sessions bound to connections to TCP 1865. */
+#include "base/text.h"
+#include "device/link-inside.h"
+#include "device/scan-reason.h"
+
+enum { COMMAND_QUEUE_MAX = 64 * 1024, CONNECT_MS = 10000 };
+
+static void scan_free(DeviceScan *scan)
+{
+    DeviceScan **at = &scan->link->scans;
+
+    while (*at != scan)
+        at = &(*at)->next;
+    *at = scan->next;
+    scan->link->scan_count--;
+    tcp_abort(scan->stream);
+    loop_timer_free(scan->timer);
+    scan_session_free(scan->session);
+    free(scan);
+}
+
+/* The end: the handle is gone before the host hears of it. */
+static void end_scan(DeviceScan *scan, ScanEnd end, const Reason *reason)
+{
+    const DeviceHost *host = &scan->link->host;
+    void *scan_arg = scan->scan_arg;
+    Reason copy = *reason;
+
+    scan_free(scan);
+    host->ended(scan_arg, end, &copy);
+}
+
+void link_scan_cut(DeviceScan *scan)
+{
+    Reason reason = scan_reason("server-stopping", "");
+
+    end_scan(scan, SCAN_END_BROKEN, &reason);
+}
+
+/* Runs fn of the loop for this scan soon: the session is never driven inside a call of the host. */
+static void drive_soon(DeviceScan *scan)
+{
+    loop_timer_start(scan->timer, mono_now());
+}
+
+static void send_command(DeviceScan *scan, Bytes bytes)
+{
+    Err err;
+
+    if (scan->stream && !tcp_write(scan->stream, bytes, &err) && !scan->lost_code)
+        scan->lost_code = "connection-lost"; /* told to the session when its actions are done */
+}
+
+/* Carries out what the session wants. False when the scan has ended and is gone. */
+static bool carry_out(DeviceScan *scan)
+{
+    const DeviceHost *host = &scan->link->host;
+    ScanAction action;
+
+    while (scan_session_next(scan->session, &action)) {
+        switch (action.kind) {
+        case SCAN_ACTION_SEND:
+            send_command(scan, action.bytes);
+            break;
+        case SCAN_ACTION_IDENTIFIED:
+            host->identified(scan->scan_arg, action.identity);
+            break;
+        case SCAN_ACTION_PAGE_BEGIN:
+            host->page_begin(scan->scan_arg, action.number, action.side);
+            break;
+        case SCAN_ACTION_PAGE_BYTES:
+            host->page_bytes(scan->scan_arg, action.bytes);
+            break;
+        case SCAN_ACTION_PAGE_END:
+            host->page_end(scan->scan_arg, action.dpi);
+            break;
+        case SCAN_ACTION_PAGE_DROP:
+            host->page_drop(scan->scan_arg);
+            break;
+        case SCAN_ACTION_CLOSE:
+            tcp_close(STEAL(scan->stream)); /* at once: devices mind a late close */
+            break;
+        case SCAN_ACTION_ENDED:
+            end_scan(scan, action.end, action.reason);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* After every call on the session: actions, a lost stream, the next deadline. */
+static void drive(DeviceScan *scan)
+{
+    if (!carry_out(scan))
+        return;
+    if (scan->lost_code) {
+        scan_session_lost(scan->session, scan->lost_code, mono_now());
+        scan->lost_code = NULL;
+        if (!carry_out(scan))
+            return;
+    }
+    loop_timer_start(scan->timer, scan_session_deadline(scan->session));
+}
+
+static void on_time(void *arg)
+{
+    DeviceScan *scan = arg;
+
+    if (!carry_out(scan))
+        return;
+    scan_session_tick(scan->session, mono_now());
+    drive(scan);
+}
+
+static void on_read(void *arg, Bytes bytes)
+{
+    DeviceScan *scan = arg;
+    Mono now = mono_now();
+
+    if (!carry_out(scan))
+        return;
+    while (bytes.n > 0) {
+        bytes = bytes_after(bytes, scan_session_feed(scan->session, bytes, now));
+        if (!carry_out(scan))
+            return;
+    }
+    drive(scan);
+}
+
+static void on_end(void *arg, TcpEnd end, const Err *err)
+{
+    DeviceScan *scan = arg;
+
+    (void)err;
+    scan->lost_code = end == TCP_END_CONNECT_FAILED ? "connect-failed" : "connection-lost";
+    drive(scan);
+}
+
+static const TcpEvents scan_events = { .on_read = on_read, .on_end = on_end };
+
+DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
+                          void *scan_arg)
+{
+    const NetAddress *local = link_is_any_address(&link->bind) ? NULL : &link->bind;
+    DeviceScan *scan = link->scan_count < DEVICE_SCANS_MAX ? calloc(1, sizeof *scan) : NULL;
+    Mono now = mono_now();
+    Err err;
+
+    if (!scan)
+        return NULL;
+    scan->link = link;
+    scan->scan_arg = scan_arg;
+    scan->next = link->scans;
+    link->scans = scan;
+    link->scan_count++;
+    scan->session = scan_session_new(order, now);
+    scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
+    if (!scan->session || !scan->timer) {
+        scan_free(scan);
+        return NULL;
+    }
+    scan->stream = tcp_connect(link->loop, device, local, mono_after(now, CONNECT_MS),
+                               COMMAND_QUEUE_MAX, &scan_events, scan, &err);
+    if (!scan->stream)
+        scan->lost_code = "connect-failed";
+    drive_soon(scan);
+    return scan;
+}
+
+void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)
+{
+    scan_session_page_stored(scan->session, ok, reason, mono_now());
+    drive_soon(scan);
+}
+
+void device_scan_pause(DeviceScan *scan)
+{
+    if (scan->paused)
+        return;
+    scan->paused = true;
+    scan_session_pause(scan->session, mono_now());
+    if (scan->stream)
+        tcp_pause(scan->stream);
+}
+
+void device_scan_resume(DeviceScan *scan)
+{
+    if (!scan->paused)
+        return;
+    scan->paused = false;
+    scan_session_resume(scan->session, mono_now());
+    if (scan->stream)
+        tcp_resume(scan->stream);
+    drive_soon(scan);
+}
+
+void device_scan_cancel(DeviceScan *scan)
+{
+    scan_session_cancel(scan->session, mono_now());
+    drive_soon(scan);
+}
+
+void device_scan_stop_at_page(DeviceScan *scan)
+{
+    scan_session_stop_at_page(scan->session, mono_now());
+    drive_soon(scan);
+}

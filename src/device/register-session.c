@@ -1,0 +1,152 @@
+/* device/register-session.c - see register-session.h. */
+#include "device/register-session.h"
+
+#include "base/text.h"
+
+const RegisterRule register_rules[REGISTER_STATE_MAX_][REGISTER_EVENT_MAX_] = {
+    [REGISTER_FREE] = { [REGISTER_EVENT_REQUEST] = { REGISTER_ANSWERING, REGISTER_DO_BEGIN },
+                        [REGISTER_EVENT_DUE] = { REGISTER_FREE, REGISTER_DO_NOTHING },
+                        [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING } },
+    [REGISTER_ANSWERING] = { [REGISTER_EVENT_REQUEST] = { REGISTER_ANSWERING, REGISTER_DO_NOTHING },
+                             [REGISTER_EVENT_DUE] = { REGISTER_ANSWERING, REGISTER_DO_SEND },
+                             [REGISTER_EVENT_LAST] = { REGISTER_QUIET, REGISTER_DO_SEND } },
+    [REGISTER_QUIET] = { [REGISTER_EVENT_REQUEST] = { REGISTER_QUIET, REGISTER_DO_NOTHING },
+                         [REGISTER_EVENT_DUE] = { REGISTER_FREE, REGISTER_DO_NOTHING },
+                         [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING } },
+};
+
+void register_session_init(RegisterSession *s, const char *name, uint16_t event_port)
+{
+    *s = (RegisterSession){ .event_port = event_port };
+    (void)text_copy(s->name, sizeof s->name, name);
+}
+
+/* A request of the kind we answer. RFC 2608 compares service types without case. */
+static bool read_request(Bytes datagram, SlpRequest *ret_request)
+{
+    return slp_request_decode(datagram, ret_request) == WIRE_OK &&
+           bytes_equal_nocase(ret_request->url, SLP_SERVICE_URL);
+}
+
+bool register_session_is_request(Bytes datagram)
+{
+    SlpRequest request;
+
+    return read_request(datagram, &request);
+}
+
+/* The entry for this request: its own, else a free one, else the oldest quiet one. NULL when there
+ * is none, or the source has used up its share. */
+static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uint16_t xid, Mono now)
+{
+    RegisterEntry *empty = NULL, *quiet = NULL;
+    size_t of_source = 0;
+
+    for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++) {
+        RegisterEntry *e = &s->entries[i];
+
+        if (e->state == REGISTER_QUIET && mono_reached(now, e->due_at))
+            e->state = register_rules[e->state][REGISTER_EVENT_DUE].next;
+        if (e->state == REGISTER_FREE) {
+            empty = empty ? empty : e;
+            continue;
+        }
+        if (net_address_same_host(&e->from, from)) {
+            if (e->xid == xid && e->from.port == from->port)
+                return e;
+            of_source++;
+        }
+        if (e->state == REGISTER_QUIET && (!quiet || e->due_at.ms < quiet->due_at.ms))
+            quiet = e;
+    }
+    if (of_source >= REGISTER_PER_SOURCE_MAX)
+        return NULL;
+    if (!empty && quiet)
+        quiet->state = REGISTER_FREE;
+    return empty ? empty : quiet;
+}
+
+/* Printable ASCII of the scope list; a device that puts something else there has no product. */
+static void copy_product(char ret_product[REGISTER_PRODUCT_SIZE], Bytes scopes)
+{
+    ret_product[0] = '\0';
+    for (size_t i = 0; i < scopes.n; i++)
+        if (scopes.p[i] < ' ' || scopes.p[i] > '~')
+            return;
+    (void)text_copy_bytes(ret_product, REGISTER_PRODUCT_SIZE, scopes);
+}
+
+bool register_session_feed(RegisterSession *s, const RegisterRequest *in, Mono now,
+                           char ret_product[REGISTER_PRODUCT_SIZE])
+{
+    SlpRequest request;
+
+    if (!read_request(in->datagram, &request) ||
+        slp_list_has(request.previous_responders, in->local))
+        return false;
+    RegisterEntry *e = find_entry(s, &in->from, request.xid, now);
+    if (!e)
+        return false;
+    const RegisterRule *rule = &register_rules[e->state][REGISTER_EVENT_REQUEST];
+    e->state = rule->next;
+    if (rule->action != REGISTER_DO_BEGIN)
+        return false;
+    e->from = in->from;
+    e->interface_index = in->interface_index;
+    e->xid = request.xid;
+    e->answers_left = REGISTER_ANSWERS;
+    e->due_at = now;
+    (void)text_copy_bytes(e->language, sizeof e->language, request.language);
+    (void)text_copy(e->local, sizeof e->local, in->local);
+    copy_product(ret_product, request.scopes);
+    return true;
+}
+
+static bool encode_answer(const RegisterSession *s, const RegisterEntry *e, Buf *to)
+{
+    AUTO_BUF list = buf_with_max(SLP_DATAGRAM_MAX);
+    SlpEntry entry = { .event_port = s->event_port };
+
+    (void)text_copy(entry.name, sizeof entry.name, s->name);
+    (void)text_copy(entry.address, sizeof entry.address, e->local);
+    if (!slp_entry_encode(&entry, &list))
+        return false;
+    SlpReply reply = { .xid = e->xid,
+                       .language = bytes_of_text(e->language),
+                       .attributes = buf_bytes(&list) };
+    return slp_reply_encode(&reply, to);
+}
+
+bool register_session_next(RegisterSession *s, Mono now, RegisterAnswer *ret_answer, Buf *to)
+{
+    for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++) {
+        RegisterEntry *e = &s->entries[i];
+
+        if (e->state == REGISTER_FREE || !mono_reached(now, e->due_at))
+            continue;
+        const RegisterRule *rule =
+            &register_rules[e->state]
+                           [e->answers_left > 1 ? REGISTER_EVENT_DUE : REGISTER_EVENT_LAST];
+        e->state = rule->next;
+        if (rule->action != REGISTER_DO_SEND)
+            continue;
+        e->answers_left--;
+        e->due_at = mono_after(now,
+                               e->state == REGISTER_QUIET ? REGISTER_QUIET_MS : REGISTER_GAP_MS);
+        *ret_answer = (RegisterAnswer){ e->from, e->interface_index };
+        if (encode_answer(s, e, to))
+            return true;
+        buf_clear(to);
+    }
+    return false;
+}
+
+Mono register_session_deadline(const RegisterSession *s)
+{
+    Mono first = MONO_NEVER;
+
+    for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++)
+        if (s->entries[i].state == REGISTER_ANSWERING)
+            first = mono_earlier(first, s->entries[i].due_at);
+    return first;
+}

@@ -1,0 +1,110 @@
+/* device/scan-reason.c - the table of device/scan-reason.h. */
+#include "device/scan-reason.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+static const Reason reasons[] = {
+    { "device-error", "The device reported an error.", "Look at its panel, then scan again." },
+    { "no-paper", "There is no paper in the feeder.", "Load the originals and scan again." },
+    { "paper-jam", "Paper jammed in the feeder.", "Clear the jam and scan the rest again." },
+    { "cover-open", "A cover of the device is open.", "Close it and scan again." },
+    { "double-feed", "The feeder took two sheets at once.", "Separate them and scan them again." },
+    { "lamp-error", "The lamp of the scanner failed.", "Have the device serviced." },
+    { "carriage-locked", "The carriage of the scanner is locked.", "Unlock it and scan again." },
+    { "tray-closed", "A tray of the feeder is closed.", "Open the tray and scan again." },
+    { "login-needed", "The device wants a log-in before it scans.",
+      "Allow scanning without log-in in the settings of the device." },
+    { "not-permitted", "The device does not permit this scan.",
+      "Check access control in the settings of the device." },
+    { "battery-low", "The battery of the device is low.", "Charge it and scan again." },
+    { "sensor-error", "A sensor of the feeder is blocked or dirty.", "Clean the feeder." },
+    { "remove-paper", "Paper must be removed from the device.", "Remove it and scan again." },
+    { "stacker-full", "The output tray is full.", "Empty it and scan the rest again." },
+    { "paper-skewed", "A sheet went in askew.", "Straighten the sheets and scan again." },
+    { "device-reserved", "Somebody else has reserved the device.", "Wait and scan again." },
+    { "device-busy", "The device is busy.", "Wait until it is ready and scan again." },
+    { "connect-failed", "No connection to the device.",
+      "Check that it is on and that TCP port 1865 is not blocked." },
+    { "connection-lost", "The connection to the device was lost.",
+      "Check the network and scan the missing pages again." },
+    { "no-answer", "The device stopped answering.", "Restart it if that happens again." },
+    { "no-progress", "The device delivered nothing for a minute.",
+      "Look at its panel, then scan again." },
+    { "device-timeout", "The device ended the session because it took too long.",
+      "Scan again; check that the server's disk is not overloaded." },
+    { "device-rejected", "The device rejected a command and closed.",
+      "Record a trace of this device and report it." },
+    { "protocol-error", "The device sent something that is not in its protocol.",
+      "Record a trace of this device and report it." },
+    { "legacy-device", "The device speaks the older ESC/I, which is not supported yet.",
+      "Use a device that speaks ESC/I-2." },
+    { "source-missing", "The device does not have the source the job asks for.",
+      "Set the job's source to automatic." },
+    { "format-not-offered", "The device does not offer JPEG.", "Use another device for this job." },
+    { "parameters-refused", "The device refused the scan settings.",
+      "Try another resolution or colour in the job." },
+    { "two-sided-page", "The device sent the back of a sheet, which was not asked for.",
+      "Choose one-sided scanning at the panel." },
+    { "page-broken", "A page is no whole JPEG picture.", "Scan it and the rest again." },
+    { "page-too-large", "A page is larger than the server takes.", "Lower the resolution." },
+    { "too-many-pages", "The scan has more pages than the server takes.",
+      "Scan the rest as a second batch." },
+    { "store-late", "The server could not store a page in time.", "Check its disk, scan again." },
+    { "server-stopping", "The server was stopped.", "Scan the rest when it runs again." },
+    { "cancelled-at-device", "The scan was cancelled at the device.", "" },
+    { "cancelled", "The scan was cancelled.", "" },
+};
+
+Reason scan_reason(const char *code, const char *detail)
+{
+    Reason reason = reasons[0];
+
+    for (size_t i = 0; i < COUNT_OF(reasons); i++)
+        if (text_equal(reasons[i].code, code))
+            reason = reasons[i];
+    if (detail[0] != '\0') {
+        size_t n = strlen(reason.text) - 1; /* the full stop moves behind the bracket */
+
+        (void)text_printf(reason.text + n, sizeof reason.text - n, " (%s).", detail);
+    }
+    return reason;
+}
+
+/* #err causes of ESC/I-2: epsonds and Epson's own source name them. */
+static const struct {
+    char cause[ESCI2_WORD_SIZE];
+    const char *code;
+} causes[] = {
+    { "PE", "no-paper" },          { "PJ", "paper-jam" },     { "OPN", "cover-open" },
+    { "DFED", "double-feed" },     { "ERR", "device-error" }, { "LTF", "lamp-error" },
+    { "LOCK", "carriage-locked" }, { "DTCL", "tray-closed" }, { "AUTH", "login-needed" },
+    { "PERM", "not-permitted" },   { "BTLO", "battery-low" }, { "CSS", "sensor-error" },
+    { "ETS", "sensor-error" },     { "PES", "sensor-error" }, { "GAP", "sensor-error" },
+    { "PRMW", "remove-paper" },    { "STK", "stacker-full" }, { "PSKW", "paper-skewed" },
+    { "LIFT", "cover-open" },      { "PPRT", "paper-jam" },
+};
+
+Reason scan_reason_of_error(const Esci2Error *error)
+{
+    char detail[32];
+    const char *code = "device-error";
+
+    for (size_t i = 0; i < COUNT_OF(causes); i++)
+        if (esci2_word_is(error->cause, causes[i].cause))
+            code = causes[i].code;
+    (void)text_printf(detail, sizeof detail, "%.4s %.4s", error->part, error->cause);
+    for (char *c = detail; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return scan_reason(code, detail);
+}
+
+const char *scan_reason_of_not_ready(const char *word)
+{
+    if (esci2_word_is(word, "RSVD"))
+        return "device-reserved";
+    return esci2_word_is(word, "AFEN") ? "login-needed" : "device-busy";
+}

@@ -1,0 +1,22 @@
+/* device/scan-reason.h - the sentences of everything that can end a scan. Pure.
+ *
+ * One table: stable word, what happened, what a person can do. Used by the scan session and the
+ * device link. */
+#ifndef PLATEN_DEVICE_SCAN_REASON_H
+#define PLATEN_DEVICE_SCAN_REASON_H
+
+#include "model/batch.h"
+#include "wire/esci2.h"
+
+/* The reason with this code; detail (may be "") is put in round brackets behind the text. A code
+ * that is not in the table is a bug and gives the reason "device-error". */
+Reason scan_reason(const char *code, const char *detail);
+
+/* The reason for an error that the device reports: "ADF " "PJ  " is paper-jam. Unknown causes give
+ * device-error with the cause in the text. */
+Reason scan_reason_of_error(const Esci2Error *error);
+
+/* The code for what #nrd says (RSVD, AFEN, anything else but BUSY and WUP). Static. */
+const char *scan_reason_of_not_ready(const char *word);
+
+#endif

@@ -1,0 +1,408 @@
+/* device/scan-reply.c - what the packets of a device mean to the scan session. */
+#include "base/limits.h"
+#include "base/text.h"
+#include "device/scan-inside.h"
+#include "device/scan-reason.h"
+
+/* --- pages -------------------------------------------------------------------------------------- */
+
+void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
+{
+    ScanPage *page = &s->page;
+
+    for (size_t i = 0; i < bytes.n && page->bytes + i < JPEG_MARKER_SIZE; i++)
+        page->first[page->bytes + i] = bytes.p[i];
+    if (bytes.n > 1)
+        page->final[0] = bytes.p[bytes.n - 2];
+    else if (bytes.n == 1)
+        page->final[0] = page->final[1];
+    if (bytes.n > 0)
+        page->final[1] = bytes.p[bytes.n - 1];
+    page->bytes += bytes.n;
+    s->poll_ms = SCAN_POLL_MIN_MS;
+    s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
+}
+
+/* A page is one JPEG file: it begins with SOI and ends with EOI (ITU-T T.81, B.1.1.3). */
+static bool page_is_whole(const ScanPage *page)
+{
+    static const uint8_t soi[JPEG_MARKER_SIZE] = { 0xff, 0xd8 };
+    static const uint8_t eoi[JPEG_MARKER_SIZE] = { 0xff, 0xd9 };
+
+    return page->bytes >= sizeof soi + sizeof eoi && memcmp(page->first, soi, sizeof soi) == 0 &&
+           memcmp(page->final, eoi, sizeof eoi) == 0;
+}
+
+/* The end of the page that is open. */
+static ScanEvent page_ended(ScanSession *s)
+{
+    if (page_is_whole(&s->page))
+        return SCAN_EVENT_PAGE;
+    scan_fail(s, "page-broken", "");
+    return SCAN_EVENT_BAD_PAGE;
+}
+
+/* Begins a page; false (and the reason recorded) when it may not be begun. */
+static bool page_begin(ScanSession *s, Mono now)
+{
+    uint32_t number = s->page.number + 1;
+
+    if (number > BATCH_PAGES_MAX) {
+        scan_fail(s, "too-many-pages", "");
+        return false;
+    }
+    s->page = (ScanPage){ .open = true, .number = number };
+    s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN, .number = number, .side = 'A' });
+    return true;
+}
+
+/* --- IMG ---------------------------------------------------------------------------------------- */
+
+static bool page_may_grow(ScanSession *s, uint32_t length)
+{
+    if (s->page.bytes + length <= PAGE_BYTES_MAX)
+        return true;
+    scan_fail(s, "page-too-large", "");
+    return false;
+}
+
+/* Notes what a reply says about the end of the page and of the job. */
+static void note_end(ScanSession *s, const Esci2Reply *reply)
+{
+    bool between = reply->page_end || !s->page.open;
+
+    if (reply->page_end) {
+        s->page.end_seen = true;
+        s->page.width_px = reply->end_width_px;
+        s->page.height_px = reply->end_height_px;
+        if (s->unit == SCAN_UNIT_FLATBED)
+            s->page.last = true; /* a flatbed has one page and does not say so */
+    }
+    if (between && reply->has_left && reply->left == 0 && s->page.number > 0)
+        s->page.last = true;
+}
+
+/* A reply to IMG without error, attention or not-ready. */
+static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    bool about_page = reply->page_start || reply->page_end || reply->length > 0;
+
+    if (about_page && esci2_word_is(reply->side, "IMGB")) {
+        scan_fail(s, "two-sided-page", "");
+        return SCAN_EVENT_BAD_PAGE;
+    }
+    if (reply->length > ESCI2_IMAGE_BLOCK_MAX)
+        return SCAN_EVENT_WRONG;
+    if (reply->page_start && s->page.open) {
+        scan_fail(s, "page-broken", "");
+        return SCAN_EVENT_BAD_PAGE;
+    }
+    if (!s->page.open && (reply->page_start || reply->length > 0) && !page_begin(s, now))
+        return SCAN_EVENT_BAD_PAGE;
+    note_end(s, reply);
+    if (reply->length > 0) {
+        s->wanted = reply->length;
+        return page_may_grow(s, reply->length) ? SCAN_EVENT_MORE : SCAN_EVENT_BAD_PAGE;
+    }
+    if (reply->page_end && s->page.open)
+        return page_ended(s);
+    return !s->page.open && s->page.last ? SCAN_EVENT_FINISHED : SCAN_EVENT_DONE;
+}
+
+/* #err in a reply to IMG: an empty feeder after a whole page is the normal end of a job. */
+static ScanEvent image_error(ScanSession *s, const Esci2Reply *reply)
+{
+    bool empty = esci2_word_is(reply->error.cause, "PE");
+
+    if (empty && s->page.open && reply->page_end && reply->length == 0) {
+        note_end(s, reply);
+        s->page.last = true;
+        return page_ended(s);
+    }
+    if (empty && !s->page.open && s->page.number > 0)
+        return SCAN_EVENT_FINISHED;
+    Reason reason = scan_reason_of_error(&reply->error);
+    scan_decide(s, SCAN_END_BROKEN, &reason);
+    return SCAN_EVENT_FAULT;
+}
+
+/* --- other replies ------------------------------------------------------------------------------ */
+
+/* Busy, for the first time or still: in the end it is too long. */
+static ScanEvent still_busy(ScanSession *s, ScanEvent event, Mono now)
+{
+    if (!s->busy) {
+        s->busy = true;
+        s->busy_until = mono_after(now, SCAN_BUSY_MS);
+    }
+    if (!mono_reached(now, s->busy_until))
+        return event;
+    if (s->state < SCAN_CANCEL)
+        scan_fail(s, "device-busy", "");
+    return SCAN_EVENT_REFUSED;
+}
+
+static bool build_parameters(ScanSession *s, bool spare)
+{
+    Reason reason;
+
+    if (!scan_plan_para(&s->info, &s->capa, &s->order, s->unit, spare, &s->para, &reason)) {
+        scan_decide(s, SCAN_END_BROKEN, &reason);
+        return false;
+    }
+    buf_clear(&s->para_block);
+    s->para_done = s->para_part = 0;
+    s->spare_tried = spare;
+    if (!esci2_para_encode(&s->para_block, &s->para))
+        scan_fail(s, "parameters-refused", "they cannot be written");
+    return !s->para_block.failed;
+}
+
+/* The status is known: from which unit, with which parameters. */
+static ScanEvent choose(ScanSession *s, ScanEvent event)
+{
+    Reason reason;
+
+    if (!scan_plan_unit(&s->info, &s->stat, s->order.source, &s->unit, &reason)) {
+        scan_decide(s, SCAN_END_BROKEN, &reason);
+        return SCAN_EVENT_FAULT;
+    }
+    return build_parameters(s, false) ? event : SCAN_EVENT_FAULT;
+}
+
+static ScanEvent refused(ScanSession *s)
+{
+    if (s->state == SCAN_PARAMETERS) {
+        if (!s->spare_tried && build_parameters(s, true))
+            return SCAN_EVENT_SPARE;
+        scan_fail(s, "parameters-refused", "");
+    } else if (s->state == SCAN_INFO || s->state == SCAN_START || s->state == SCAN_IMAGE) {
+        char detail[ESCI2_WORD_SIZE];
+
+        (void)text_copy(detail, sizeof detail, scan_steps[s->state].text);
+        scan_fail(s, "device-rejected", detail);
+    }
+    return SCAN_EVENT_REFUSED;
+}
+
+/* A reply that is neither an error nor a refusal, by the state that asked. */
+static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    ScanEvent event = reply->length > 0 ? SCAN_EVENT_MORE : SCAN_EVENT_DONE;
+
+    switch (s->state) {
+    case SCAN_IMAGE:
+        return image_reply(s, reply, now);
+    case SCAN_PARAMETERS:
+        s->para_done += s->para_part;
+        return s->para_done < s->para_block.n ? SCAN_EVENT_PART : event;
+    case SCAN_FIN:
+        return s->feeder_used ? SCAN_EVENT_CHECK : event;
+    default:
+        if (reply->length > ESCI2_BLOCK_MAX)
+            return SCAN_EVENT_WRONG;
+        s->wanted = reply->length;
+        return event;
+    }
+}
+
+static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    static const char *const busy_words[] = { "BUSY", "WUP" };
+
+    if (esci2_word_is(reply->code, "UNKN") || esci2_word_is(reply->code, "INVD"))
+        return refused(s);
+    if (!esci2_word_is(reply->code, scan_steps[s->state].text))
+        return SCAN_EVENT_WRONG;
+    if (reply->error.cause[0] != '\0') {
+        Reason reason = scan_reason_of_error(&reply->error);
+
+        if (s->state == SCAN_IMAGE)
+            return image_error(s, reply);
+        if (s->state < SCAN_CANCEL)
+            scan_decide(s, SCAN_END_BROKEN, &reason);
+        return SCAN_EVENT_FAULT;
+    }
+    for (size_t i = 0; i < COUNT_OF(busy_words); i++)
+        if (esci2_word_is(reply->not_ready, busy_words[i]))
+            return s->state == SCAN_IMAGE ? SCAN_EVENT_BUSY : still_busy(s, SCAN_EVENT_BUSY, now);
+    if (reply->not_ready[0] != '\0') {
+        if (s->state < SCAN_CANCEL)
+            scan_fail(s, scan_reason_of_not_ready(reply->not_ready), "");
+        return SCAN_EVENT_FAULT;
+    }
+    if (s->state == SCAN_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
+        reply->parameters[0] != '\0')
+        return refused(s);
+    if (s->state == SCAN_IMAGE && esci2_word_is(reply->attention, "CAN")) {
+        Reason reason = scan_reason("cancelled-at-device", "");
+
+        scan_decide(s, SCAN_END_CANCELLED, &reason);
+        return SCAN_EVENT_STOP;
+    }
+    return granted(s, reply, now);
+}
+
+/* What a reply means; after the first status the unit is chosen, whatever FIN was answered with. */
+static ScanEvent reply_event(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    ScanEvent event = meaning(s, reply, now);
+
+    return s->state == SCAN_STATUS_FIN && scan_rules[s->state][event].next == SCAN_CONTROL_MODE
+               ? choose(s, event)
+               : event;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+static ScanEvent info_block(ScanSession *s)
+{
+    if (esci2_info_decode(buf_bytes(&s->payload), &s->info) != WIRE_OK)
+        return SCAN_EVENT_WRONG;
+    (void)text_copy(s->identity.product, sizeof s->identity.product, s->info.product);
+    (void)text_copy(s->identity.serial, sizeof s->identity.serial, s->info.serial);
+    (void)text_copy(s->identity.firmware, sizeof s->identity.firmware, s->info.version);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_IDENTIFIED, .identity = &s->identity });
+    return SCAN_EVENT_BLOCK;
+}
+
+static ScanEvent block_event(ScanSession *s)
+{
+    WireResult result = WIRE_OK;
+
+    if (s->header.length != s->wanted)
+        return SCAN_EVENT_WRONG; /* less than announced: what is missing cannot be asked for */
+    if (s->state == SCAN_INFO_DATA)
+        return info_block(s);
+    if (s->state == SCAN_CAPA_DATA)
+        result = esci2_capa_decode(buf_bytes(&s->payload), &s->capa);
+    else if (s->state == SCAN_STATUS_DATA)
+        result = esci2_stat_decode(buf_bytes(&s->payload), &s->stat);
+    return result == WIRE_OK ? SCAN_EVENT_BLOCK : SCAN_EVENT_WRONG;
+}
+
+/* --- packets ------------------------------------------------------------------------------------ */
+
+static ScanEvent welcome_event(ScanSession *s)
+{
+    uint8_t family;
+
+    if (is_welcome_decode(buf_bytes(&s->payload), &family) != WIRE_OK)
+        return SCAN_EVENT_WRONG;
+    if (family != IS_FAMILY_LEGACY)
+        return SCAN_EVENT_WELCOMED;
+    scan_fail(s, "legacy-device", "");
+    return SCAN_EVENT_LEGACY;
+}
+
+/* The one byte that answers LOCK and the mode commands. */
+static ScanEvent ack_event(ScanSession *s, Mono now)
+{
+    Bytes answer = buf_bytes(&s->payload);
+
+    if (answer.n != 1 || (answer.p[0] != IS_ACK && answer.p[0] != IS_NAK))
+        return SCAN_EVENT_WRONG;
+    if (answer.p[0] == IS_ACK)
+        return SCAN_EVENT_ACK;
+    if (s->state != SCAN_LOCK)
+        return still_busy(s, SCAN_EVENT_NAK, now);
+    if (s->lock_tries < SCAN_LOCK_TRIES)
+        return SCAN_EVENT_NAK;
+    scan_fail(s, "device-busy", "locked by another computer");
+    return SCAN_EVENT_REFUSED;
+}
+
+bool scan_packet_is_image(const ScanSession *s)
+{
+    return s->waiting && s->header.type == IS_PASSTHRU_REPLY &&
+           scan_steps[s->state].await == SCAN_AWAIT_IMAGE && s->header.length == s->wanted;
+}
+
+/* What the answer of the expected type means. */
+static ScanEvent answer_event(ScanSession *s, ScanAwait await, Mono now)
+{
+    Esci2Reply reply;
+
+    switch (await) {
+    case SCAN_AWAIT_WELCOME:
+        return welcome_event(s);
+    case SCAN_AWAIT_LOCK:
+    case SCAN_AWAIT_MODE:
+        return ack_event(s, now);
+    case SCAN_AWAIT_REPLY:
+    case SCAN_AWAIT_PARAMETERS:
+        if (esci2_reply_decode(buf_bytes(&s->payload), &reply) != WIRE_OK)
+            return SCAN_EVENT_WRONG;
+        return reply_event(s, &reply, now);
+    case SCAN_AWAIT_BLOCK:
+        return block_event(s);
+    case SCAN_AWAIT_IMAGE:
+        if (s->header.length != s->wanted)
+            return SCAN_EVENT_WRONG;
+        return s->page.end_seen ? page_ended(s) : SCAN_EVENT_BLOCK;
+    case SCAN_AWAIT_EMPTY:
+        return s->header.length == 0 ? SCAN_EVENT_DONE : SCAN_EVENT_WRONG;
+    case SCAN_AWAIT_UNLOCK:
+        return SCAN_EVENT_ACK;
+    case SCAN_AWAIT_NOTHING:
+        break;
+    }
+    return SCAN_EVENT_WRONG;
+}
+
+static uint16_t answer_type(ScanAwait await)
+{
+    if (await == SCAN_AWAIT_WELCOME)
+        return IS_WELCOME;
+    if (await == SCAN_AWAIT_LOCK)
+        return IS_LOCK_REPLY;
+    return await == SCAN_AWAIT_UNLOCK ? IS_UNLOCK_REPLY : IS_PASSTHRU_REPLY;
+}
+
+/* Events may come at any moment, also between a command and its answer. */
+static void device_event(ScanSession *s, Mono now)
+{
+    uint8_t code = s->payload.n > 0 ? s->payload.p[0] : 0;
+    bool winding_down = s->state >= SCAN_CANCEL;
+
+    if (code == IS_EVENT_CANCEL) {
+        Reason reason = scan_reason("cancelled-at-device", "");
+
+        scan_decide(s, SCAN_END_CANCELLED, &reason);
+        s->stop = true;
+        if (!s->waiting && s->state != SCAN_STORING && s->state != SCAN_STORING_LOST)
+            scan_dispatch(s, SCAN_EVENT_STOP, now);
+    } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
+               code == IS_EVENT_REJECTED) {
+        if (!winding_down && !s->page.last && code != IS_EVENT_DISCONNECT)
+            scan_fail(s, code == IS_EVENT_TIMEOUT ? "device-timeout" : "device-rejected", "");
+        scan_dispatch(s, SCAN_EVENT_LOST, now);
+    }
+}
+
+void scan_packet(ScanSession *s, Mono now)
+{
+    enum { FROM_DEVICE = 0x8000 };
+    ScanAwait await = scan_steps[s->state].await;
+
+    if (s->header.type == IS_EVENT) {
+        device_event(s, now);
+        return;
+    }
+    if (s->waiting && s->header.type == answer_type(await)) {
+        ScanEvent event = answer_event(s, await, now);
+
+        if (event == SCAN_EVENT_DONE || event == SCAN_EVENT_MORE || event == SCAN_EVENT_ACK)
+            s->busy = s->busy && s->state == SCAN_PARAMETERS_HEAD;
+        s->waiting = false;
+        scan_dispatch(s, event, now);
+        return;
+    }
+    bool known = s->header.type == IS_PASSTHRU_REPLY || s->header.type == IS_LOCK_REPLY ||
+                 s->header.type == IS_UNLOCK_REPLY || s->header.type == IS_WELCOME;
+    if (!known && (s->header.type & FROM_DEVICE) && !s->foreign_seen)
+        s->foreign_seen = true; /* a kind of notice we do not know: the first is let pass */
+    else
+        scan_dispatch(s, SCAN_EVENT_WRONG, now);
+}

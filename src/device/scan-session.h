@@ -1,0 +1,180 @@
+/* device/scan-session.h - the client's side of one scan over TCP 1865 (IS, ESC/I-2). Sans-IO.
+ *
+ * Bytes and time go in, actions come out; the driver (device-link.c) owns the socket.
+ *
+ *   WELCOME -> LOCK -> INQUIRY_MODE INFO CAPA INQUIRY_FIN -> STATUS_MODE STATUS STATUS_FIN
+ *     -> CONTROL_MODE CONTROL_STATUS -> PARAMETERS -> START -> IMAGE <-> IMAGE_DATA
+ *                                                               |  ^
+ *                                                     page end  v  | stored
+ *                                                             STORING
+ *   IMAGE, STORING -last page, fault-> FIN -> [LAST_MODE LAST_STATUS LAST_FIN] -> UNLOCK -> CLOSED
+ *   stop: in data state CANCEL -> FIN ..., in a mode FIN ..., else UNLOCK; lost or late: CLOSED
+ *
+ * The last STATUS is read after every use of the feeder: it holds "paper empty", and a device that
+ * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
+ * devices show "Scanning Error" when it stays.
+ *
+ * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored. */
+#ifndef PLATEN_DEVICE_SCAN_SESSION_H
+#define PLATEN_DEVICE_SCAN_SESSION_H
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/time.h"
+#include "device/scan-order.h"
+
+typedef enum ScanState {
+    SCAN_WELCOME,
+    SCAN_LOCK,
+    SCAN_INQUIRY_MODE,
+    SCAN_INFO,
+    SCAN_INFO_DATA,
+    SCAN_CAPA,
+    SCAN_CAPA_DATA,
+    SCAN_INQUIRY_FIN,
+    SCAN_STATUS_MODE,
+    SCAN_STATUS,
+    SCAN_STATUS_DATA,
+    SCAN_STATUS_FIN,
+    SCAN_CONTROL_MODE,
+    SCAN_CONTROL_STATUS,
+    SCAN_CONTROL_STATUS_DATA,
+    SCAN_PARAMETERS_HEAD,
+    SCAN_PARAMETERS,
+    SCAN_START,
+    SCAN_IMAGE,
+    SCAN_IMAGE_DATA,
+    SCAN_STORING,
+    SCAN_STORING_LOST, /* the device is gone, the host still stores the last whole page */
+    SCAN_CANCEL,
+    SCAN_FIN,
+    SCAN_LAST_MODE,
+    SCAN_LAST_STATUS,
+    SCAN_LAST_STATUS_DATA,
+    SCAN_LAST_FIN,
+    SCAN_UNLOCK,
+    SCAN_CLOSED,
+    SCAN_STATE_MAX_
+} ScanState;
+
+typedef enum ScanEvent {
+    SCAN_EVENT_WELCOMED, /* an ESC/I-2 device                                               */
+    SCAN_EVENT_LEGACY,   /* an ESC/I device                                                 */
+    SCAN_EVENT_ACK,      /* lock, unlock or mode granted                                    */
+    SCAN_EVENT_NAK,      /* not now                                                         */
+    SCAN_EVENT_DONE,     /* reply without data                                              */
+    SCAN_EVENT_MORE,     /* reply that announces data                                       */
+    SCAN_EVENT_BLOCK,    /* the announced data is here                                      */
+    SCAN_EVENT_PART,     /* parameters accepted, another part is due                        */
+    SCAN_EVENT_SPARE,    /* parameters refused, a shorter try is left                       */
+    SCAN_EVENT_BUSY,     /* reply says not ready yet                                        */
+    SCAN_EVENT_AGAIN,    /* the pause is over                                               */
+    SCAN_EVENT_REFUSED,  /* the device does not know or allow it, or was busy too often     */
+    SCAN_EVENT_FAULT,    /* the device reports an error, or cannot do what the job asks     */
+    SCAN_EVENT_PAGE,     /* a page is whole                                                 */
+    SCAN_EVENT_BAD_PAGE, /* a page cannot be kept                                           */
+    SCAN_EVENT_STORED,   /* the host stored the page, more may come                         */
+    SCAN_EVENT_FINISHED, /* no more pages                                                   */
+    SCAN_EVENT_CHECK,    /* FIN answered after the feeder was used                          */
+    SCAN_EVENT_STOP,     /* cancelled at the device or by the host, at the next safe moment */
+    SCAN_EVENT_LOST,     /* connection closed, or the device says it will                   */
+    SCAN_EVENT_LATE,     /* patience is over                                                */
+    SCAN_EVENT_WRONG,    /* not the protocol                                                */
+    SCAN_EVENT_MAX_
+} ScanEvent;
+
+typedef enum ScanDo {
+    SCAN_DO_BREAK, /* 0, also of every missing rule: protocol error, close            */
+    SCAN_DO_NOTHING,
+    SCAN_DO_SEND,  /* send the command of the next state                              */
+    SCAN_DO_PAUSE, /* wait, then AGAIN                                                */
+    SCAN_DO_STORE, /* report the page, wait for the host                              */
+    SCAN_DO_CLOSE
+} ScanDo;
+
+typedef struct ScanRule {
+    ScanState next;
+    ScanDo action;
+    bool allowed;
+} ScanRule;
+
+/* The whole behaviour; and how long each state waits for the device (or the host). */
+extern const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_];
+extern const int64_t scan_patience_ms[SCAN_STATE_MAX_];
+
+/* For traces and the printed graph. Static. */
+const char *scan_state_name(ScanState state);
+const char *scan_event_name(ScanEvent event);
+
+enum {
+    SCAN_LOCK_SECONDS = 300, /* what Epson's driver asks for                        */
+    SCAN_LOCK_TRIES = 5,
+    SCAN_LOCK_PAUSE_MS = 2000,
+    SCAN_BUSY_PAUSE_MS = 500,
+    SCAN_BUSY_MS = 30000,     /* busy for so long: give up                           */
+    SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again ...        */
+    SCAN_POLL_MAX_MS = 100,   /* ... which grows up to this                          */
+    SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
+};
+
+typedef enum ScanActionKind {
+    SCAN_ACTION_SEND,       /* bytes                                                       */
+    SCAN_ACTION_IDENTIFIED, /* identity                                                    */
+    SCAN_ACTION_PAGE_BEGIN, /* number, side                                                */
+    SCAN_ACTION_PAGE_BYTES, /* bytes                                                       */
+    SCAN_ACTION_PAGE_END,   /* number, width_px, height_px (0: not said), dpi: then the
+                               session waits for scan_session_page_stored                  */
+    SCAN_ACTION_PAGE_DROP,  /* the page that was begun is to be forgotten                  */
+    SCAN_ACTION_CLOSE,      /* close the connection now                                    */
+    SCAN_ACTION_ENDED       /* end, reason; always the last                                */
+} ScanActionKind;
+
+typedef struct ScanAction {
+    ScanActionKind kind;
+    Bytes bytes; /* borrowed until the next call on the session */
+    uint32_t number;
+    char side; /* 'A' front */
+    uint32_t width_px, height_px, dpi;
+    const DeviceIdentity *identity; /* borrowed from the session */
+    ScanEnd end;
+    const Reason *reason; /* borrowed from the session */
+} ScanAction;
+
+typedef struct ScanSession ScanSession;
+
+/* A session on a connection that was just made. NULL when memory is gone. */
+ScanSession *scan_session_new(const ScanOrder *order, Mono now);
+void scan_session_free(ScanSession *s); /* accepts NULL */
+DEFINE_AUTO(ScanSession, scan_session_free);
+
+/* Takes bytes from the front of in and answers how many. Before the next call of any kind the driver
+ * takes all actions; then it feeds the rest. Never 0 for a non-empty in. */
+size_t scan_session_feed(ScanSession *s, Bytes in, Mono now);
+
+/* To be called when the deadline is reached. */
+void scan_session_tick(ScanSession *s, Mono now);
+Mono scan_session_deadline(const ScanSession *s);
+
+/* The connection was closed or lost: code says how (connection-lost, connect-failed). */
+void scan_session_lost(ScanSession *s, const char *code, Mono now);
+
+/* The next action; false when there is none. */
+bool scan_session_next(ScanSession *s, ScanAction *ret_action);
+
+/* Answer to PAGE_END. not ok: the scan is ended in order with this reason. */
+void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mono now);
+
+/* The host takes no bytes for a while: patience does not run while paused. */
+void scan_session_pause(ScanSession *s, Mono now);
+void scan_session_resume(ScanSession *s, Mono now);
+
+/* Ends the scan in order at the next safe moment, dropping the page in progress. */
+void scan_session_cancel(ScanSession *s, Mono now);
+
+/* The same when the page in progress is stored; at once when there is none. */
+void scan_session_stop_at_page(ScanSession *s, Mono now);
+
+/* Where the session stands, for traces and tests. */
+ScanState scan_session_state(const ScanSession *s);
+
+#endif

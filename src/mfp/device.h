@@ -19,7 +19,7 @@
 
 enum {
     DEVICE_CLIENTS_MAX = 16,           /* connections to the scan port; more are cut at once    */
-    DEVICE_NO_CLIENT_MS = 60000,       /* after an accepted press the server must scan in time  */
+    DEVICE_NO_CLIENT_MS = 20000,       /* after an accepted press the server must scan in time  */
     DEVICE_CLIENT_QUEUE_MAX = 1 << 20, /* bytes to a client that reads slowly                   */
     DEVICE_RESULT_SIZE = 320,
 };

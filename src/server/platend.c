@@ -181,7 +181,7 @@ static bool open_api(Platend *p, Err *err)
                       .queue = p->queue,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
-                      .destinations_json = destinations_json };
+                      .destinations_json = (const char *)destinations_json };
     HttpConfig http = { .routes = api_routes,
                         .authorise = api_authorise,
                         .api_threads = (unsigned)p->config->api_threads };
@@ -189,9 +189,8 @@ static bool open_api(Platend *p, Err *err)
     p->events = http_events_new(EVENT_STREAMS_MAX, err);
     api.events = p->events;
     p->api = p->events ? api_new(&api, err) : NULL;
-    if (!p->api)
+    if (!p->api || !store_on_event(p->store, api_on_event, p->api, err))
         return false;
-    store_on_event(p->store, api_on_event, p->api);
     http.events = p->events;
     http.arg = http.authorise_arg = p->api;
     p->http = http_server_new(&http, err);

@@ -13,7 +13,7 @@ bool platend_run(const ServerConfig *config, Err *err);
  * output, and a last line with the counts. */
 bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err);
 
-/* What `platen-deliver --describe` printed when this program was built. */
-extern const char destinations_json[];
+/* What `platen-deliver --describe` printed when this program was built, NUL-terminated. */
+extern const unsigned char destinations_json[];
 
 #endif

@@ -139,10 +139,15 @@ typedef struct Event {
     char text[240];
 } Event;
 bool event_insert(Tx *tx, Event *event, Err *err); /* id and at are set */
-/* After each commit: called on the writer thread for every event row it holds, in order. Quick.
- * Set once, before the first write. */
-void store_on_event(Store *store, void (*on_event)(void *arg, const Event *event), void *arg);
 typedef bool EventVisit(void *arg, const Event *event);
+
+/* The id of the newest event, 0 = none. */
+bool event_newest(Db *db, int64_t *ret_id, Err *err);
+
+/* After each commit: called on the writer thread for every event row it added, in order. Quick. Only
+ * what is committed after this call is told. Blocks; not from the loop, http or writer thread. */
+bool store_on_event(Store *store, void (*on_event)(void *arg, const Event *event), void *arg,
+                    Err *err);
 bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, EventVisit *visit,
                 void *arg, Err *err);
 

@@ -44,6 +44,15 @@ bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, Eve
     return query_ok(&query, err);
 }
 
+bool event_newest(Db *db, int64_t *ret_id, Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT coalesce(max(id), 0) FROM event", NO_ARGS);
+
+    if (query_next(&query))
+        *ret_id = query_int(&query, 0);
+    return query_ok(&query, err);
+}
+
 /* Adds "state, count" rows into counts[], indexed by the words. */
 static bool count_states(Db *db, const char *sql, const char *const *words, int64_t *counts,
                          Err *err)

@@ -1,5 +1,6 @@
 /* store/store.c - see store.h: opening, the lock of the data folder, the writer thread. */
 #include "store/store.h"
+#include "store/batch-rows.h"
 
 #include "base/fault.h"
 #include "base/file.h"
@@ -42,6 +43,10 @@ struct Store {
     bool running; /* the thread was started; only store_open and store_close look */
     pthread_t thread;
     atomic_llong commits;
+    /* of the writer thread */
+    void (*on_event)(void *arg, const Event *event);
+    void *on_event_arg;
+    int64_t last_event; /* the newest that on_event was told of */
 };
 
 struct StoreReader {
@@ -116,6 +121,25 @@ static bool group_run(Store *store, Request *group, Err *err)
     return true;
 }
 
+static bool tell_event(void *arg, const Event *event)
+{
+    Store *store = arg;
+
+    store->last_event = event->id;
+    store->on_event(store->on_event_arg, event);
+    return true;
+}
+
+/* What the commit added to the history. A failure only means that it is told later: the rows are
+ * there, and the next commit looks from the same id. */
+static void tell_events(Store *store)
+{
+    Err err;
+
+    if (store->on_event)
+        (void)event_list(&store->db, store->last_event, "", UINT32_MAX, tell_event, store, &err);
+}
+
 static void *writer_main(void *arg)
 {
     Store *store = arg;
@@ -129,6 +153,7 @@ static void *writer_main(void *arg)
                 sqlite3_exec(store->db.handle, "ROLLBACK", NULL, NULL, NULL);
             group_fail(group, &err);
         }
+        tell_events(store);
         while (group) {
             Request *request = group;
 
@@ -330,6 +355,32 @@ void store_close(Store *store)
 int64_t store_generation(const Store *store)
 {
     return store->generation;
+}
+
+typedef struct Listener {
+    Store *store;
+    void (*on_event)(void *arg, const Event *event);
+    void *arg;
+} Listener;
+
+/* On the writer thread: from here on, later events are told. */
+static bool listen_write(Tx *tx, void *arg, Err *err)
+{
+    const Listener *l = arg;
+
+    if (!event_newest(tx->db, &l->store->last_event, err))
+        return false;
+    l->store->on_event = l->on_event;
+    l->store->on_event_arg = l->arg;
+    return true;
+}
+
+bool store_on_event(Store *store, void (*on_event)(void *arg, const Event *event), void *arg,
+                    Err *err)
+{
+    Listener listener = { store, on_event, arg };
+
+    return store_write_wait(store, listen_write, &listener, err);
 }
 
 int64_t store_commits(const Store *store)

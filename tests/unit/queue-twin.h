@@ -11,7 +11,7 @@ struct Queue {
     bool refuse;
 };
 
-static Queue twin;
+static Queue twin __attribute__((unused));
 
 /* The twins of queue.h: this one counts. */
 void queue_wake(Queue *queue)

@@ -175,7 +175,7 @@ static const struct {
     { "{\"jobs\":{}}", "jobs" },
     { "{\"jobs\":[{}]}", "jobs[0].name" },
     { "{\"jobs\":[{\"name\":\"a\",\"dpii\":1}]}", "jobs[0].dpii" },
-    { "{\"jobs\":[{\"name\":\"a\",\"destinations\":[{\"destination\":\"Archiv\"}]}]}",
+    { "{\"jobs\":[{\"name\":\"a\",\"destinations\":[{\"destination\":\"Nowhere\"}]}]}",
       "jobs[0].destinations[0].destination" },
     { "{\"job_groups\":[{\"name\":\"g\"},{\"name\":\"g\"}]}", "job_groups[1]" },
     { "{\"destinations\":[{\"name\":\"d\",\"kind\":\"pigeon\"}]}", "destinations[0].kind" },

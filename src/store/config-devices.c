@@ -164,7 +164,7 @@ static bool device_next(const Device *device, DeviceEvent event, DeviceState *re
 bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceSettings *settings,
                    DeviceEvent event, int64_t revision, Err *err)
 {
-    DeviceState state;
+    DeviceState state = DEVICE_SEEN;
     Device before;
 
     if (!revision_check(tx->db, "SELECT revision FROM device WHERE id = ?1", "device", id->text,

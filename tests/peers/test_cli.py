@@ -83,7 +83,7 @@ def test_every_command_has_help(words):
 
 @pytest.mark.parametrize("words, said", [
     (["jobb", "list"], '"job"'),
-    (["job", "lsit"], '"list"'),
+    (["job", "listt"], '"list"'),
     (["job", "list", "--sokcet", "x"], "--socket"),
     (["job", "create", "--dip", "300"], "--dpi"),
     (["job", "show"], "JOB"),

@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "http/certificate.h"
 #include "http/server.h"
+#include "scan/service.h"
 #include "server/privileges.h"
-#include "server/scan-service.h"
 #include "store/fsck.h"
 
 #include <fcntl.h>

@@ -1,10 +1,10 @@
-/* server/scan-service.h - the host of the device link: presses become batches, bytes become pages.
+/* scan/service.h - the host of the device link: presses become batches, bytes become pages.
  *
  * On the loop thread. Every step that touches disk or database is handed to the spool and writer
  * threads and comes back as a post; the device waits meanwhile. A page is acknowledged to the
  * device when its file and its row are durable, in this order. */
-#ifndef PLATEN_SERVER_SCAN_SERVICE_H
-#define PLATEN_SERVER_SCAN_SERVICE_H
+#ifndef PLATEN_SCAN_SERVICE_H
+#define PLATEN_SCAN_SERVICE_H
 
 #include "base/cleanup.h"
 #include "base/err.h"

@@ -1,0 +1,169 @@
+/* scan/press.c - Start was pressed: may it be, and with which job? See run.h. */
+#include "scan/run.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+
+void run_refuse(Run *run)
+{
+    if (run->press)
+        device_press_refuse(STEAL(run->press));
+}
+
+static void accept_posted(void *arg)
+{
+    Run *run = arg;
+    const Job *job = &run->batch.job;
+    ScanOrder order = { (ScanSource)job->source, (ScanColor)job->color, (uint32_t)job->dpi,
+                        (uint32_t)job->jpeg_quality };
+
+    if (!run->ok) {
+        run_log_failure("scan.refused", run, &run->err);
+        reason_of_err("spool-failed", &run->err, &run->reason);
+        run_refuse(run);
+    } else {
+        spool_on_drained(run->spool, run_spool_drained, run);
+        run->scan = run->press ? device_press_accept(STEAL(run->press), &order, run) : NULL;
+        if (run->scan)
+            return;
+        run->reason = (Reason){ .code = "panel-gone",
+                                .text = "The panel hung up before the scan.",
+                                .remedy = "Press Start again." };
+    }
+    run_over(run, SCAN_END_BROKEN);
+}
+
+/* Spool thread. */
+static void batch_opened(void *arg, bool ok, const Err *err)
+{
+    Run *run = arg;
+
+    run->ok = ok;
+    if (!ok)
+        run->err = *err;
+    loop_post(run->service->config.loop, accept_posted, run);
+}
+
+static void admit_posted(void *arg)
+{
+    Run *run = arg;
+    char quoted[256];
+
+    if (!run->ok)
+        reason_of_err("store-failed", &run->err, &run->reason);
+    if (!run->ok || !run->admitted) {
+        log_line(LOG_WARNING, "scan.refused", "device=%s choice=%s reason=%s text=%s", run->address,
+                 run->choice, run->reason.code, log_quote(quoted, sizeof quoted, run->reason.text));
+        run_refuse(run);
+        run_gone(run);
+        return;
+    }
+    log_line(LOG_INFO, "scan.accepted", "device=%s batch=%s choice=%s", run->address,
+             run->batch.id.text, run->choice);
+    run->spool = spool_batch_open(run->service->config.spool, &run->batch, &run->device,
+                                  batch_opened, run);
+    if (!run->spool) {
+        err_set(&run->err, ERR_TEMPORARY, ENOMEM, "no memory for a batch");
+        run->ok = false;
+        accept_posted(run);
+    }
+}
+
+static void admit_done(void *arg, bool ok, const Err *err)
+{
+    Run *run = arg;
+
+    run->ok = ok;
+    if (!ok)
+        run->err = *err;
+    loop_post(run->service->config.loop, admit_posted, run);
+}
+
+static bool refused(Tx *tx, Run *run, Err *err)
+{
+    Event event = { .kind = "scan.refused" };
+
+    (void)text_copy(event.device, sizeof event.device, run->device.id.text);
+    (void)text_printf(event.text, sizeof event.text, "%s %s", run->reason.text, run->reason.remedy);
+    return event_insert(tx, &event, err);
+}
+
+/* The batch row of an admitted press: a copy of the job, the civil day of the site. */
+static bool insert_batch(Tx *tx, Run *run, const StoredJob *job, Err *err)
+{
+    Batch *b = &run->batch;
+    Wall now = tx_now(tx);
+
+    *b = (Batch){ .id = id_new(BatchId, now),
+                  .device = run->device.id,
+                  .job_id = job->id,
+                  .job = job->job,
+                  .state = BATCH_RECEIVING,
+                  .started_at = now };
+    b->utc_offset_min = wall_zone_offset_min(now);
+    CivilTime day = wall_civil(now, b->utc_offset_min);
+    (void)text_printf(b->folder, sizeof b->folder, "%04d-%02d-%02d/%s", day.year, day.month,
+                      day.day, b->id.text);
+    (void)text_copy(b->device_name, sizeof b->device_name,
+                    run->device.settings.name[0] ? run->device.settings.name : run->device.product);
+    if (!batch_insert(tx, b, err))
+        return false;
+    run->admitted = true;
+    return true;
+}
+
+/* Writer thread: one transaction from "who is it" to the batch's row. */
+static bool admit_write(Tx *tx, void *arg, Err *err)
+{
+    Run *run = arg;
+    StoredJobGroup group = { 0 };
+    StoredJob job;
+    JobGroupId group_id;
+
+    if (!device_sighted(tx, run->address, run->product, &run->device, err))
+        return false;
+    bool has_group = id_parse(run->device.settings.job_group, &group_id) &&
+                     job_group_get(tx_db(tx), &group_id, &group, err);
+    ScanRequest request = { .device = &run->device,
+                            .group = has_group ? &group.group : NULL,
+                            .panel_choice = run->choice,
+                            .draining = run->service->draining };
+    int chosen = flow_scan_admit(&request, &run->reason);
+    if (chosen < 0)
+        return refused(tx, run, err);
+    if (!spool_space_check(run->service->config.spool, err)) {
+        reason_of_err("disk-full", err, &run->reason);
+        return refused(tx, run, err);
+    }
+    JobId job_id;
+    return id_parse(group.group.jobs[chosen].job, &job_id) &&
+           job_get(tx_db(tx), &job_id, &job, err) && insert_batch(tx, run, &job, err);
+}
+
+void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting, const char *choice)
+{
+    ScanService *service = arg;
+    Run *run = calloc(1, sizeof *run);
+    Err err;
+
+    if (run)
+        run->repeat = loop_timer_new(service->config.loop, run_finish, run, &err);
+    if (!run || !run->repeat || service->draining) {
+        if (run)
+            loop_timer_free(run->repeat);
+        free(run);
+        device_press_refuse(press);
+        return;
+    }
+    run->service = service;
+    run->press = press;
+    run->next = service->runs;
+    service->runs = run;
+    service->running++;
+    (void)text_copy(run->address, sizeof run->address, sighting->address);
+    (void)text_copy(run->product, sizeof run->product, sighting->product);
+    (void)text_copy(run->choice, sizeof run->choice, choice);
+    store_write(service->config.store, admit_write, admit_done, run);
+}

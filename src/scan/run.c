@@ -1,0 +1,291 @@
+/* scan/run.c - a scan that runs: its pages, and the end of its batch. See run.h. */
+#include "scan/run.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+
+enum { FINISH_REPEAT_MS = 1000 };
+
+void run_log_failure(const char *event, const Run *run, const Err *err)
+{
+    char quoted[256], remedy[176];
+
+    log_line(LOG_ERROR, event, "device=%s batch=%s error=%s remedy=%s", run->address,
+             run->batch.id.text, log_quote(quoted, sizeof quoted, err->text),
+             log_quote(remedy, sizeof remedy, err->remedy));
+}
+
+void reason_of_err(const char *code, const Err *err, Reason *ret)
+{
+    *ret = (Reason){ 0 };
+    (void)text_copy(ret->code, sizeof ret->code, code);
+    (void)text_copy(ret->text, sizeof ret->text, err->text);
+    (void)text_copy(ret->remedy, sizeof ret->remedy, err->remedy);
+}
+
+/* --- a run's end: batch row, spool handle, memory ----------------------------------------------------- */
+
+void run_gone(Run *run)
+{
+    ScanService *s = run->service;
+    Run **at = &s->runs;
+
+    while (*at != run)
+        at = &(*at)->next;
+    *at = run->next;
+    loop_timer_free(run->repeat);
+    free(run);
+    s->running--;
+    service_say_idle(s);
+}
+
+static void closed_posted(void *arg)
+{
+    run_gone(arg);
+}
+
+static void spool_closed(void *arg)
+{
+    Run *run = arg;
+
+    loop_post(run->service->config.loop, closed_posted, run);
+}
+
+static bool finish_write(Tx *tx, void *arg, Err *err)
+{
+    Run *run = arg;
+    static const ScanOutcome outcomes[] = {
+        [SCAN_END_COMPLETE] = SCAN_COMPLETE,
+        [SCAN_END_CANCELLED] = SCAN_CANCELLED,
+        [SCAN_END_BROKEN] = SCAN_BROKEN,
+    };
+    BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
+
+    return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
+           queue_batch_advance(tx, &run->batch.id, err);
+}
+
+static void finish_posted(void *arg)
+{
+    Run *run = arg;
+    char text[256];
+
+    if (!run->ok) {
+        /* Disk full or the like: the batch must not stay "receiving" for ever. */
+        run_log_failure("scan.end-not-recorded", run, &run->err);
+        if (run->repeat && run->err.kind == ERR_TEMPORARY) {
+            loop_timer_start(run->repeat, mono_after(mono_now(), FINISH_REPEAT_MS));
+            return;
+        }
+    }
+    log_line(LOG_INFO, "scan.ended", "device=%s batch=%s pages=%u reason=%s text=%s", run->address,
+             run->batch.id.text, run->pages_stored, run->reason.code[0] ? run->reason.code : "-",
+             log_quote(text, sizeof text, run->reason.text));
+    queue_wake(run->service->config.queue);
+    if (run->spool)
+        spool_batch_close(STEAL(run->spool), spool_closed, run);
+    else
+        run_gone(run);
+}
+
+static void finish_done(void *arg, bool ok, const Err *err)
+{
+    Run *run = arg;
+
+    run->ok = ok;
+    if (!ok)
+        run->err = *err;
+    loop_post(run->service->config.loop, finish_posted, run);
+}
+
+void run_finish(void *arg)
+{
+    Run *run = arg;
+
+    store_write(run->service->config.store, finish_write, finish_done, run);
+}
+
+/* The scan is over for the device; the batch ends when its last page came back. */
+static void finish_if_settled(Run *run)
+{
+    if (run->is_over && run->pages_under_way == 0)
+        run_finish(run);
+}
+
+void run_over(Run *run, ScanEnd end)
+{
+    run->is_over = true;
+    run->end = end;
+    finish_if_settled(run);
+}
+
+void run_ended(void *scan_arg, ScanEnd end, const Reason *reason)
+{
+    Run *run = scan_arg;
+
+    run->scan = NULL;
+    run->reason = *reason;
+    run_over(run, end);
+}
+
+/* One page between page_end and page_stored. */
+typedef struct PageStep {
+    Run *run;
+    Page page;
+    bool ok;
+    Err err;
+} PageStep;
+
+/* --- pages --------------------------------------------------------------------------------------------- */
+
+static void page_posted(void *arg)
+{
+    PageStep *step = arg;
+    Run *run = step->run;
+    Reason reason = { 0 };
+
+    run->pages_under_way--;
+    if (step->ok) {
+        run->pages_stored++;
+        queue_wake(run->service->config.queue);
+    } else {
+        reason_of_err("page-not-stored", &step->err, &reason);
+        run_log_failure("page.not-stored", run, &step->err);
+    }
+    if (run->scan)
+        device_scan_page_stored(run->scan, step->ok, &reason);
+    free(step);
+    finish_if_settled(run);
+}
+
+static bool page_write(Tx *tx, void *arg, Err *err)
+{
+    PageStep *step = arg;
+
+    return page_insert(tx, &step->page, err);
+}
+
+static void page_row_done(void *arg, bool ok, const Err *err)
+{
+    PageStep *step = arg;
+
+    step->ok = ok;
+    if (!ok)
+        step->err = *err;
+    fault_point("server.page-committed");
+    loop_post(step->run->service->config.loop, page_posted, step);
+}
+
+/* Spool thread: the file is durable, now its row. */
+static void page_file_done(void *arg, bool ok, const Page *page, const Err *err)
+{
+    PageStep *step = arg;
+
+    if (!ok) {
+        page_row_done(step, false, err);
+        return;
+    }
+    step->page = *page;
+    step->page.batch = step->run->batch.id;
+    store_write(step->run->service->config.store, page_write, page_row_done, step);
+}
+
+void run_page_begin(void *scan_arg, uint32_t number, char side)
+{
+    Run *run = scan_arg;
+
+    spool_page_begin(run->spool, number, side);
+}
+
+static void drained_posted(void *arg)
+{
+    Run *run = arg;
+
+    if (run->paused && run->scan && spool_unwritten(run->spool) < SPOOL_UNWRITTEN_MAX) {
+        run->paused = false;
+        device_scan_resume(run->scan);
+    }
+}
+
+void run_spool_drained(void *arg)
+{
+    Run *run = arg;
+
+    loop_post(run->service->config.loop, drained_posted, run);
+}
+
+void run_page_bytes(void *scan_arg, Bytes bytes)
+{
+    Run *run = scan_arg;
+
+    spool_page_bytes(run->spool, bytes);
+    if (!run->paused && run->scan && spool_unwritten(run->spool) > SPOOL_UNWRITTEN_MAX) {
+        run->paused = true;
+        device_scan_pause(run->scan);
+    }
+}
+
+void run_page_end(void *scan_arg, uint32_t dpi)
+{
+    Run *run = scan_arg;
+    PageStep *step = calloc(1, sizeof *step);
+
+    run->pages_under_way++;
+    if (!step) {
+        Reason reason = { .code = "out-of-memory",
+                          .text = "The server has no memory left.",
+                          .remedy = "Free memory on the server and scan again." };
+
+        spool_page_drop(run->spool);
+        run->pages_under_way--;
+        device_scan_page_stored(run->scan, false, &reason);
+        return;
+    }
+    step->run = run;
+    spool_page_end(run->spool, dpi, page_file_done, step);
+}
+
+void run_page_drop(void *scan_arg)
+{
+    Run *run = scan_arg;
+
+    spool_page_drop(run->spool);
+}
+
+/* --- what the device says of itself --------------------------------------------------------------------- */
+typedef struct Learned {
+    DeviceId id;
+    DeviceIdentity identity;
+} Learned;
+
+static bool identified_write(Tx *tx, void *arg, Err *err)
+{
+    const Learned *l = arg;
+
+    return device_identified(tx, &l->id, l->identity.product, l->identity.serial,
+                             l->identity.firmware, err);
+}
+
+static void free_done(void *arg, bool ok, const Err *err)
+{
+    char quoted[256];
+
+    if (!ok)
+        log_line(LOG_WARNING, "device.not-recorded", "error=%s",
+                 log_quote(quoted, sizeof quoted, err->text));
+    free(arg);
+}
+
+void run_identified(void *scan_arg, const DeviceIdentity *identity)
+{
+    Run *run = scan_arg;
+    Learned *learned = calloc(1, sizeof *learned);
+
+    if (!learned)
+        return; /* it says so again at the next scan */
+    *learned = (Learned){ run->device.id, *identity };
+    store_write(run->service->config.store, identified_write, free_done, learned);
+}

@@ -1,0 +1,88 @@
+/* scan/run.h - one press of Start and what follows from it; shared by the files of this folder only.
+ *
+ *   pressed -> [writer: admit, batch row] -> [spool: folder, batch.json] -> accept -> pages ... -> ended
+ *   page_end -> [spool: sync, rename] -> [writer: page row] -> stored
+ *   ended, no page under way -> [writer: batch step] -> [spool: close] -> gone
+ *
+ * What stands in brackets runs on the named thread and returns by loop_post. */
+#ifndef PLATEN_SCAN_RUN_H
+#define PLATEN_SCAN_RUN_H
+
+#include "flow/scan.h"
+#include "scan/service.h"
+#include "store/batch-rows.h"
+
+#include <stdatomic.h>
+
+struct ScanService {
+    ScanServiceConfig config;
+    DeviceLink *link;
+    unsigned running;     /* runs that are not freed */
+    unsigned sightings;   /* device_sighted writes under way */
+    struct Run *runs;     /* all of them, newest first */
+    atomic_bool draining; /* also read by the writer thread */
+    LoopFn *idle;
+    void *idle_arg;
+};
+
+/* One press and what follows from it. Owned by the loop thread; the other threads fill the fields
+ * named for them while the loop waits for their post. */
+typedef struct Run {
+    ScanService *service;
+    struct Run *next;
+    DevicePress *press; /* until answered */
+    DeviceScan *scan;   /* while it runs  */
+    SpoolBatch *spool;
+    char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE], choice[8];
+    /* filled by the writer thread in admit_write */
+    Device device;
+    Batch batch;
+    bool admitted;
+    Reason reason; /* of the refusal, later of the end */
+    /* of the running scan */
+    DeviceIdentity identity;
+    bool paused, is_over;
+    ScanEnd end;
+    unsigned pages_under_way;
+    uint32_t pages_stored;
+    LoopTimer *repeat; /* the finishing write failed: again later */
+    bool ok;           /* of the write or spool step that was posted */
+    Err err;
+} Run;
+
+/* Starts a run for a press: admission, batch, scan. Of DeviceHost. */
+void run_pressed(void *service, DevicePress *press, const DeviceSighting *sighting,
+                 const char *choice);
+
+/* Of DeviceHost, with the Run as scan_arg. */
+void run_identified(void *scan_arg, const DeviceIdentity *identity);
+void run_page_begin(void *scan_arg, uint32_t number, char side);
+void run_page_bytes(void *scan_arg, Bytes bytes);
+void run_page_end(void *scan_arg, uint32_t dpi);
+void run_page_drop(void *scan_arg);
+void run_ended(void *scan_arg, ScanEnd end, const Reason *reason);
+
+/* Tells a run that bytes were written, from the spool thread. */
+void run_spool_drained(void *run);
+
+/* A batch that was opened but whose scan never began, or is over: it ends when its pages came back. */
+void run_over(Run *run, ScanEnd end);
+
+/* Records the end of the batch; also the timer's function when that has to be repeated. */
+void run_finish(void *run);
+
+/* Takes the run out of the service and frees it. Nothing of it may be under way. */
+void run_gone(Run *run);
+
+/* Answers the press with ERROR if it has no answer yet. */
+void run_refuse(Run *run);
+
+/* One error line with device, batch, cause and cure. */
+void run_log_failure(const char *event, const Run *run, const Err *err);
+/* The reason of a batch that failed by one of our own errors. code: its stable word. */
+void reason_of_err(const char *code, const Err *err, Reason *ret);
+
+/* Calls the service's idle function when nothing is under way any more. */
+void service_say_idle(ScanService *service);
+
+#endif

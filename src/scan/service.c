@@ -1,0 +1,135 @@
+/* scan/service.c - see service.h: the devices that are seen, and the life of the service. */
+#include "scan/service.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "scan/run.h"
+
+#include <errno.h>
+
+enum { SIGHTINGS_UNDER_WAY_MAX = 64 };
+
+void service_say_idle(ScanService *s)
+{
+    if (s->running == 0 && s->sightings == 0 && s->idle)
+        s->idle(s->idle_arg);
+}
+
+typedef struct Sighting {
+    ScanService *service;
+    char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE];
+    Device device;
+} Sighting;
+
+static bool sighted_write(Tx *tx, void *arg, Err *err)
+{
+    Sighting *s = arg;
+
+    return device_sighted(tx, s->address, s->product, &s->device, err);
+}
+
+static void sighted_posted(void *arg)
+{
+    Sighting *s = arg;
+
+    s->service->sightings--;
+    service_say_idle(s->service);
+    free(s);
+}
+
+static void sighted_done(void *arg, bool ok, const Err *err)
+{
+    Sighting *s = arg;
+    char quoted[256];
+
+    if (!ok)
+        log_line(LOG_WARNING, "device.not-recorded", "address=%s error=%s", s->address,
+                 log_quote(quoted, sizeof quoted, err->text));
+    loop_post(s->service->config.loop, sighted_posted, s);
+}
+
+static void seen(void *arg, const DeviceSighting *sighting)
+{
+    ScanService *service = arg;
+    Sighting *s = service->sightings < SIGHTINGS_UNDER_WAY_MAX ? calloc(1, sizeof *s) : NULL;
+
+    if (!s)
+        return; /* a device announces itself every minute */
+    s->service = service;
+    service->sightings++;
+    (void)text_copy(s->address, sizeof s->address, sighting->address);
+    (void)text_copy(s->product, sizeof s->product, sighting->product);
+    store_write(service->config.store, sighted_write, sighted_done, s);
+}
+
+static const DeviceHost scan_host = {
+    .seen = seen,
+    .pressed = run_pressed,
+    .identified = run_identified,
+    .page_begin = run_page_begin,
+    .page_bytes = run_page_bytes,
+    .page_end = run_page_end,
+    .page_drop = run_page_drop,
+    .ended = run_ended,
+};
+
+ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
+{
+    AUTO(ScanService) service = calloc(1, sizeof *service);
+
+    if (!service) {
+        err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for the scan service");
+        return NULL;
+    }
+    service->config = *config;
+    service->config.link.host = &scan_host;
+    service->config.link.arg = service;
+    service->link = device_link_open(config->loop, &service->config.link, err);
+    return service->link ? STEAL(service) : NULL;
+}
+
+void scan_service_drain(ScanService *service)
+{
+    service->draining = true;
+}
+
+void scan_service_stop_at_page(ScanService *service)
+{
+    for (Run *run = service->runs; run; run = run->next)
+        if (run->scan)
+            device_scan_stop_at_page(run->scan);
+}
+
+unsigned scan_service_running(const ScanService *service)
+{
+    return service->running + service->sightings;
+}
+
+void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
+{
+    service->idle = idle;
+    service->idle_arg = arg;
+}
+
+void scan_service_abort(ScanService *service)
+{
+    service->draining = true;
+    for (Run *run = service->runs; run; run = run->next)
+        run_refuse(run);
+    device_link_close(STEAL(service->link));
+}
+
+void scan_service_free(ScanService *service)
+{
+    if (!service)
+        return;
+    device_link_close(service->link);
+    while (service->runs) {
+        Run *run = service->runs;
+
+        service->runs = run->next;
+        loop_timer_free(run->repeat);
+        free(run);
+    }
+    free(service);
+}

@@ -10,8 +10,11 @@
 
 enum { SECRET_BYTES = 32, SECRET_TEXT_SIZE = 2 * SECRET_BYTES + 8 };
 
+/* "token:" and the whole name are who did it in audit rows; a caller is at most 63 bytes. */
+enum { TOKEN_NAME_SIZE = 57 };
+
 typedef struct TokenSettings {
-    char name[NAME_TEXT_SIZE];
+    char name[TOKEN_NAME_SIZE];
 } TokenSettings;
 
 static const Field token_fields[] = {

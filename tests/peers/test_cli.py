@@ -214,6 +214,23 @@ def test_follow_prints_what_happens_now(cli):
     assert follow.returncode == 0 and "device." in out
 
 
+def test_follow_outlives_a_restart(tmp_path):
+    server, platen = start(tmp_path / "s")
+    known = len(platen.json("event", "list")["items"])
+    follow = subprocess.Popen(
+        [PLATEN, "event", "follow", "--after", "0", "--count", str(known + 1), "--socket",
+         str(platen.socket)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    for _ in range(known):
+        assert follow.stdout.readline()
+    stop(server)
+    server, platen = start(tmp_path / "s")  # with the same events, which are not printed again
+    platen.run("device", "approve", "10.0.0.8")
+    out, _ = follow.communicate(timeout=SECONDS)
+    assert follow.returncode == 0
+    assert len(out.splitlines()) == 1 and "device." in out
+    stop(server)
+
+
 # --- the configuration as a file
 
 

@@ -404,6 +404,10 @@ static void tokens_open_the_tcp_port(void **state)
     (void)text_copy(secret, sizeof secret, said("secret"));
     assert_true(strlen(secret) > 40);
     assert_status(409, call("POST", "/api/v1/tokens", "{\"name\":\"backup\"}"));
+    assert_status(400,
+                  call("POST", "/api/v1/tokens", /* audit rows would cut it */
+                       "{\"name\":\"a name of fifty-seven characters, which is one too many!!\"}"));
+    assert_string_equal(said("field"), "name");
     assert_status(200, call("GET", "/api/v1/tokens", NULL));
     assert_null(strstr(answer.body, secret));
     assert_string_equal(json_get_text(json_item(items(), 0), "name"), "backup");

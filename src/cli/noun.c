@@ -261,11 +261,14 @@ bool fields_apply(Cli *cli, const Field *fields, const Args *args, Json *object,
 
 static void print_changed(Cli *cli, const CliNoun *noun, const Answer *answer, const char *done)
 {
+    const char *name = json_get_text(answer->json, "name");
+
+    if (!name[0]) /* a device that nobody named is known by its address */
+        name = json_get_text(answer->json, "address");
     if (cli->raw_json)
         print_raw(answer);
     else
-        printf("%s %s (%s) %s\n", noun->word, json_get_text(answer->json, "name"),
-               json_get_text(answer->json, "id"), done);
+        printf("%s %s (%s) %s\n", noun->word, name, json_get_text(answer->json, "id"), done);
 }
 
 bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)

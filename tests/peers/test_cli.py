@@ -169,7 +169,8 @@ def test_secrets_come_from_files_and_are_not_shown(cli, tmp_path):
 def test_devices(cli):
     assert re.search(r"^Front desk +registered ", cli.out("device", "list"), re.M)
     cli.run("device", "approve", "10.0.0.8")
-    cli.run("device", "set", "10.0.0.8", "--name", "Hall", "--job-group", "Office")
+    assert "device 10.0.0.8 (" in cli.out("device", "set", "10.0.0.8", "--job-group", "Office")
+    cli.run("device", "set", "10.0.0.8", "--name", "Hall")
     assert cli.json("device", "show", "Hall")["job_group_name"] == "Office"
     assert "  do: " in cli.err("device", "show", "Nowhere")
     cli.run("device", "revoke", "Hall")

@@ -35,11 +35,11 @@ bool register_session_is_request(Bytes datagram)
     return read_request(datagram, &request);
 }
 
-/* The entry for this request: its own, else a free one, else the oldest quiet one. NULL when there
- * is none, or the source has used up its share. */
+/* The entry for this request: its own, else a free one, else the oldest quiet one. A source that has
+ * used up its share gets its own oldest quiet one. NULL when all that it may take are answering. */
 static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uint16_t xid, Mono now)
 {
-    RegisterEntry *empty = NULL, *quiet = NULL;
+    RegisterEntry *empty = NULL, *quiet = NULL, *own_quiet = NULL;
     size_t of_source = 0;
 
     for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++) {
@@ -55,15 +55,16 @@ static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uin
             if (e->xid == xid && e->from.port == from->port)
                 return e;
             of_source++;
+            if (e->state == REGISTER_QUIET && (!own_quiet || e->due_at.ms < own_quiet->due_at.ms))
+                own_quiet = e;
         }
         if (e->state == REGISTER_QUIET && (!quiet || e->due_at.ms < quiet->due_at.ms))
             quiet = e;
     }
-    if (of_source >= REGISTER_PER_SOURCE_MAX)
-        return NULL;
-    if (!empty && quiet)
-        quiet->state = REGISTER_FREE;
-    return empty ? empty : quiet;
+    RegisterEntry *reused = of_source >= REGISTER_PER_SOURCE_MAX ? own_quiet : empty ? NULL : quiet;
+    if (reused)
+        reused->state = REGISTER_FREE;
+    return of_source < REGISTER_PER_SOURCE_MAX && empty ? empty : reused;
 }
 
 /* Printable ASCII of the scope list; a device that puts something else there has no product. */

@@ -44,8 +44,8 @@ extern const RegisterRule register_rules[REGISTER_STATE_MAX_][REGISTER_EVENT_MAX
 
 enum {
     REGISTER_ENTRIES_MAX = 512,
-    REGISTER_PER_SOURCE_MAX = 4, /* new requests of one address in REGISTER_QUIET_MS */
-    REGISTER_ANSWERS = 3,        /* what Epson's agent sends                         */
+    REGISTER_PER_SOURCE_MAX = 16, /* entries of one address: so many are answered in a second */
+    REGISTER_ANSWERS = 3,         /* what Epson's agent sends                         */
     REGISTER_GAP_MS = 500,
     REGISTER_QUIET_MS = 30000,
     REGISTER_PRODUCT_SIZE = 64,

@@ -253,6 +253,33 @@ static void a_flood_stays_within_its_share(void **state)
     free(s);
 }
 
+/* A device that asks every second, or many devices behind one address: none goes unanswered, since
+ * quiet entries of the same source make room. */
+static void an_eager_device_is_always_answered(void **state)
+{
+    RegisterSession *s = malloc(sizeof *s);
+    SlpRequest request = { .language = bytes_of_text("en"),
+                           .url = bytes_of_text(SLP_SERVICE_URL),
+                           .scopes = bytes_of_text("PID 11D1") };
+    Mono now = start;
+
+    (void)state;
+    assert_non_null(s);
+    register_session_init(s, "Scans", 1234);
+    for (uint16_t xid = 0; xid < 100; xid++) {
+        AUTO_BUF out = buf_with_max(SLP_DATAGRAM_MAX);
+
+        request.xid = xid;
+        assert_true(slp_request_encode(&request, &out));
+        assert_true(ask(s, buf_bytes(&out), 1, now));
+        for (int i = 0; i < REGISTER_ANSWERS; i++) {
+            assert_int_equal(answers(s, now), 1);
+            now = mono_after(now, REGISTER_GAP_MS);
+        }
+    }
+    free(s);
+}
+
 static void every_pair_of_a_registration(void **state)
 {
     (void)state;
@@ -279,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_request_is_answered_three_times),
         cmocka_unit_test(other_requests_are_not_answered),
         cmocka_unit_test(a_flood_stays_within_its_share),
+        cmocka_unit_test(an_eager_device_is_always_answered),
         cmocka_unit_test(every_pair_of_a_registration),
     };
 

@@ -26,6 +26,7 @@ typedef struct Field {
     size_t offset;              /* into the settings struct                                  */
     size_t size;                /* TEXT, SECRET, JSON: bytes of the array, NUL included      */
     bool required;              /* must be present and, for text, not empty                  */
+    bool is_path;               /* TEXT: an absolute path, or empty when not required        */
     int64_t min, max;           /* INT: range; LIST: number of items                         */
     int64_t preset;             /* INT, BOOL, CHOICE: default                                */
     const char *preset_text;    /* TEXT: default, NULL = ""                                  */
@@ -47,6 +48,16 @@ typedef struct Field {
     {                                                                                         \
         .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
         .preset_text = (text), .help = (h)                                                    \
+    }
+#define PATH(S, m, req, h)                                                                    \
+    {                                                                                         \
+        .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
+        .required = (req), .is_path = true, .help = (h)                                       \
+    }
+#define PATH_PRESET(S, m, text, h)                                                            \
+    {                                                                                         \
+        .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
+        .is_path = true, .preset_text = (text), .help = (h)                                   \
     }
 #define SECRET(S, m, h)                                                                         \
     {                                                                                           \

@@ -30,7 +30,7 @@ typedef struct FolderSettings {
 } FolderSettings;
 
 static const Field folder_fields[] = {
-    TEXT(FolderSettings, path, true,
+    PATH(FolderSettings, path, true,
          "Absolute path of an existing folder that the server's user may write in."),
     FIELDS_END,
 };
@@ -48,10 +48,6 @@ static bool locate(const FolderSettings *settings, int *ret_folder, DeliveryResu
 {
     Err err;
 
-    if (settings->path[0] != '/')
-        return delivery_failed(result, DELIVERY_CLASS_CONFIG, "locate", 0,
-                               "Give the path from the root, beginning with /.",
-                               "path \"%s\" is not absolute", settings->path);
     *ret_folder = file_open_folder(AT_FDCWD, settings->path, &err);
     return *ret_folder >= 0 || delivery_failed_file(result, "locate", &err);
 }

@@ -34,6 +34,8 @@ static void describe_limits(Json *object, const Field *field)
         json_set_take(object, "choices", describe_choices(field->choices));
     if (field->type == FIELD_LIST)
         json_set_take(object, "items", json_describe_fields(field->items));
+    if (field->is_path)
+        json_set_bool(object, "path", true);
 }
 
 /* What an absent member means; secrets, lists and objects are always empty then. */
@@ -89,6 +91,9 @@ static void schema_text(Json *schema, const Json *description)
     if (json_get_bool(description, "required", false))
         json_set_int(schema, "minLength", 1);
     copy_member(schema, "maxLength", description, "size");
+    if (json_get_bool(description, "path", false))
+        json_set_text(schema, "pattern",
+                      json_get_bool(description, "required", false) ? "^/" : "^(/|$)");
 }
 
 static void schema_secret(Json *schema, const Json *description)
@@ -217,6 +222,7 @@ static bool field_of_description(const Json *description, size_t depth, Field *r
         .type = type,
         .size = (size_t)size + 1,
         .required = json_get_bool(description, "required", false),
+        .is_path = json_get_bool(description, "path", false),
         .min = json_get_int(description, "min", 0),
         .max = json_get_int(description, "max", 0),
     };

@@ -136,6 +136,10 @@ static bool read_text(const Field *field, const Json *value, const Path *path, c
         return fail(err, value, path, "must not be empty");
     if (has_foreign_control(value->text))
         return fail(err, value, path, "has a control character other than newline and tab");
+    if (field->is_path && n > 0 && value->text[0] != '/') {
+        fail(err, value, path, "must be an absolute path, not \"%.80s\"", value->text);
+        return err_remedy(err, "Give the path from the root, beginning with /.");
+    }
     if (at)
         (void)text_copy(at, field->size, value->text);
     return true;

@@ -208,6 +208,39 @@ static void remedies_help(void **state)
     }
 }
 
+static const Field path_fields[] = {
+    PATH(Settings, title, true, "Folder."),
+    PATH_PRESET(Settings, name, "/run", "Another folder."),
+    FIELDS_END,
+};
+
+static void paths_are_absolute(void **state)
+{
+    AUTO(Json) described = described_again(path_fields);
+    AUTO(Json) good = parsed("{\"title\":\"/srv\",\"name\":\"\"}");
+    AUTO(Json) bad = parsed("{\"title\":\"srv\"}");
+    Settings s;
+    Err err = { 0 };
+
+    (void)state;
+    assert_true(json_read_fields(good, path_fields, &s, sizeof s, &err));
+    assert_true(json_check_described(good, described, &err));
+    assert_false(json_read_fields(bad, path_fields, &s, sizeof s, &err));
+    assert_string_equal(err.text, "title: must be an absolute path, not \"srv\"");
+    assert_string_equal(err.remedy, "Give the path from the root, beginning with /.");
+    err = (Err){ 0 };
+    assert_false(json_check_described(bad, described, &err));
+    assert_string_equal(err.text, "title: must be an absolute path, not \"srv\"");
+    assert_string_equal(err.field, "title");
+    check_written(json_schema_of_description(described),
+                  "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+                  "\"title\":{\"type\":\"string\",\"description\":\"Folder.\",\"minLength\":1,"
+                  "\"maxLength\":31,\"pattern\":\"^/\"},"
+                  "\"name\":{\"type\":\"string\",\"description\":\"Another folder.\","
+                  "\"maxLength\":7,\"pattern\":\"^(/|$)\",\"default\":\"/run\"}},"
+                  "\"required\":[\"title\"]}");
+}
+
 /* The longest texts that still fit, and a JSON text of exactly its array. */
 static void sizes_are_exact(void **state)
 {
@@ -366,6 +399,7 @@ int main(void)
         cmocka_unit_test(structs_go_round),
         cmocka_unit_test(mistakes_name_the_field),
         cmocka_unit_test(remedies_help),
+        cmocka_unit_test(paths_are_absolute),
         cmocka_unit_test(sizes_are_exact),
         cmocka_unit_test(needed_lists_are_missed),
         cmocka_unit_test(broken_tables_are_refused),

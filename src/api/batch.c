@@ -11,12 +11,12 @@ enum { BATCHES_LIMIT_MAX = 200, BATCHES_LIMIT_PRESET = 50 };
 
 static Json *batch_show(const Batch *batch)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_text(object, "id", batch->id.text);
     json_set_text(object, "state", batch_state_words[batch->state]);
     if (batch->reason.code[0]) {
-        Json *reason = json_object();
+        Json *reason = json_new_object();
 
         json_set_text(reason, "code", batch->reason.code);
         json_set_text(reason, "text", batch->reason.text);
@@ -36,7 +36,7 @@ static Json *batch_show(const Batch *batch)
 
 static Json *page_show(const Page *page, int utc_offset_min)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
     char side[2] = { page->side, '\0' };
 
     json_set_int(object, "number", page->number);
@@ -59,7 +59,7 @@ static Json *page_show(const Page *page, int utc_offset_min)
 
 static Json *document_show(const Document *document)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_text(object, "id", document->id.text);
     json_set_int(object, "number", document->number);
@@ -80,7 +80,7 @@ static Json *document_show(const Document *document)
 
 static Json *result_show(const DeliveryResult *result)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_text(object, "class", delivery_class_words[result->class]);
     json_set_text(object, "stage", result->stage);
@@ -99,7 +99,7 @@ static Json *result_show(const DeliveryResult *result)
 static Json *delivery_show(const Delivery *delivery, const char *destination_name,
                            int utc_offset_min)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
     bool was_tried = delivery->last.class != DELIVERY_CLASS_OK || delivery->last.text[0];
 
     json_set_text(object, "id", delivery->id.text);
@@ -156,8 +156,8 @@ static bool batches_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
     const char *before = http_request_query(req, "before");
-    AUTO(Json) answer = json_object();
-    BatchList list = { .items = json_array() };
+    AUTO(Json) answer = json_new_object();
+    BatchList list = { .items = json_new_array() };
     int64_t limit;
     int state;
 
@@ -208,7 +208,7 @@ static bool batch_answer(HttpRequest *req, HttpResponse *res, Err *err)
         return false;
     object = batch_show(&batch);
     json_set_take(object, "job", json_from_fields(job_fields, &batch.job, false));
-    deliveries = json_object();
+    deliveries = json_new_object();
     for (int i = 0; i < DELIVERY_STATE_MAX_; i++)
         json_set_int(deliveries, delivery_state_words[i], counts[i]);
     json_set_take(object, "deliveries", deliveries);
@@ -250,7 +250,7 @@ typedef enum BatchPart { PART_PAGES, PART_DOCUMENTS, PART_DELIVERIES } BatchPart
 static bool parts_answer(HttpRequest *req, HttpResponse *res, BatchPart part, Err *err)
 {
     AUTO_READ read = api_read(req, err);
-    AUTO(Json) items = json_array();
+    AUTO(Json) items = json_new_array();
     PartList list = { .items = items };
     Batch batch;
     bool ok = read.db && batch_of_path(read.db, req, &batch, err);

@@ -37,13 +37,13 @@ static bool diff_member(void *arg, const char *name, const Json *value)
         config_diff(other, value, path, d->diffs);
         return true;
     }
-    diff = json_object();
+    diff = json_new_object();
     json_set_text(diff, "field", path);
     const Json *from = d->only_absent ? value : other, *to = d->only_absent ? NULL : value;
     if (from)
-        json_set_take(diff, "from", json_copy(from));
+        json_set_take(diff, "from", json_clone(from));
     if (to)
-        json_set_take(diff, "to", json_copy(to));
+        json_set_take(diff, "to", json_clone(to));
     json_add_take(d->diffs, diff);
     return true;
 }
@@ -80,7 +80,7 @@ static bool unknown_member(void *arg, const char *name, const Json *value)
     for (const char *const *m = members; *m; m++) {
         if (!text_equal(*m, name))
             continue;
-        if (json_kind(value) == JSON_ARRAY || json_kind(value) == JSON_NULL_VALUE)
+        if (json_kind(value) == JSON_ARR || json_kind(value) == JSON_NULL_VALUE)
             return true;
         err_set(err, ERR_BAD_INPUT, 0, "%s is not a list", name);
         return err_field(err, "%s", name);
@@ -178,12 +178,12 @@ static const ConfigEntry *refer(const ConfigPlan *plan, size_t noun, const char 
 static Json *with_ids(const ConfigPlan *plan, size_t noun, const Json *object, Err *err)
 {
     const ApiNoun *n = config_nouns[noun];
-    AUTO(Json) copy = json_copy(object);
-    AUTO(Json) list = json_array();
+    AUTO(Json) copy = json_clone(object);
+    AUTO(Json) list = json_new_array();
     const Json *named = n->reference_noun ? json_get(object, n->reference_list) : NULL;
 
     for (size_t i = 0; i < json_count(named); i++) {
-        Json *item = json_copy(json_item(named, i));
+        Json *item = json_clone(json_item(named, i));
         const char *name = json_get_text(item, n->reference_member);
         const ConfigEntry *entry = name[0] ? refer(plan, referred_index(noun), name, err) : NULL;
 
@@ -197,7 +197,7 @@ static Json *with_ids(const ConfigPlan *plan, size_t noun, const Json *object, E
                           row_id(entry->exists ? &entry->now : &entry->wanted));
         json_add_take(list, item);
     }
-    if (copy && json_kind(named) == JSON_ARRAY)
+    if (copy && json_kind(named) == JSON_ARR)
         json_set_take(copy, n->reference_list, STEAL(list));
     if (!copy)
         err_set(err, ERR_TEMPORARY, 0, "no memory for the configuration");
@@ -280,7 +280,7 @@ static bool devices_read(ConfigPlan *plan, const Json *list, Err *err)
 static void change_add(ConfigPlan *plan, const char *kind, const char *noun, const char *name,
                        Json *fields_take)
 {
-    Json *change = json_object();
+    Json *change = json_new_object();
 
     json_set_text(change, "change", kind);
     json_set_text(change, "noun", noun);
@@ -292,10 +292,10 @@ static void change_add(ConfigPlan *plan, const char *kind, const char *noun, con
 static bool row_compare(ConfigPlan *plan, size_t noun, ConfigEntry *e, Err *err)
 {
     const ApiNoun *n = config_nouns[noun];
-    AUTO(Json) nothing = json_object();
+    AUTO(Json) nothing = json_new_object();
     AUTO(Json) before = e->exists ? config_show_row(plan, noun, &e->now, &e->now, true) : NULL;
     AUTO(Json) after = config_show_row(plan, noun, &e->wanted, e->exists ? &e->now : NULL, true);
-    AUTO(Json) diffs = json_array();
+    AUTO(Json) diffs = json_new_array();
 
     if (!after || (e->exists && !before))
         return err_set(err, ERR_TEMPORARY, 0, "no memory for the configuration");
@@ -310,8 +310,8 @@ static bool row_compare(ConfigPlan *plan, size_t noun, ConfigEntry *e, Err *err)
 static bool device_compare(ConfigPlan *plan, ConfigDevice *d, Err *err)
 {
     Device after = d->now; /* address and serial only find it */
-    AUTO(Json) nothing = json_object();
-    AUTO(Json) diffs = json_array();
+    AUTO(Json) nothing = json_new_object();
+    AUTO(Json) diffs = json_new_array();
 
     after.settings = d->wanted;
     if (d->exists && (d->now.state != DEVICE_SEEN) != d->wish.approved)
@@ -340,19 +340,19 @@ static void removals_add(ConfigPlan *plan)
         if (!d->listed && config_has_device(&d->now))
             change_add(plan, "delete", "device",
                        d->now.settings.name[0] ? d->now.settings.name : d->now.address,
-                       json_array());
+                       json_new_array());
     }
     for (size_t noun = CONFIG_NOUNS; noun-- > 0;)
         for (size_t i = 0; i < plan->tables[noun].n; i++)
             if (!plan->tables[noun].entries[i].listed)
                 change_add(plan, "delete", config_nouns[noun]->word,
                            row_name(config_nouns[noun], &plan->tables[noun].entries[i].now),
-                           json_array());
+                           json_new_array());
 }
 
 static bool changes_find(ConfigPlan *plan, Err *err)
 {
-    plan->changes = json_array();
+    plan->changes = json_new_array();
     for (size_t noun = 0; noun < CONFIG_NOUNS; noun++)
         for (size_t i = 0; i < plan->tables[noun].n; i++)
             if (plan->tables[noun].entries[i].listed &&

@@ -157,12 +157,12 @@ bool config_has_device(const Device *device)
 static Json *named_list(const ConfigTable *table, size_t to_noun, const ApiNoun *noun,
                         const Json *list)
 {
-    Json *named = json_array();
+    Json *named = json_new_array();
 
     for (size_t i = 0; i < json_count(list); i++) {
         const char *id = json_get_text(json_item(list, i), noun->reference_member);
         const ConfigEntry *entry = config_entry_with_id(table, id);
-        Json *item = json_copy(json_item(list, i));
+        Json *item = json_clone(json_item(list, i));
 
         if (item && entry)
             json_set_text(item, noun->reference_member,

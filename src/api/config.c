@@ -8,7 +8,7 @@
 static Json *export_noun(const ConfigPlan *plan, size_t noun)
 {
     const ConfigTable *table = &plan->tables[noun];
-    Json *list = json_array();
+    Json *list = json_new_array();
 
     for (size_t i = 0; i < table->n; i++)
         json_add_take(list, config_show_row(plan, noun, &table->entries[i].now, NULL, false));
@@ -23,10 +23,10 @@ static bool config_get(HttpRequest *req, HttpResponse *res, Err *err)
 
     if (!read.db || !config_load(&plan, read.db, err))
         return false;
-    answer = json_object();
+    answer = json_new_object();
     for (size_t noun = 0; noun < CONFIG_NOUNS; noun++)
         json_set_take(answer, config_nouns[noun]->plural, export_noun(&plan, noun));
-    devices = json_array();
+    devices = json_new_array();
     for (size_t i = 0; i < plan.device_count; i++)
         if (config_has_device(&plan.devices[i].now))
             json_add_take(devices, config_show_device(&plan, &plan.devices[i].now));
@@ -50,7 +50,7 @@ static bool query_delete(const HttpRequest *req, bool *ret_delete, Err *err)
 
 static bool changes_answer(HttpResponse *res, ConfigPlan *plan)
 {
-    Json *answer = json_object();
+    Json *answer = json_new_object();
 
     json_set_take(answer, "changes", STEAL(plan->changes));
     http_response_json(res, answer);

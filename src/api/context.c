@@ -230,13 +230,13 @@ static bool copy_member(void *arg, const char *name, const Json *value)
     for (const char *const *n = without->names; *n; n++)
         if (text_equal(*n, name))
             return true;
-    json_set_take(without->copy, name, json_copy(value));
+    json_set_take(without->copy, name, json_clone(value));
     return true;
 }
 
 Json *json_without(const Json *object, const char *const *names)
 {
-    Without without = { json_object(), names };
+    Without without = { json_new_object(), names };
 
     (void)json_each(object, copy_member, &without);
     return without.copy;
@@ -244,7 +244,7 @@ Json *json_without(const Json *object, const char *const *names)
 
 void api_items(HttpResponse *res, Json *items_take)
 {
-    Json *answer = json_object();
+    Json *answer = json_new_object();
 
     json_set_take(answer, "items", items_take);
     http_response_json(res, answer);

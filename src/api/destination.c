@@ -59,7 +59,7 @@ static Json *settings_of(const Destination *destination)
     Err ignored;
 
     if (!destination || !destination->settings[0])
-        return json_object();
+        return json_new_object();
     return json_parse(bytes_of_text(destination->settings), &ignored);
 }
 
@@ -102,7 +102,7 @@ static bool destination_hide(const Api *api, const void *value, const void *stor
     Json *shown;
 
     if (!fields) /* a kind this version does not have: nobody knows what is secret */
-        shown = json_object();
+        shown = json_new_object();
     else
         shown = masked ? settings_masked(fields, settings, stored)
                        : settings_without_secrets(fields, settings);
@@ -134,7 +134,7 @@ NOUN_HANDLERS(destination)
 static bool kinds_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     (void)err;
-    api_items(res, json_copy(api_kinds(api_of(req))));
+    api_items(res, json_clone(api_kinds(api_of(req))));
     return true;
 }
 

@@ -5,7 +5,7 @@
 /* With the name of the job group, so that a list of devices need not show ids to people. */
 static Json *device_show(Db *db, const Device *device)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
     JobGroupId group_id;
     StoredJobGroup group;
     Err ignored;
@@ -55,7 +55,7 @@ static bool keep_device(void *arg, const Device *device)
 static bool devices_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
-    AUTO(Json) items = json_array();
+    AUTO(Json) items = json_new_array();
     DeviceRows list = { 0 };
     bool ok = read.db && device_list(read.db, keep_device, &list, err);
 
@@ -117,7 +117,7 @@ static bool device_begin(DeviceWrite *w, Tx *tx, Device *ret_device, Err *err)
 
 static bool patch_member(void *arg, const char *name, const Json *value)
 {
-    json_set_take(arg, name, json_copy(value));
+    json_set_take(arg, name, json_clone(value));
     return true;
 }
 

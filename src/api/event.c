@@ -5,7 +5,7 @@ enum { EVENTS_LIMIT_MAX = 1000, EVENTS_LIMIT_PRESET = 100 };
 
 static Json *event_show(const Event *event)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_int(object, "id", event->id);
     json_set_wall(object, "at", event->at);
@@ -39,7 +39,7 @@ static bool list_event(void *arg, const Event *event)
 static bool events_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
-    AUTO(Json) items = json_array();
+    AUTO(Json) items = json_new_array();
     const char *batch = http_request_query(req, "batch");
     int64_t after, limit;
 

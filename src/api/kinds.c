@@ -10,7 +10,7 @@ enum { KINDS_MAX = 64 };
 Json *kinds_parse(const char *destinations_json, Err *err)
 {
     AUTO(Json) described = json_parse(bytes_of_text(destinations_json), err);
-    AUTO(Json) kinds = json_array();
+    AUTO(Json) kinds = json_new_array();
     const Json *list = json_get(described, "destinations");
 
     if (!described) {
@@ -20,11 +20,11 @@ Json *kinds_parse(const char *destinations_json, Err *err)
     }
     for (size_t i = 0; i < json_count(list); i++) {
         const Json *entry = json_item(list, i);
-        Json *kind = json_object();
+        Json *kind = json_new_object();
 
         json_set_text(kind, "kind", json_get_text(entry, "name"));
         json_set_text(kind, "title", json_get_text(entry, "title"));
-        json_set_take(kind, "fields", json_copy(json_get(entry, "fields")));
+        json_set_take(kind, "fields", json_clone(json_get(entry, "fields")));
         json_add_take(kinds, kind);
     }
     if (json_count(kinds) == 0) {
@@ -80,7 +80,7 @@ static bool show_member(void *arg, const char *name, const Json *value)
     const char *old = json_get_text(walk->stored, name);
 
     if (!is_secret(walk->fields, name))
-        json_set_take(walk->copy, name, json_copy(value));
+        json_set_take(walk->copy, name, json_clone(value));
     else if (walk->masked)
         json_set_text(walk->copy, name,
                       text_equal(json_text(value), old) ? "(secret)" : "(new secret)");
@@ -89,7 +89,7 @@ static bool show_member(void *arg, const char *name, const Json *value)
 
 Json *settings_without_secrets(const Json *fields, const Json *settings)
 {
-    SecretWalk walk = { .fields = fields, .copy = json_object() };
+    SecretWalk walk = { .fields = fields, .copy = json_new_object() };
 
     (void)json_each(settings, show_member, &walk);
     return walk.copy;
@@ -97,7 +97,9 @@ Json *settings_without_secrets(const Json *fields, const Json *settings)
 
 Json *settings_masked(const Json *fields, const Json *settings, const Json *stored)
 {
-    SecretWalk walk = { .fields = fields, .stored = stored, .copy = json_object(), .masked = true };
+    SecretWalk walk = {
+        .fields = fields, .stored = stored, .copy = json_new_object(), .masked = true
+    };
 
     (void)json_each(settings, show_member, &walk);
     return walk.copy;
@@ -108,13 +110,13 @@ static bool keep_member(void *arg, const char *name, const Json *value)
     SecretWalk *walk = arg;
 
     if (is_secret(walk->fields, name) && json_kind(json_get(walk->copy, name)) == JSON_ABSENT)
-        json_set_take(walk->copy, name, json_copy(value));
+        json_set_take(walk->copy, name, json_clone(value));
     return true;
 }
 
 Json *settings_with_secrets(const Json *fields, const Json *wanted, const Json *stored)
 {
-    SecretWalk walk = { .fields = fields, .copy = json_copy(wanted) };
+    SecretWalk walk = { .fields = fields, .copy = json_clone(wanted) };
 
     if (stored && walk.copy)
         (void)json_each(stored, keep_member, &walk);

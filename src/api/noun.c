@@ -42,7 +42,7 @@ Json *noun_show_value(const Api *api, const ApiNoun *noun, const void *row)
 
 static bool copy_member(void *arg, const char *name, const Json *value)
 {
-    json_set_take(arg, name, json_copy(value));
+    json_set_take(arg, name, json_clone(value));
     return true;
 }
 
@@ -50,7 +50,7 @@ static bool copy_member(void *arg, const char *name, const Json *value)
 static Json *noun_show(const Api *api, const ApiNoun *noun, const void *row)
 {
     AUTO(Json) value = noun_show_value(api, noun, row);
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_text(object, "id", row_id(row));
     json_set_int(object, "revision", row_revision(noun, row));
@@ -96,7 +96,7 @@ static bool list_row(void *arg, const void *row)
 bool noun_answer_list(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
-    AUTO(Json) items = json_array();
+    AUTO(Json) items = json_new_array();
     NounList list = { api_of(req), noun, items };
 
     if (!read.db || !noun->list(read.db, list_row, &list, err))

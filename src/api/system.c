@@ -130,7 +130,7 @@ static Facts facts_of(HttpRequest *req)
 
 static bool check_add(Json *checks, const char *name, bool ok, const char *text, const char *remedy)
 {
-    Json *check = json_object();
+    Json *check = json_new_object();
 
     json_set_text(check, "name", name);
     json_set_bool(check, "ok", ok);
@@ -170,7 +170,7 @@ static bool health_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiConfig *config = api_config(api_of(req));
     Facts facts = facts_of(req);
-    Json *answer = json_object(), *checks = json_array();
+    Json *answer = json_new_object(), *checks = json_new_array();
     bool ok = check_store(checks, &facts);
 
     (void)err;

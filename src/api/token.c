@@ -24,7 +24,7 @@ static const Field token_fields[] = {
 
 static Json *token_show(const StoredToken *token)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     json_set_text(object, "name", token->name);
     json_set_wall(object, "created_at", token->created_at);
@@ -40,7 +40,7 @@ static bool list_token(void *arg, const StoredToken *token)
 static bool tokens_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
-    AUTO(Json) items = json_array();
+    AUTO(Json) items = json_new_array();
 
     if (!read.db || !token_list(read.db, list_token, items, err))
         return false;

@@ -59,7 +59,7 @@ static bool noun_set(Cli *cli, const CliNoun *noun, const Field *fields, const A
     if (!noun_path(cli, noun, args->words[0], "", path, err) ||
         !client_call(cli->client, "GET", path, NULL, NULL, &answer, err))
         return false;
-    object = json_copy(answer.json);
+    object = json_clone(answer.json);
     if (!fields_apply(cli, fields, args, object, err))
         return false;
     (void)text_copy(id, sizeof id, json_get_text(answer.json, "id"));
@@ -69,7 +69,7 @@ static bool noun_set(Cli *cli, const CliNoun *noun, const Field *fields, const A
 static bool noun_make(Cli *cli, const CliNoun *noun, const Field *fields, const Args *args,
                       Err *err)
 {
-    AUTO(Json) object = json_object();
+    AUTO(Json) object = json_new_object();
 
     return fields_apply(cli, fields, args, object, err) && noun_create(cli, noun, object, err);
 }
@@ -100,7 +100,7 @@ bool run_device_revoke(Cli *cli, const Args *args, Err *err)
 /* Only what was given is sent: PATCH, because most of a device is not ours to set. */
 bool run_device_set(Cli *cli, const Args *args, Err *err)
 {
-    AUTO(Json) object = json_object();
+    AUTO(Json) object = json_new_object();
     char id[ID_TEXT_SIZE];
 
     return noun_resolve(cli, &cli_device, args->words[0], id, err) &&
@@ -290,8 +290,8 @@ static bool settings_apply(Cli *cli, const Args *args, Json *object, Err *err)
     AUTO_ANSWER answer = { 0 };
     AUTO(Json)
     settings = json_kind(json_get(object, "settings")) == JSON_OBJ
-                   ? json_copy(json_get(object, "settings"))
-                   : json_object();
+                   ? json_clone(json_get(object, "settings"))
+                   : json_new_object();
 
     if (!client_call(cli->client, "GET", "/api/v1/destination-kinds", NULL, NULL, &answer, err))
         return false;
@@ -316,7 +316,7 @@ static bool settings_apply(Cli *cli, const Args *args, Json *object, Err *err)
 
 bool run_destination_create(Cli *cli, const Args *args, Err *err)
 {
-    AUTO(Json) object = json_object();
+    AUTO(Json) object = json_new_object();
 
     return fields_apply(cli, destination_fields, args, object, err) &&
            settings_apply(cli, args, object, err) &&
@@ -332,7 +332,7 @@ bool run_destination_set(Cli *cli, const Args *args, Err *err)
     if (!noun_path(cli, &cli_destination, args->words[0], "", path, err) ||
         !client_call(cli->client, "GET", path, NULL, NULL, &answer, err))
         return false;
-    object = json_copy(answer.json);
+    object = json_clone(answer.json);
     return fields_apply(cli, destination_fields, args, object, err) &&
            settings_apply(cli, args, object, err) &&
            noun_change(cli, &cli_destination, "PUT", json_get_text(answer.json, "id"), object,

@@ -205,7 +205,7 @@ static bool item_apply(Cli *cli, const Field *list, const char *value, Json *arr
 {
     const Field *second = list->items[1].name ? &list->items[1] : NULL;
     const char *equals = second ? strrchr(value, '=') : NULL;
-    AUTO(Json) item = json_object();
+    AUTO(Json) item = json_new_object();
     char name[NAME_TEXT_SIZE];
 
     for (size_t i = 0; equals && second->choices[i]; i++) {
@@ -235,7 +235,7 @@ static bool list_apply(Cli *cli, const Field *list, const Args *args, Json *obje
         if (!option_names_field(given->name, list))
             continue;
         if (!array)
-            array = json_array();
+            array = json_new_array();
         if (given->value[0] && !item_apply(cli, list, given->value, array, err))
             return false;
     }

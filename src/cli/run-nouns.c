@@ -223,7 +223,7 @@ bool run_token_list(Cli *cli, const Args *args, Err *err)
 bool run_token_create(Cli *cli, const Args *args, Err *err)
 {
     AUTO_ANSWER answer = { 0 };
-    AUTO(Json) object = json_object();
+    AUTO(Json) object = json_new_object();
 
     json_set_text(object, "name", args->words[0]);
     if (!client_call(cli->client, "POST", "/api/v1/tokens", object, NULL, &answer, err))

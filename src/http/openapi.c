@@ -12,7 +12,7 @@ enum { OPERATION_ID_SIZE = 160 };
 static Json *reference(const char *kind, const char *name)
 {
     char text[160];
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     text_printf(text, sizeof text, "#/components/%s/%s", kind, name);
     json_set_text(json, "$ref", text);
@@ -22,7 +22,7 @@ static Json *reference(const char *kind, const char *name)
 /* {"<media type>": {"schema": schema}} */
 static Json *content(const char *media_type, Json *schema_take)
 {
-    Json *json = json_object(), *media = json_object();
+    Json *json = json_new_object(), *media = json_new_object();
 
     json_set_take(media, "schema", schema_take);
     json_set_take(json, media_type, media);
@@ -31,7 +31,7 @@ static Json *content(const char *media_type, Json *schema_take)
 
 static Json *type_schema(const char *type)
 {
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     json_set_text(json, "type", type);
     return json;
@@ -62,7 +62,7 @@ static void operation_id(const Route *route, char ret_text[OPERATION_ID_SIZE])
 
 static Json *parameter(const char *name, const char *in, const char *type, const char *help)
 {
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     json_set_text(json, "name", name);
     json_set_text(json, "in", in);
@@ -76,7 +76,7 @@ static Json *parameter(const char *name, const char *in, const char *type, const
 
 static Json *parameters(const Route *route)
 {
-    Json *list = json_array();
+    Json *list = json_new_array();
     char name[64];
 
     for (const char *open = strchr(route->path, '{'); open; open = strchr(open + 1, '{')) {
@@ -91,7 +91,7 @@ static Json *parameters(const Route *route)
 
 static Json *request_body(const Route *route)
 {
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     if (route->body_fields) {
         AUTO(Json) description = json_describe_fields(route->body_fields);
@@ -106,7 +106,7 @@ static Json *request_body(const Route *route)
 
 static Json *success(const Route *route)
 {
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     if (route->flags & ROUTE_STREAM) {
         json_set_text(json, "description", "A stream of events, until the client ends it.");
@@ -124,7 +124,7 @@ static Json *success(const Route *route)
 static Json *operation(const Route *route)
 {
     char id[OPERATION_ID_SIZE];
-    Json *json = json_object(), *responses = json_object();
+    Json *json = json_new_object(), *responses = json_new_object();
 
     operation_id(route, id);
     json_set_text(json, "operationId", id);
@@ -138,14 +138,14 @@ static Json *operation(const Route *route)
     if (route->permission)
         json_set_text(json, "x-permission", route->permission);
     else
-        json_set_take(json, "security", json_array()); /* nothing is needed */
+        json_set_take(json, "security", json_new_array()); /* nothing is needed */
     return json;
 }
 
 /* All operations of one path, in the order of the tables. */
 static Json *path_item(const Route *const *routes, const char *path)
 {
-    Json *item = json_object();
+    Json *item = json_new_object();
     char method[16];
 
     for (const Route *const *table = routes; *table; table++) {
@@ -168,7 +168,7 @@ static Json *problem_schema(void)
         { "detail", "string" }, { "instance", "string" }, { "field", "string" },
         { "remedy", "string" },
     };
-    Json *json = type_schema("object"), *properties = json_object();
+    Json *json = type_schema("object"), *properties = json_new_object();
 
     for (size_t i = 0; i < COUNT_OF(members); i++)
         json_set_take(properties, members[i][0], type_schema(members[i][1]));
@@ -178,8 +178,8 @@ static Json *problem_schema(void)
 
 static Json *components(const Route *const *routes)
 {
-    Json *json = json_object(), *schemas = json_object(), *responses = json_object();
-    Json *problem = json_object(), *schemes = json_object(), *bearer = json_object();
+    Json *json = json_new_object(), *schemas = json_new_object(), *responses = json_new_object();
+    Json *problem = json_new_object(), *schemes = json_new_object(), *bearer = json_new_object();
 
     json_set_take(schemas, "Problem", problem_schema());
     for (const Route *const *table = routes; *table; table++)
@@ -204,17 +204,17 @@ static Json *components(const Route *const *routes)
 /* [{"bearer": []}, {}]: a token, or nothing (the Unix socket). */
 static Json *security(void)
 {
-    Json *list = json_array(), *bearer = json_object();
+    Json *list = json_new_array(), *bearer = json_new_object();
 
-    json_set_take(bearer, "bearer", json_array());
+    json_set_take(bearer, "bearer", json_new_array());
     json_add_take(list, bearer);
-    json_add_take(list, json_object());
+    json_add_take(list, json_new_object());
     return list;
 }
 
 Json *http_openapi(const Route *const *routes, const char *title, const char *version)
 {
-    Json *json = json_object(), *info = json_object(), *paths = json_object();
+    Json *json = json_new_object(), *info = json_new_object(), *paths = json_new_object();
 
     json_set_text(json, "openapi", "3.1.0");
     json_set_text(info, "title", title);

@@ -41,7 +41,7 @@ static const ProblemRow *row_of_status(int status)
 static Json *problem_json(const HttpRequest *req, int status, const char *code, const Err *err)
 {
     char type[80];
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     text_printf(type, sizeof type, "urn:platen:problem:%s", code);
     json_set_text(json, "type", type);

@@ -14,7 +14,7 @@
 
 static Json *describe_choices(const char *const *choices)
 {
-    Json *words = json_array();
+    Json *words = json_new_array();
 
     for (; *choices; choices++)
         json_add_text(words, *choices);
@@ -53,10 +53,10 @@ static void describe_default(Json *object, const Field *field)
 
 Json *json_describe_fields(const Field *fields)
 {
-    AUTO(Json) list = json_array();
+    AUTO(Json) list = json_new_array();
 
     for (; list && fields->name; fields++) {
-        Json *object = json_object();
+        Json *object = json_new_object();
 
         json_set_text(object, "name", fields->name);
         json_set_text(object, "type", field_type_name(fields->type));
@@ -77,7 +77,7 @@ static void copy_member(Json *to, const char *to_name, const Json *from, const c
     const Json *value = json_get(from, from_name);
 
     if (value)
-        json_set_take(to, to_name, json_copy(value));
+        json_set_take(to, to_name, json_clone(value));
 }
 
 typedef struct SchemaRule {
@@ -137,7 +137,7 @@ static Json *schema_of_field(const Json *description)
 
     if (!field_type_of_name(json_get_text(description, "type"), &type))
         return NULL;
-    Json *schema = json_object();
+    Json *schema = json_new_object();
     json_set_text(schema, "type", schema_rules[type].type);
     json_set_text(schema, "description", json_get_text(description, "help"));
     if (schema_rules[type].add)
@@ -155,8 +155,8 @@ static bool must_be_present(const Json *description)
 
 Json *json_schema_of_description(const Json *description)
 {
-    AUTO(Json) schema = json_object();
-    Json *properties = json_object(), *required = json_array();
+    AUTO(Json) schema = json_new_object();
+    Json *properties = json_new_object(), *required = json_new_array();
 
     for (size_t i = 0; i < json_count(description); i++) {
         const Json *field = json_item(description, i);
@@ -242,7 +242,7 @@ static Field *fields_of_description(const Json *description, size_t depth, Err *
 {
     size_t n = json_count(description);
 
-    if (json_kind(description) != JSON_ARRAY || depth == JSON_DEPTH_MAX) {
+    if (json_kind(description) != JSON_ARR || depth == JSON_DEPTH_MAX) {
         (void)fail_description(err, "");
         return NULL;
     }

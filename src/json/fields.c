@@ -93,7 +93,7 @@ static const char *kind_words(const Json *value)
 {
     static const char *const words[] = {
         [JSON_ABSENT] = "nothing",  [JSON_NULL_VALUE] = "null", [JSON_BOOL] = "true or false",
-        [JSON_NUMBER] = "a number", [JSON_TEXT] = "a text",     [JSON_ARRAY] = "a list",
+        [JSON_NUMBER] = "a number", [JSON_TEXT] = "a text",     [JSON_ARR] = "a list",
         [JSON_OBJ] = "an object",
     };
 
@@ -258,7 +258,7 @@ static bool read_list(const Field *field, const Json *value, const Path *path, c
 {
     size_t count = json_count(value);
 
-    if (!check_kind(value, JSON_ARRAY, "a list", path, err))
+    if (!check_kind(value, JSON_ARR, "a list", path, err))
         return false;
     if ((int64_t)count < field->min || (int64_t)count > field->max)
         return fail(err, value, path, "has %zu items, must have %" PRId64 " to %" PRId64, count,
@@ -281,7 +281,7 @@ static size_t *list_count(const Field *field, const char *at)
 static Json *show_list(const Field *field, const char *at, bool with_secrets)
 {
     size_t count = *list_count(field, at);
-    Json *list = json_array();
+    Json *list = json_new_array();
 
     if (count > (size_t)field->max) {
         json_free(list);
@@ -316,7 +316,7 @@ static Json *show_json(const Field *field, const char *at, bool with_secrets)
     Err ignored;
 
     (void)field, (void)with_secrets;
-    return at[0] ? json_parse(bytes_of_text(at), &ignored) : json_object();
+    return at[0] ? json_parse(bytes_of_text(at), &ignored) : json_new_object();
 }
 
 /* --- tables ------------------------------------------------------------------------------------ */
@@ -445,7 +445,7 @@ bool json_check_fields(const Json *object, const Field *fields, Err *err)
 
 Json *json_from_fields(const Field *fields, const void *settings, bool with_secrets)
 {
-    Json *object = json_object();
+    Json *object = json_new_object();
 
     for (; fields->name; fields++) {
         if (fields->type == FIELD_SECRET && !with_secrets)

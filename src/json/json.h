@@ -35,7 +35,7 @@ typedef enum JsonKind {
     JSON_BOOL,
     JSON_NUMBER,
     JSON_TEXT,
-    JSON_ARRAY,
+    JSON_ARR,
     JSON_OBJ
 } JsonKind;
 
@@ -57,13 +57,13 @@ bool json_get_bool(const Json *object, const char *name, bool otherwise);
 bool json_each(const Json *object, bool (*visit)(void *arg, const char *name, const Json *value),
                void *arg);
 
-/* --- building: a failure sticks (the tree is poisoned: json_write and json_copy fail) ---------- */
+/* --- building: a failure sticks (the tree is poisoned: json_write and json_clone fail) ---------- */
 /* All accept NULL as the object or array and do nothing then: check once, at json_write. Setting a
  * name again replaces its value in its place; setting members is meant for tens of them (each looks
  * for its name). A member set on an array, or an item added to an object, poisons. In names and
  * texts, bytes that are not UTF-8 become U+FFFD, so what a device said can always be shown. */
-Json *json_object(void); /* NULL when memory is gone */
-Json *json_array(void);
+Json *json_new_object(void); /* NULL when memory is gone */
+Json *json_new_array(void);
 void json_set_text(Json *object, const char *name, const char *text); /* NULL text sets null     */
 void json_set_int(Json *object, const char *name, int64_t value);
 void json_set_bool(Json *object, const char *name, bool value);
@@ -72,7 +72,7 @@ void json_set_take(Json *object, const char *name, Json *value_take); /* NULL va
 void json_add_text(Json *array, const char *text);
 void json_add_int(Json *array, int64_t value);
 void json_add_take(Json *array, Json *value_take);
-Json *json_copy(const Json *value); /* deep; NULL on failure    */
+Json *json_clone(const Json *value); /* deep; NULL on failure    */
 
 /* Appends the value as compact JSON on one line (no newline inside, none at the end) to out. False
  * when the tree is NULL, poisoned or deeper than JSON_DEPTH_MAX, or out failed; out then holds a

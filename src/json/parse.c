@@ -330,7 +330,7 @@ static Json *parse_container(Parser *p, JsonKind kind)
             return NULL;
         }
     }
-    return kind == JSON_ARRAY || check_names(p, container) ? STEAL(container) : NULL;
+    return kind == JSON_ARR || check_names(p, container) ? STEAL(container) : NULL;
 }
 
 static Json *parse_nested(Parser *p, JsonKind kind)
@@ -354,7 +354,7 @@ static Json *parse_value(Parser *p)
     if (take(p, '{'))
         return parse_nested(p, JSON_OBJ);
     if (take(p, '['))
-        return parse_nested(p, JSON_ARRAY);
+        return parse_nested(p, JSON_ARR);
     if (p->at < p->end && *p->at == '"')
         return parse_text_value(p);
     if (p->at < p->end && (*p->at == '-' || (*p->at >= '0' && *p->at <= '9')))

@@ -104,7 +104,7 @@ bool json_node_number(Bytes text, Json **ret_number)
 
 static bool is_container(const Json *value)
 {
-    return value && (value->kind == JSON_ARRAY || value->kind == JSON_OBJ);
+    return value && (value->kind == JSON_ARR || value->kind == JSON_OBJ);
 }
 
 bool json_node_append(Json *container, Json *value_take)
@@ -223,7 +223,7 @@ size_t json_count(const Json *array_or_object)
 
 const Json *json_item(const Json *array, size_t i)
 {
-    return json_kind(array) == JSON_ARRAY && i < array->n ? array->items[i] : NULL;
+    return json_kind(array) == JSON_ARR && i < array->n ? array->items[i] : NULL;
 }
 
 const char *json_text(const Json *value)
@@ -271,14 +271,14 @@ bool json_each(const Json *object, bool (*visit)(void *arg, const char *name, co
 
 /* --- building ---------------------------------------------------------------------------------- */
 
-Json *json_object(void)
+Json *json_new_object(void)
 {
     return json_node_new(JSON_OBJ);
 }
 
-Json *json_array(void)
+Json *json_new_array(void)
 {
-    return json_node_new(JSON_ARRAY);
+    return json_node_new(JSON_ARR);
 }
 
 /* Bytes of the well-formed character at the start of text, 0 when there is none. */
@@ -388,7 +388,7 @@ void json_add_take(Json *array, Json *value_take)
     if (!array)
         return;
     array->poisoned |= value && value->poisoned;
-    if (!value || array->kind != JSON_ARRAY || !json_node_append(array, STEAL(value)))
+    if (!value || array->kind != JSON_ARR || !json_node_append(array, STEAL(value)))
         array->poisoned = true;
 }
 
@@ -423,7 +423,7 @@ static Json *copy_node(const Json *value)
     return copy->whole || copy->text ? STEAL(copy) : NULL;
 }
 
-Json *json_copy(const Json *value)
+Json *json_clone(const Json *value)
 {
     if (!value || value->poisoned)
         return NULL;
@@ -431,7 +431,7 @@ Json *json_copy(const Json *value)
     if (!copy || !is_container(value))
         return STEAL(copy);
     for (size_t i = 0; i < value->n; i++) {
-        Json *item = json_copy(value->items[i]);
+        Json *item = json_clone(value->items[i]);
 
         if (!item || !json_node_append(copy, item))
             return NULL;

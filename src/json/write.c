@@ -91,7 +91,7 @@ static void put_break(Buf *out, bool pretty, size_t depth)
 /* depth: containers around the value. False when the tree is not whole or too deep to be read. */
 static bool put_json(Buf *out, const Json *value, bool pretty, size_t depth)
 {
-    bool container = value->kind == JSON_OBJ || value->kind == JSON_ARRAY;
+    bool container = value->kind == JSON_OBJ || value->kind == JSON_ARR;
 
     if (value->poisoned || (container && depth == JSON_DEPTH_MAX))
         return false;
@@ -197,7 +197,7 @@ static void put_yaml_name(Buf *out, const char *name, size_t indent)
 
 static bool is_block(const Json *value)
 {
-    return (value->kind == JSON_OBJ || value->kind == JSON_ARRAY) && value->n > 0;
+    return (value->kind == JSON_OBJ || value->kind == JSON_ARR) && value->n > 0;
 }
 
 static void put_yaml_scalar(Buf *out, const Json *value)
@@ -206,7 +206,7 @@ static void put_yaml_scalar(Buf *out, const Json *value)
         put_yaml_text(out, value->text);
     else if (value->kind == JSON_OBJ)
         (void)buf_put_text(out, "{}");
-    else if (value->kind == JSON_ARRAY)
+    else if (value->kind == JSON_ARR)
         (void)buf_put_text(out, "[]");
     else
         put_word(out, value);
@@ -216,7 +216,7 @@ static void put_yaml_scalar(Buf *out, const Json *value)
 /* The value, its line break included. The output stands at column indent already. */
 static bool put_yaml(Buf *out, const Json *value, size_t depth, size_t indent)
 {
-    bool container = value->kind == JSON_OBJ || value->kind == JSON_ARRAY;
+    bool container = value->kind == JSON_OBJ || value->kind == JSON_ARR;
 
     if (value->poisoned || (container && depth == JSON_DEPTH_MAX))
         return false;
@@ -229,7 +229,7 @@ static bool put_yaml(Buf *out, const Json *value, size_t depth, size_t indent)
 
         if (i > 0)
             put_blanks(out, indent);
-        if (value->kind == JSON_ARRAY) {
+        if (value->kind == JSON_ARR) {
             (void)buf_put_text(out, "- ");
         } else {
             put_yaml_name(out, item->name, indent);

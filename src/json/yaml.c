@@ -165,7 +165,7 @@ static bool open_container(YamlReader *y, JsonKind kind, bool marked)
 
 static bool on_sequence_start(YamlReader *y)
 {
-    return open_container(y, JSON_ARRAY,
+    return open_container(y, JSON_ARR,
                           y->event.data.sequence_start.anchor || y->event.data.sequence_start.tag);
 }
 

@@ -85,11 +85,11 @@ static bool get_page(HttpRequest *req, HttpResponse *res, Err *err)
 
 static Json *list_destinations(const Finder *finder)
 {
-    Json *list = json_array();
+    Json *list = json_new_array();
 
     for (size_t i = 0; i < finder->count; i++) {
         const SlpEntry *server = &finder->entries[i].server;
-        Json *item = json_object();
+        Json *item = json_new_object();
 
         json_set_text(item, "name", server->name);
         json_set_text(item, "address", server->address);
@@ -103,7 +103,7 @@ static bool ask_state(Call *call)
 {
     const Device *device = call->panel->device;
     const Options *options = device_options(device);
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     json_set_text(json, "state", device_state_name(device_state(device)));
     json_set_text(json, "product", options->product);

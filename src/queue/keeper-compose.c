@@ -16,7 +16,7 @@ enum {
 /* What a worker is told of a batch: a copy of the job, never a destination's settings. */
 static Json *batch_message(const Batch *batch)
 {
-    Json *message = json_object();
+    Json *message = json_new_object();
 
     json_set_text(message, "id", batch->id.text);
     json_set_int(message, "started_at_ms", batch->started_at.ms);
@@ -29,7 +29,7 @@ static Json *batch_message(const Batch *batch)
 static Json *page_message(const Page *page)
 {
     char side[2] = { page->side, '\0' };
-    Json *message = json_object();
+    Json *message = json_new_object();
 
     json_set_int(message, "number", page->number);
     json_set_text(message, "side", side);
@@ -64,7 +64,7 @@ static bool collect_page(void *arg, const Page *page)
 
 static bool collect_document(void *arg, const Document *document)
 {
-    Json *message = json_object();
+    Json *message = json_new_object();
 
     if (document->kind != DOCUMENT_PAGES) {
         json_free(message);
@@ -151,7 +151,7 @@ static bool take_plan(PlanWork *work, const Json *result, Err *err)
 
 static bool plan(Keeper *keeper, PlanWork *work, Err *err)
 {
-    PageCollector pages = { .pages = json_array(), .last = UINT32_MAX };
+    PageCollector pages = { .pages = json_new_array(), .last = UINT32_MAX };
     AUTO(Json) task = keeper_new_task(keeper, "plan", work->batch.id.text, work->batch.folder);
     AUTO(Json) result = NULL;
 
@@ -217,7 +217,7 @@ static Json *index_task(Keeper *keeper, const DocumentClaim *claim, Err *err)
 {
     AUTO(Json)
     task = keeper_new_task(keeper, "write-index", claim->document.id.text, claim->batch.folder);
-    Json *index = json_object(), *documents = json_array();
+    Json *index = json_new_object(), *documents = json_new_array();
     bool listed = document_list(reader_db(keeper->reader), &claim->batch.id, collect_document,
                                 documents, err);
 
@@ -231,11 +231,11 @@ static Json *index_task(Keeper *keeper, const DocumentClaim *claim, Err *err)
 static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret_bytes, Err *err)
 {
     const Document *d = &claim->document;
-    PageCollector pages = { .pages = json_array(),
+    PageCollector pages = { .pages = json_new_array(),
                             .first = d->first_page,
                             .last = d->first_page + d->page_count - 1 };
     AUTO(Json) task = keeper_new_task(keeper, "write", d->id.text, claim->batch.folder);
-    Json *document = json_object();
+    Json *document = json_new_object();
     bool listed = page_list(reader_db(keeper->reader), &claim->batch.id, collect_page, &pages, err);
 
     json_set_int(document, "number", d->number);

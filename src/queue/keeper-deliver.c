@@ -69,7 +69,7 @@ static Json *deliver_task(const Keeper *keeper, const DeliverWork *w, Err *err)
     if (!settings)
         return NULL;
     Json *task = keeper_new_task(keeper, "deliver", c->delivery.id.text, c->folder);
-    Json *file = json_object();
+    Json *file = json_new_object();
     (void)text_printf(path, sizeof path, "%s/%s/out/%s", keeper->queue->spool_path, c->folder,
                       c->document.name);
     json_set_text(task, "kind", c->kind);
@@ -104,7 +104,7 @@ static Json *answer_name(void *arg, const Json *question, Err *err)
     }
     if (!keeper_write(talk->keeper, reserve_write, talk->work, "delivery-name", err))
         return NULL;
-    Json *answer = json_object();
+    Json *answer = json_new_object();
     json_set_text(answer, "type", "answer");
     json_set_text(answer, "id", talk->work->claim.delivery.id.text);
     json_set_text(answer, "answer", "go");

@@ -33,7 +33,7 @@ static bool result_write(Tx *tx, void *arg, Err *err)
 static Json *read_task(const Keeper *keeper, const PageClaim *claim)
 {
     char id[24], thumbnail[32], side[2] = { claim->page.side, '\0' };
-    Json *page = json_object();
+    Json *page = json_new_object();
 
     (void)text_printf(id, sizeof id, "%lld", (long long)claim->page.id);
     Json *task = keeper_new_task(keeper, "read", id, claim->folder);

@@ -321,7 +321,7 @@ bool keeper_result_ok(const Json *result, Err *err)
 Json *keeper_new_task(const Keeper *keeper, const char *what, const char *id, const char *folder)
 {
     char path[PATH_TEXT_SIZE + 80];
-    Json *task = json_object();
+    Json *task = json_new_object();
 
     (void)text_printf(path, sizeof path, "%s/%s", keeper->queue->spool_path, folder);
     json_set_text(task, "type", "task");

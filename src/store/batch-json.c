@@ -15,8 +15,8 @@ static bool put_line(const Json *json, Buf *out, Err *err)
 
 bool batch_json_head(const Batch *batch, const Device *device, Buf *out, Err *err)
 {
-    AUTO(Json) json = json_object();
-    Json *of_device = json_object();
+    AUTO(Json) json = json_new_object();
+    Json *of_device = json_new_object();
 
     json_set_text(of_device, "id", batch->device.text);
     json_set_text(of_device, "name", batch->device_name);
@@ -35,7 +35,7 @@ bool batch_json_head(const Batch *batch, const Device *device, Buf *out, Err *er
 
 bool batch_json_page(const Page *page, Buf *out, Err *err)
 {
-    AUTO(Json) json = json_object();
+    AUTO(Json) json = json_new_object();
     const char side[2] = { page->side, '\0' };
 
     json_set_int(json, "number", page->number);

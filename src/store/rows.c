@@ -78,7 +78,7 @@ bool audit_insert(Tx *tx, const Actor *actor, const char *action, const char *ki
 
 bool audit_change(Tx *tx, const Actor *actor, const AuditChange *change, Err *err)
 {
-    AUTO(Json) both = json_object();
+    AUTO(Json) both = json_new_object();
     AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
 
     if (both && change->before)

@@ -99,7 +99,7 @@ bool ask_array(const Json *object, const char *name, size_t max, const Json **re
 {
     const Json *array = json_get(object, name);
 
-    if (json_kind(array) != JSON_ARRAY || json_count(array) == 0 || json_count(array) > max)
+    if (json_kind(array) != JSON_ARR || json_count(array) == 0 || json_count(array) > max)
         return wrong(err, name, "a list with something in it");
     *ret_array = array;
     return true;

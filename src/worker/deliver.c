@@ -22,7 +22,7 @@ typedef struct Dialogue {
 
 static Json *message_of(const char *type, const char *id)
 {
-    Json *message = json_object();
+    Json *message = json_new_object();
 
     json_set_text(message, "type", type);
     json_set_text(message, "id", id);
@@ -73,7 +73,7 @@ static bool read_parcel(const Json *task, Parcel *parcel, Err *err)
 
 static Json *result_json(const char *id, const DeliveryResult *result)
 {
-    Json *message = message_of("result", id), *object = json_object();
+    Json *message = message_of("result", id), *object = json_new_object();
 
     json_set_text(object, "class", delivery_class_words[result->class]);
     json_set_text(object, "stage", result->stage);

@@ -21,13 +21,13 @@ static const SandboxLimits limits = { .memory_bytes = 1ll << 30, .files = 256 };
 
 static int describe(void)
 {
-    AUTO(Json) all = json_object();
-    Json *kinds = json_array();
+    AUTO(Json) all = json_new_object();
+    Json *kinds = json_new_array();
 
     json_set_text(all, "program", "platen-deliver");
     json_set_text(all, "version", PLATEN_VERSION);
     for (const DestinationType *const *type = destination_types; *type; type++) {
-        Json *kind = json_object();
+        Json *kind = json_new_object();
 
         json_set_text(kind, "name", (*type)->name);
         json_set_text(kind, "title", (*type)->title);

@@ -22,8 +22,8 @@ static const char usage[] =
 
 static int describe(void)
 {
-    AUTO(Json) all = json_object();
-    Json *formats = json_array(), *tasks = json_array();
+    AUTO(Json) all = json_new_object();
+    Json *formats = json_new_array(), *tasks = json_new_array();
 
     json_set_text(all, "program", "platen-worker");
     json_set_text(all, "version", PLATEN_VERSION);
@@ -31,7 +31,7 @@ static int describe(void)
         json_add_text(tasks, type->name);
     json_set_take(all, "tasks", tasks);
     for (const FormatType *const *type = format_types; *type; type++) {
-        Json *format = json_object();
+        Json *format = json_new_object();
 
         json_set_text(format, "name", (*type)->name);
         json_set_text(format, "title", (*type)->title);
@@ -46,7 +46,7 @@ static int describe(void)
 
 static int report_sandbox(void)
 {
-    AUTO(Json) report = json_object();
+    AUTO(Json) report = json_new_object();
 
     json_set_int(report, "landlock", sandbox_landlock_abi());
     json_set_bool(report, "files_closed", sandbox_landlock_abi() > 0);

@@ -85,7 +85,7 @@ static bool wait_for_child(Work *work, Err *err)
 
 static bool send_crash(const Work *work, int status, Err *err)
 {
-    AUTO(Json) message = json_object();
+    AUTO(Json) message = json_new_object();
     int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     char text[120];
 

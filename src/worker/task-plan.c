@@ -56,7 +56,7 @@ static bool read_page(const Json *object, PlanPage *ret_page, Err *err)
 
 static Json *document_json(const Plan *plan, const PlanDocument *document)
 {
-    Json *object = json_object(), *pages = json_array();
+    Json *object = json_new_object(), *pages = json_new_array();
 
     json_set_int(object, "number", document->number);
     json_set_text(object, "name", document->name);
@@ -64,13 +64,13 @@ static Json *document_json(const Plan *plan, const PlanDocument *document)
     for (uint32_t i = 0; i < document->count; i++)
         json_add_int(pages, plan->pages[document->first + i].number);
     json_set_take(object, "pages", pages);
-    json_set_take(object, "fields", json_object());
+    json_set_take(object, "fields", json_new_object());
     return object;
 }
 
 static void add_plan(Json *result, const Plan *plan)
 {
-    Json *documents = json_array();
+    Json *documents = json_new_array();
 
     for (size_t i = 0; i < plan->document_count; i++)
         json_add_take(documents, document_json(plan, &plan->documents[i]));
@@ -79,7 +79,7 @@ static void add_plan(Json *result, const Plan *plan)
         json_set_null(result, "index");
         return;
     }
-    Json *index = json_object();
+    Json *index = json_new_object();
     json_set_text(index, "name", plan->index_name);
     json_set_text(index, "extension", plan->index_extension);
     json_set_take(result, "index", index);

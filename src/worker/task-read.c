@@ -37,7 +37,7 @@ bool task_read(const Json *task, int folder_fd, Json *result, Err *err)
     if (fd < 0 || !page_check(fd, size, sha256, err) || !jpeg_read_facts(fd, NULL, &facts, err))
         return false;
     fault_point("read.checked");
-    AUTO(Json) found = json_object();
+    AUTO(Json) found = json_new_object();
     json_set_int(found, "width_px", facts.width_px);
     json_set_int(found, "height_px", facts.height_px);
     json_set_int(found, "dpi", facts.dpi_x);

@@ -47,7 +47,7 @@ int64_t task_limit_ms(const TaskType *type, const Json *task)
 
 static Json *answer_to(const Json *task, bool ok)
 {
-    Json *answer = json_object();
+    Json *answer = json_new_object();
 
     json_set_text(answer, "type", "result");
     json_set_text(answer, "id", json_get_text(task, "id"));
@@ -58,7 +58,7 @@ static Json *answer_to(const Json *task, bool ok)
 Json *task_failed(const Json *task, const Err *err)
 {
     Json *answer = answer_to(task, false);
-    Json *error = json_object();
+    Json *error = json_new_object();
 
     json_set_text(error, "kind", err_kind_name(err->kind));
     json_set_int(error, "code", err->code);

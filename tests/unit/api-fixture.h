@@ -40,14 +40,14 @@ static bool route_was_tried[256];
 
 static inline void describe_kinds(Buf *text)
 {
-    AUTO(Json) all = json_object();
-    Json *list = json_array(), *kind = json_object();
+    AUTO(Json) all = json_new_object();
+    Json *list = json_new_array(), *kind = json_new_object();
 
     json_set_text(kind, "name", "share");
     json_set_text(kind, "title", "A share");
     json_set_take(kind, "fields", json_describe_fields(share_fields));
     json_add_take(list, kind);
-    kind = json_object();
+    kind = json_new_object();
     json_set_text(kind, "name", "folder");
     json_set_text(kind, "title", "A folder");
     json_set_take(kind, "fields", json_describe_fields(share_fields));

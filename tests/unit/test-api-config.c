@@ -231,7 +231,7 @@ static void differences_are_found_at_every_depth(void **state)
     before = json_parse(bytes_of_text("{\"a\":1,\"b\":{\"x\":1,\"y\":[1]},\"gone\":true}"), &err);
     AUTO(Json)
     after = json_parse(bytes_of_text("{\"b\":{\"y\":[1,2],\"x\":1},\"a\":1,\"new\":null}"), &err);
-    AUTO(Json) diffs = json_array();
+    AUTO(Json) diffs = json_new_array();
     AUTO_BUF text = buf_with_max(1024);
 
     (void)state;

@@ -29,7 +29,7 @@ static int server_word;
 
 static bool get_hello(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    Json *json = json_object();
+    Json *json = json_new_object();
 
     (void)err;
     assert_ptr_equal(http_request_server_arg(req), &server_word);

@@ -115,22 +115,22 @@ static bool parse_yaml(void)
 
 static bool build_and_copy(void)
 {
-    AUTO(Json) object = json_object();
-    Json *list = json_array();
+    AUTO(Json) object = json_new_object();
+    Json *list = json_new_array();
     AUTO_BUF yaml = buf_with_max(4096);
     AUTO_BUF pretty = buf_with_max(4096);
 
     for (int64_t i = 0; i < 6; i++)
         json_add_int(list, i);
     json_add_text(list, "bad \xff byte");
-    json_add_take(list, json_object());
+    json_add_take(list, json_new_object());
     json_set_text(object, "t", "x");
     json_set_text(object, "t", "y");
     json_set_bool(object, "b", true);
     json_set_null(object, "n");
     json_set_int(object, "i", 1);
     json_set_take(object, "list", list);
-    AUTO(Json) copy = json_copy(object);
+    AUTO(Json) copy = json_clone(object);
     return written_right(copy, "{\"t\":\"y\",\"b\":true,\"n\":null,\"i\":1,\"list\":"
                                "[0,1,2,3,4,5,\"bad \xef\xbf\xbd byte\",{}]}") &&
            json_write_yaml(copy, &yaml) && json_write_pretty(copy, &pretty);
@@ -174,7 +174,7 @@ static bool pass_lines(void)
     AUTO_FD from = ends[0];
     AUTO_FD to = ends[1];
     JsonLines reader = json_lines_over(to);
-    AUTO(Json) message = json_object();
+    AUTO(Json) message = json_new_object();
     json_set_text(message, "t", "x");
     bool good = json_line_send(from, message, &err) &&
                 (json_lines_next(&reader, 0, &taken, &err) || refused(&err));

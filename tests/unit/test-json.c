@@ -58,7 +58,7 @@ static void texts_come_back(void **state)
         assert_string_equal(written(value), compact);
         AUTO(Json) again = parsed(compact);
         assert_string_equal(written(again), compact);
-        AUTO(Json) copy = json_copy(value);
+        AUTO(Json) copy = json_clone(value);
         assert_string_equal(written(copy), compact);
     }
 }
@@ -169,7 +169,7 @@ static void limits_hold(void **state)
 static bool collect(void *arg, const char *name, const Json *value)
 {
     (void)buf_printf(arg, "%s=%d ", name, (int)json_kind(value));
-    return json_kind(value) != JSON_ARRAY;
+    return json_kind(value) != JSON_ARR;
 }
 
 static void values_are_read(void **state)
@@ -207,15 +207,15 @@ static void values_are_read(void **state)
     assert_int_equal(json_count(NULL), 0);
     assert_string_equal(json_get_text(NULL, "x"), "");
     assert_true(json_each(NULL, collect, &seen));
-    assert_null(json_copy(NULL));
+    assert_null(json_clone(NULL));
     json_free(NULL);
 }
 
 static void trees_are_built(void **state)
 {
-    AUTO(Json) object = json_object();
+    AUTO(Json) object = json_new_object();
     AUTO_BUF out = buf_with_max(1024);
-    Json *list = json_array();
+    Json *list = json_new_array();
 
     (void)state;
     json_set_text(object, "name", "first");
@@ -224,7 +224,7 @@ static void trees_are_built(void **state)
     json_set_null(object, "error");
     json_add_text(list, "a");
     json_add_int(list, 2);
-    json_add_take(list, json_object());
+    json_add_take(list, json_new_object());
     json_set_take(object, "list", list);
     json_set_text(object, "name", "second"); /* replaces, keeps the place */
     json_set_text(object, "none", NULL);
@@ -249,9 +249,9 @@ static void trees_are_built(void **state)
 static void poison_sticks(void **state)
 {
     AUTO_BUF out = buf_with_max(1024);
-    AUTO(Json) object = json_object();
-    AUTO(Json) outer = json_object();
-    Json *inner = json_array();
+    AUTO(Json) object = json_new_object();
+    AUTO(Json) outer = json_new_object();
+    Json *inner = json_new_array();
 
     (void)state;
     json_set_take(object, "x", NULL);
@@ -259,19 +259,19 @@ static void poison_sticks(void **state)
     assert_false(json_write(object, &out));
     assert_false(json_write_pretty(object, &out));
     assert_false(json_write_yaml(object, &out));
-    assert_null(json_copy(object));
+    assert_null(json_clone(object));
     json_set_take(outer, "inner", inner);
     json_add_take(inner, NULL); /* after it was put into the outer one */
     assert_false(json_write(outer, &out));
-    assert_null(json_copy(outer));
-    AUTO(Json) array = json_array();
+    assert_null(json_clone(outer));
+    AUTO(Json) array = json_new_array();
     json_set_int(array, "not an object", 1);
     assert_false(json_write(array, &out));
-    AUTO(Json) other = json_object();
+    AUTO(Json) other = json_new_object();
     json_add_int(other, 1);
     assert_false(json_write(other, &out));
     json_set_int(NULL, "x", 1);
-    json_add_take(NULL, json_object());
+    json_add_take(NULL, json_new_object());
     assert_false(json_write(NULL, &out));
 }
 
@@ -280,18 +280,18 @@ static void writing_has_limits(void **state)
     AUTO_BUF small = buf_with_max(8);
     AUTO_BUF large = buf_with_max(1024);
     AUTO(Json) value = parsed("[1,2,3,4,5]");
-    AUTO(Json) deep = json_array();
+    AUTO(Json) deep = json_new_array();
 
     (void)state;
     assert_false(json_write(value, &small));
     for (size_t i = 1; i < JSON_DEPTH_MAX; i++) {
-        Json *around = json_array();
+        Json *around = json_new_array();
 
         json_add_take(around, STEAL(deep));
         deep = around;
     }
     assert_true(json_write(deep, &large));
-    Json *around = json_array();
+    Json *around = json_new_array();
     json_add_take(around, STEAL(deep));
     deep = around;
     assert_false(json_write(deep, &large));

@@ -52,7 +52,7 @@ static void expect_failure(JsonLines *reader, int64_t timeout_ms, ErrKind kind, 
 
 static void send_number(int fd, int64_t n)
 {
-    AUTO(Json) message = json_object();
+    AUTO(Json) message = json_new_object();
     Err err = { 0 };
 
     json_set_int(message, "n", n);
@@ -186,7 +186,7 @@ static void endless_lines_are_refused(void **state)
 static Json *message_of(size_t n)
 {
     static const char frame[] = "{\"t\":\"\"}\n";
-    Json *message = json_object();
+    Json *message = json_new_object();
     char *text = malloc(n);
 
     assert_non_null(text);
@@ -250,8 +250,8 @@ static void large_messages_pass(void **state)
 static void unsendable_messages_are_bugs(void **state)
 {
     AUTO(Json) too_long = message_of(MESSAGE_BYTES_MAX + 1);
-    AUTO(Json) poisoned = json_object();
-    AUTO(Json) array = json_array();
+    AUTO(Json) poisoned = json_new_object();
+    AUTO(Json) array = json_new_array();
     const Json *const messages[] = { NULL, too_long, poisoned, array };
     int ends[2];
 
@@ -298,7 +298,7 @@ static void peers_that_do_not_read_are_left(void **state)
 static void gone_peers_raise_no_signal(void **state)
 {
     int ends[2], pipe_ends[2];
-    AUTO(Json) message = json_object();
+    AUTO(Json) message = json_new_object();
     Err err = { 0 };
 
     (void)state;
@@ -352,7 +352,7 @@ static void files_are_read(void **state)
     expect_number(&reader, 2);
     expect_failure(&reader, SOON_MS, ERR_CANCELLED, 0, "the peer closed");
     json_lines_done(&reader);
-    AUTO(Json) message = json_object();
+    AUTO(Json) message = json_new_object();
     Err err = { 0 };
     assert_true(json_line_send(fd, message, &err)); /* and written */
 }

@@ -258,12 +258,12 @@ static void check_round(const Json *value)
 
 static void texts_go_round(void **state)
 {
-    AUTO(Json) all = json_object();
+    AUTO(Json) all = json_new_object();
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(tricky_texts); i++) {
-        AUTO(Json) object = json_object();
-        Json *list = json_array(), *inner = json_object();
+        AUTO(Json) object = json_new_object();
+        Json *list = json_new_array(), *inner = json_new_object();
 
         json_set_text(inner, tricky_texts[i], tricky_texts[i]);
         json_add_text(list, tricky_texts[i]);
@@ -281,7 +281,7 @@ static void texts_go_round(void **state)
  * U+3000 or near the end of the first plane. */
 static void characters_go_round(void **state)
 {
-    AUTO(Json) list = json_array();
+    AUTO(Json) list = json_new_array();
 
     (void)state;
     for (uint32_t c = 1; c < 0x110000;
@@ -333,9 +333,9 @@ static void long_names_go_round(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
-        AUTO(Json) object = json_object();
+        AUTO(Json) object = json_new_object();
         char name[5001];
-        Json *list = json_array(), *inner = json_object();
+        Json *list = json_new_array(), *inner = json_new_object();
 
         memset(name, '#', sizeof name);
         name[lengths[i]] = '\0';
@@ -343,7 +343,7 @@ static void long_names_go_round(void **state)
         json_add_take(list, inner);
         json_set_take(object, name, list);
         name[0] = 'a';
-        json_set_take(object, name, json_object());
+        json_set_take(object, name, json_new_object());
         json_set_text(object, "after", name);
         check_round(object);
         memset(name, 1, lengths[i]); /* six characters each when escaped */
@@ -402,7 +402,7 @@ static void fields_name_the_line(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO(Json) value = parsed_yaml(cases[i].yaml);
-        AUTO(Json) copy = json_copy(value);
+        AUTO(Json) copy = json_clone(value);
         Settings s;
         Err err = { 0 };
 

@@ -11,7 +11,7 @@ enum {
     PATH_TEXT_SIZE = 1024,              /* folders of destinations and of the server             */
     JSON_BYTES_MAX = 8 * 1024 * 1024,   /* one JSON or YAML text                                 */
     JSON_DEPTH_MAX = 32,                /* nesting of arrays and objects                         */
-    JSON_VALUES_MAX = 500000,           /* values of one JSON or YAML text: memory below 64 MiB   */
+    JSON_VALUES_MAX = 150000,           /* values of one JSON or YAML text: memory below 64 MiB   */
     MESSAGE_BYTES_MAX = 4 * 1024 * 1024, /* one line between server and worker                    */
     SETTINGS_TEXT_SIZE = 4096,           /* one destination's settings as JSON text               */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */

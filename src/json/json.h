@@ -1,9 +1,10 @@
 /* json/json.h - JSON values: parsing, reading, building, writing; and Field tables to and from them.
  *
- * The only place with libyaml; the JSON grammar is our own, because a tree remembers failed
- * allocations, the digits of every number and its YAML lines. A Json is a tree the caller owns;
- * values got out of a tree are borrowed until the tree changes or dies. Objects keep the order of
- * their members. All texts are UTF-8 without NUL. Any thread, one thread per tree. */
+ * The only place with jansson and libyaml, which read; the trees are our own, because they remember
+ * failed allocations and the lines of YAML. A Json is a tree the caller owns; values got out of a
+ * tree are borrowed until the tree changes or dies. Objects keep the order of their members. Numbers
+ * are whole (int64_t) or a double, which is written so that it comes back the same. All texts are
+ * UTF-8 without NUL. Any thread, one thread per tree. */
 #ifndef PLATEN_JSON_JSON_H
 #define PLATEN_JSON_JSON_H
 
@@ -15,14 +16,16 @@
 typedef struct Json Json;
 
 /* Parses one whole JSON text (RFC 8259): UTF-8, at most JSON_BYTES_MAX bytes, JSON_VALUES_MAX values
- * and JSON_DEPTH_MAX deep, no name twice in an object. ERR_BAD_INPUT names line and column,
- * ERR_TEMPORARY means no memory. Owned by the caller; NULL on failure. */
+ * and JSON_DEPTH_MAX deep, no name twice in an object, no number beyond int64_t or double.
+ * ERR_BAD_INPUT names line and column, ERR_TEMPORARY means no memory. Owned by the caller; NULL on
+ * failure. */
 Json *json_parse(Bytes text, Err *err);
 
 /* The same for one YAML document of the JSON kind: mappings, sequences, scalars; no anchors,
  * aliases, tags or second documents. Plain (unquoted) scalars are typed when they are true, false,
  * null, ~, empty (null) or a number as JSON writes it; all else is text: yes, 007, 2026-11-22.
- * Errors of json_read_fields about such a tree name the line. */
+ * A number that json_parse would refuse is refused here too. Errors of json_read_fields
+ * about such a tree name the line. */
 Json *json_parse_yaml(Bytes text, Err *err);
 
 void json_free(Json *value); /* accepts NULL */

@@ -1,385 +1,241 @@
-/* json/parse.c - one JSON text (RFC 8259) into a tree.
+/* json/parse.c - one JSON text (RFC 8259) into a tree, read by jansson.
  *
- * Recursive descent; the recursion is bounded by JSON_DEPTH_MAX, memory by JSON_VALUES_MAX. Errors
- * name line and column and what was expected there. */
+ * jansson has no limits that can be set, so depth and number of values are counted before it runs.
+ * And it does not survive a failed allocation everywhere: its buffer of the present token loses a
+ * byte silently, or an assertion ends the program. So what it allocates hangs on a list, a refused
+ * allocation jumps out of it, and the list is freed whole. No other library here uses jansson. */
 #include "json/tree.h"
 
 #include "base/limits.h"
 #include "base/text.h"
 
-#include <stdarg.h>
+#include <jansson.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ESCAPE_DIGITS = 4, WORD_MAX = 16 };
+enum { REAL_TEXT_SIZE = 32, REAL_DIGITS_SHORT = 15, REAL_DIGITS_EXACT = 17 };
 
-typedef struct Parser {
-    const uint8_t *start, *at, *end;
-    size_t depth, values;
-    Err *err;
-} Parser;
+/* --- jansson's memory -------------------------------------------------------------------------- */
 
-static Json *parse_value(Parser *p);
+typedef struct Block Block;
+struct Block {
+    Block *next, **link; /* link: what points to this block */
+    _Alignas(max_align_t) uint8_t bytes[];
+};
 
-/* Records what is wrong at a place of the text. Returns false. */
-__attribute__((format(printf, 3, 4))) static bool fail_at(Parser *p, const uint8_t *at,
-                                                          const char *fmt, ...)
+/* One run of jansson. */
+typedef struct Load {
+    Block *blocks;
+    bool refused; /* an allocation was */
+    jmp_buf on_refusal;
+} Load;
+
+static _Thread_local Load *loading; /* the run that jansson allocates for */
+
+static void *take_block(size_t size)
 {
-    char what[sizeof p->err->text];
-    size_t line = 1, column = 1;
-    va_list args;
+    Block *block = malloc(sizeof *block + size);
 
-    va_start(args, fmt);
-    (void)vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    for (const uint8_t *c = p->start; c < at; c++) {
-        if (*c == '\n') {
-            line++;
-            column = 1;
-        } else {
-            column += (*c & 0xc0) != 0x80;
-        }
-    }
-    return err_set(p->err, ERR_BAD_INPUT, 0, "line %zu, column %zu: %s", line, column, what);
+    if (!block)
+        longjmp(loading->on_refusal, 1);
+    block->next = loading->blocks;
+    block->link = &loading->blocks;
+    if (block->next)
+        block->next->link = &block->next;
+    loading->blocks = block;
+    return block->bytes;
 }
 
-/* "expected X, found Y" at the present place. Returns false. */
-static bool fail_expected(Parser *p, const char *expected)
+static void give_block(void *bytes)
 {
-    if (p->at == p->end)
-        return fail_at(p, p->at, "expected %s, but the text ends here", expected);
-    if (*p->at < ' ' || *p->at >= 0x7f)
-        return fail_at(p, p->at, "expected %s", expected);
-    return fail_at(p, p->at, "expected %s, found '%c'", expected, *p->at);
+    Block *block = (void *)((uint8_t *)bytes - offsetof(Block, bytes));
+
+    *block->link = block->next;
+    if (block->next)
+        block->next->link = block->link;
+    free(block);
 }
 
-static void skip_blanks(Parser *p)
+/* Before main, since a sandboxed worker cannot open the source of random numbers any more. */
+__attribute__((constructor)) static void prepare_jansson(void)
 {
-    while (p->at < p->end && (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r'))
-        p->at++;
+    json_set_alloc_funcs(take_block, give_block);
+    json_object_seed(0);
 }
 
-/* Takes the character c, after blanks. False when something else is there. */
-static bool take(Parser *p, char c)
+static json_t *load_text(Load *load, Bytes text, json_error_t *ret_error)
 {
-    skip_blanks(p);
-    if (p->at == p->end || *p->at != (uint8_t)c)
-        return false;
-    p->at++;
-    return true;
-}
-
-static bool is_letter(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-/* true, false, null; the nearest of them is named when the word is something else. */
-static Json *parse_word(Parser *p)
-{
-    static const char *const words[] = { "true", "false", "null", NULL };
-    const uint8_t *from = p->at, *end = from;
-    char word[WORD_MAX];
-
-    while (end < p->end && is_letter(*end))
-        end++;
-    if (text_copy_bytes(word, sizeof word, (Bytes){ from, (size_t)(end - from) })) {
-        for (size_t i = 0; words[i]; i++) {
-            if (!text_equal(word, words[i]))
-                continue;
-            Json *value = json_node_new(words[i][0] == 'n' ? JSON_NULL_VALUE : JSON_BOOL);
-            if (value)
-                value->boolean = words[i][0] == 't';
-            else
-                json_no_memory(p->err);
-            p->at = end;
-            return value;
-        }
-    }
-    const char *near = text_nearest(word, words);
-    if (near)
-        fail_at(p, from, "expected a value, found %s; did you mean %s?", word, near);
-    else
-        fail_at(p, from, "expected a value, found %s; texts stand in double quotes", word);
-    return NULL;
-}
-
-static Json *parse_number(Parser *p)
-{
-    Bytes rest = { p->at, (size_t)(p->end - p->at) };
-    size_t n = json_number_length(rest);
-    Json *number = NULL;
-
-    if (n == 0 || (n < rest.n && (is_letter(rest.p[n]) || rest.p[n] == '.'))) {
-        fail_at(p, p->at, "not a number as JSON writes it, such as 12, -3 or 1.5");
+    loading = load;
+    if (setjmp(load->on_refusal) != 0) {
+        load->refused = true;
         return NULL;
     }
-    if (!json_node_number((Bytes){ rest.p, n }, &number) || !number) {
-        json_no_memory(p->err);
+    return json_loadb(text.n ? (const char *)text.p : "", text.n,
+                      JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, ret_error);
+}
+
+static void load_done(Load *load)
+{
+    loading = NULL;
+    while (load->blocks) {
+        Block *next = load->blocks->next;
+
+        free(load->blocks);
+        load->blocks = next;
+    }
+}
+
+/* --- into our tree; NULL when memory is gone ---------------------------------------------------- */
+
+/* As few digits as bring the number back, and always a sign that it is not a whole one. */
+static Json *convert_real(double real)
+{
+    char digits[REAL_TEXT_SIZE];
+
+    (void)text_printf(digits, sizeof digits, "%.*g", REAL_DIGITS_SHORT, real);
+    if (strtod(digits, NULL) != real)
+        (void)text_printf(digits, sizeof digits, "%.*g", REAL_DIGITS_EXACT, real);
+    size_t n = strlen(digits);
+    if (!strpbrk(digits, ".e"))
+        (void)text_copy(digits + n, sizeof digits - n, ".0");
+    return json_node_text(JSON_NUMBER, bytes_of_text(digits));
+}
+
+static Json *convert_scalar(const json_t *from)
+{
+    if (json_is_string(from))
+        return json_node_text(JSON_TEXT, bytes_of_text(json_string_value(from)));
+    if (json_is_real(from))
+        return convert_real(json_real_value(from));
+    Json *value = json_node_new(json_is_boolean(from)   ? JSON_BOOL
+                                : json_is_integer(from) ? JSON_NUMBER
+                                                        : JSON_NULL_VALUE);
+    if (!value)
         return NULL;
+    value->boolean = json_is_true(from);
+    if (json_is_integer(from)) {
+        value->whole = true;
+        value->integer = json_integer_value(from);
     }
-    p->at += n;
-    return number;
+    return value;
 }
 
-/* The four hexadecimal digits after \u. False when they are not there. */
-static bool parse_hex4(Parser *p, uint32_t *ret_unit)
+static Json *convert(json_t *from)
 {
-    uint8_t raw[ESCAPE_DIGITS / 2];
-    char digits[ESCAPE_DIGITS + 1];
+    if (!json_is_array(from) && !json_is_object(from))
+        return convert_scalar(from);
+    AUTO(Json) container = json_node_new(json_is_array(from) ? JSON_ARR : JSON_OBJ);
+    void *member = json_object_iter(from);
+    for (size_t i = 0; container && (member || i < json_array_size(from)); i++) {
+        Json *item = convert(member ? json_object_iter_value(member) : json_array_get(from, i));
 
-    if (p->end - p->at < ESCAPE_DIGITS ||
-        !text_copy_bytes(digits, sizeof digits, (Bytes){ p->at, ESCAPE_DIGITS }) ||
-        !text_unhex(digits, raw, sizeof raw))
-        return false;
-    p->at += ESCAPE_DIGITS;
-    *ret_unit = (uint32_t)raw[0] << 8 | raw[1];
-    return true;
-}
-
-/* The character of \uXXXX, or of a pair of them above U+FFFF (RFC 8259, section 7). */
-static bool parse_unicode_escape(Parser *p, uint32_t *ret_character)
-{
-    const uint8_t *from = p->at - 2;
-    uint32_t high, low;
-
-    if (!parse_hex4(p, &high))
-        return fail_at(p, from, "\\u needs four hexadecimal digits");
-    if (high == 0)
-        return fail_at(p, from, "the character NUL is not allowed in a text");
-    *ret_character = high;
-    if (high < 0xd800 || high > 0xdfff)
-        return true;
-    bool pair = high < 0xdc00 && p->end - p->at >= 2 && p->at[0] == '\\' && p->at[1] == 'u';
-    if (pair)
-        p->at += 2;
-    if (!pair || !parse_hex4(p, &low) || low < 0xdc00 || low > 0xdfff)
-        return fail_at(p, from, "half of a surrogate pair; write both halves, or the character");
-    *ret_character = 0x10000 + ((high - 0xd800) << 10 | (low - 0xdc00));
-    return true;
-}
-
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-        return to;
-    }
-    if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *to++ = (char)(0xe0 | c >> 12);
-        } else {
-            *to++ = (char)(0xf0 | c >> 18);
-            *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        }
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-    }
-    *to++ = (char)(0x80 | (c & 0x3f));
-    return to;
-}
-
-/* One escape, the backslash already taken. *to is advanced. */
-static bool parse_escape(Parser *p, char **to)
-{
-    static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    uint8_t c = p->at < p->end ? *p->at++ : 0;
-    const char *name = c ? strchr(names, c) : NULL;
-    uint32_t character = 0;
-
-    if (name) {
-        *(*to)++ = values[name - names];
-        return true;
-    }
-    if (c != 'u')
-        return fail_at(p, p->at - (c != 0),
-                       "unknown escape after \\; a backslash itself is written \\\\");
-    if (!parse_unicode_escape(p, &character))
-        return false;
-    *to = put_utf8(*to, character);
-    return true;
-}
-
-/* The place of the quote that ends the text which starts at p->at, NULL when there is none. */
-static const uint8_t *closing_quote(const Parser *p)
-{
-    for (const uint8_t *c = p->at; c < p->end; c++) {
-        if (*c == '"')
-            return c;
-        if (*c == '\\')
-            c++;
-    }
-    return NULL;
-}
-
-/* A text; its opening quote is at the present place. Owned by the caller. */
-static char *parse_text(Parser *p)
-{
-    const uint8_t *from = p->at++, *quote = closing_quote(p);
-
-    if (!quote) {
-        fail_at(p, from, "this text has no closing double quote");
-        return NULL;
-    }
-    char *text = malloc((size_t)(quote - p->at) + 1); /* decoding never makes a text longer */
-    char *to = text;
-    if (!text) {
-        json_no_memory(p->err);
-        return NULL;
-    }
-    while (p->at < quote) {
-        uint8_t c = *p->at++;
-        bool good = true;
-
-        if (c < ' ')
-            good = fail_at(p, p->at - 1,
-                           "a line break or other control character in a text; write it as \\n");
-        else if (c == '\\')
-            good = parse_escape(p, &to);
-        else
-            *to++ = (char)c;
-        if (!good) {
-            free(text);
+        if (!item)
+            return NULL;
+        if (member &&
+            !(item->name = json_copy_bytes(bytes_of_text(json_object_iter_key(member))))) {
+            json_free(item);
             return NULL;
         }
+        if (!json_node_append(container, item))
+            return NULL;
+        member = json_object_iter_next(from, member);
     }
-    *to = '\0';
-    p->at = quote + 1;
-    return text;
+    return STEAL(container);
 }
 
-static Json *parse_text_value(Parser *p)
-{
-    AUTO_TEXT text = parse_text(p);
+/* --- texts ------------------------------------------------------------------------------------- */
 
-    if (!text)
-        return NULL;
-    Json *value = json_node_new(JSON_TEXT);
-    if (value)
-        value->text = STEAL(text);
-    else
-        json_no_memory(p->err);
+/* Reads one text; the caller bounds its depth. NULL when it is wrong, as *ret_error tells, or
+ * because memory is gone. */
+static Json *read_text(Bytes text, json_error_t *ret_error, bool *ret_no_memory)
+{
+    Load load = { 0 };
+    json_t *root = load_text(&load, text, ret_error);
+    Json *value = root ? convert(root) : NULL;
+
+    *ret_no_memory = load.refused || (root && !value);
+    load_done(&load);
     return value;
 }
 
-/* name : value, the value with its name. While its object is being read, line holds the place of
- * the name in the text, for the message about duplicates. */
-static Json *parse_member(Parser *p)
+bool json_parse_plain(Bytes text, Json **ret_value, Err *err)
 {
-    skip_blanks(p);
-    if (p->at == p->end || *p->at != '"') {
-        fail_expected(p, "a name in double quotes");
-        return NULL;
-    }
-    uint32_t place = (uint32_t)(p->at - p->start);
-    AUTO_TEXT name = parse_text(p);
-    if (!name)
-        return NULL;
-    if (!take(p, ':')) {
-        fail_expected(p, "':' after the name");
-        return NULL;
-    }
-    Json *value = parse_value(p);
-    if (value) {
-        value->name = STEAL(name);
-        value->line = place;
-    }
-    return value;
-}
-
-static bool check_names(Parser *p, Json *object)
-{
+    json_error_t error;
     bool no_memory;
-    const Json *twice = json_node_duplicate(object, &no_memory);
 
+    *ret_value = read_text(text, &error, &no_memory);
     if (no_memory)
-        return json_no_memory(p->err);
-    if (twice) {
-        fail_at(p, p->start + twice->line, "the name \"%s\" occurs twice", twice->name);
-        return err_field(p->err, "%s", twice->name);
-    }
-    for (size_t i = 0; i < object->n; i++)
-        object->items[i]->line = 0;
+        return json_no_memory(err);
+    if (!*ret_value && json_error_code(&error) == json_error_numeric_overflow &&
+        error.position == (int)text.n) /* else it is a text that starts with many digits */
+        return err_set(err, ERR_BAD_INPUT, 0,
+                       "this number is too large; put it in double quotes when it is a text");
     return true;
 }
 
-/* An array or object; its opening bracket is already taken. */
-static Json *parse_container(Parser *p, JsonKind kind)
+/* Counts as far as the text is well-formed; where it is not, jansson stops before the count. */
+static bool check_limits(Bytes text, Err *err)
 {
-    AUTO(Json) container = json_node_new(kind);
-    char closing = kind == JSON_OBJ ? '}' : ']';
+    size_t line = 1, depth = 0, values = 1;
+    bool quoted = false, opened = false; /* opened: nothing yet stands behind a bracket */
 
-    if (!container) {
-        json_no_memory(p->err);
-        return NULL;
-    }
-    bool more = !take(p, closing);
-    while (more) {
-        Json *value = kind == JSON_OBJ ? parse_member(p) : parse_value(p);
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        bool opens = c == '[' || c == '{', closes = c == ']' || c == '}';
 
-        if (!value)
-            return NULL;
-        if (!json_node_append(container, value)) {
-            json_no_memory(p->err);
-            return NULL;
+        line += c == '\n';
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+            continue;
         }
-        more = take(p, ',');
-        if (!more && !take(p, closing)) {
-            fail_expected(p, kind == JSON_OBJ ? "',' or '}'" : "',' or ']'");
-            return NULL;
-        }
+        if (c <= ' ')
+            continue;
+        values += c == ',' || (opened && !closes);
+        depth += opens;
+        depth -= closes && depth > 0;
+        opened = opens;
+        quoted = c == '"';
+        if (depth > JSON_DEPTH_MAX)
+            return err_set(err, ERR_BAD_INPUT, 0, "line %zu: nested more than %d deep", line,
+                           JSON_DEPTH_MAX);
+        if (values > JSON_VALUES_MAX)
+            return err_set(err, ERR_BAD_INPUT, 0, "line %zu: more than %d values", line,
+                           JSON_VALUES_MAX);
     }
-    return kind == JSON_ARR || check_names(p, container) ? STEAL(container) : NULL;
+    return true;
 }
 
-static Json *parse_nested(Parser *p, JsonKind kind)
+/* Records what jansson found wrong. Its quotation of the text may end within a character. Returns
+ * false. */
+static bool fail_as_told(const json_error_t *error, Err *err)
 {
-    if (p->depth == JSON_DEPTH_MAX) {
-        fail_at(p, p->at - 1, "nested more than %d deep", JSON_DEPTH_MAX);
-        return NULL;
-    }
-    p->depth++;
-    Json *value = parse_container(p, kind);
-    p->depth--;
-    return value;
-}
+    char what[sizeof error->text];
 
-static Json *parse_value(Parser *p)
-{
-    if (++p->values > JSON_VALUES_MAX) {
-        fail_at(p, p->at, "more than %d values", JSON_VALUES_MAX);
-        return NULL;
-    }
-    if (take(p, '{'))
-        return parse_nested(p, JSON_OBJ);
-    if (take(p, '['))
-        return parse_nested(p, JSON_ARR);
-    if (p->at < p->end && *p->at == '"')
-        return parse_text_value(p);
-    if (p->at < p->end && (*p->at == '-' || (*p->at >= '0' && *p->at <= '9')))
-        return parse_number(p);
-    if (p->at < p->end && is_letter(*p->at))
-        return parse_word(p);
-    fail_expected(p, "a value");
-    return NULL;
+    (void)text_copy(what, sizeof what, error->text);
+    char *quotation = strstr(what, " near '");
+    if (quotation && (!text_is_utf8(bytes_of_text(quotation)) || text_has_control(quotation)))
+        *quotation = '\0';
+    return err_set(err, ERR_BAD_INPUT, 0, "line %d, column %d: %s", error->line, error->column,
+                   what);
 }
 
 Json *json_parse(Bytes text, Err *err)
 {
+    json_error_t error;
+    bool no_memory;
+
     if (!json_check_text(text, err))
         return NULL;
     if (bytes_start_with(text, "\xef\xbb\xbf")) /* the mark some editors put before UTF-8 */
         text = bytes_after(text, 3);
-    Parser p = { .start = text.p, .at = text.p, .end = text.n ? text.p + text.n : text.p };
-    p.err = err;
-    AUTO(Json) value = parse_value(&p);
-    if (!value)
+    if (!check_limits(text, err))
         return NULL;
-    skip_blanks(&p);
-    if (p.at < p.end) {
-        fail_expected(&p, "the end of the text after the value");
-        return NULL;
-    }
-    return STEAL(value);
+    Json *value = read_text(text, &error, &no_memory);
+    if (no_memory)
+        json_no_memory(err);
+    else if (!value)
+        fail_as_told(&error, err);
+    return value;
 }

@@ -45,63 +45,6 @@ Json *json_node_text(JsonKind kind, Bytes text)
     return node->text ? STEAL(node) : NULL;
 }
 
-static size_t digits_at(Bytes text, size_t at)
-{
-    size_t n = 0;
-
-    while (at + n < text.n && text.p[at + n] >= '0' && text.p[at + n] <= '9')
-        n++;
-    return n;
-}
-
-static bool is_one_of(Bytes text, size_t at, const char *characters)
-{
-    return at < text.n && strchr(characters, text.p[at]);
-}
-
-size_t json_number_length(Bytes text)
-{
-    size_t at = is_one_of(text, 0, "-"), n = digits_at(text, at);
-
-    if (n == 0 || (n > 1 && text.p[at] == '0')) /* 007 is a text for people, not a number */
-        return 0;
-    at += n;
-    if (is_one_of(text, at, ".")) {
-        n = digits_at(text, at + 1);
-        if (n == 0)
-            return 0;
-        at += 1 + n;
-    }
-    if (is_one_of(text, at, "eE")) {
-        size_t sign = is_one_of(text, at + 1, "+-");
-
-        n = digits_at(text, at + 1 + sign);
-        if (n == 0)
-            return 0;
-        at += 1 + sign + n;
-    }
-    return at;
-}
-
-bool json_node_number(Bytes text, Json **ret_number)
-{
-    int64_t value;
-
-    if (text.n == 0 || json_number_length(text) != text.n)
-        return false;
-    if (!bytes_to_int(text, INT64_MIN, INT64_MAX, &value)) {
-        *ret_number = json_node_text(JSON_NUMBER, text);
-        return true;
-    }
-    Json *number = json_node_new(JSON_NUMBER);
-    if (number) {
-        number->whole = true;
-        number->integer = value;
-    }
-    *ret_number = number;
-    return true;
-}
-
 static bool is_container(const Json *value)
 {
     return value && (value->kind == JSON_ARR || value->kind == JSON_OBJ);
@@ -137,40 +80,6 @@ void json_free(Json *value)
     }
     free(value->name);
     free(value);
-}
-
-/* By name, then by place: of two equal names the later member sorts later. */
-static int compare_members(const void *a, const void *b)
-{
-    const Json *const *left = *(const Json *const *const *)a;
-    const Json *const *right = *(const Json *const *const *)b;
-    int order = strcmp((*left)->name, (*right)->name);
-
-    if (order != 0)
-        return order;
-    return left < right ? -1 : 1;
-}
-
-const Json *json_node_duplicate(const Json *object, bool *ret_no_memory)
-{
-    const Json *found = NULL;
-
-    *ret_no_memory = false;
-    if (object->n < 2)
-        return NULL;
-    Json *const **sorted = calloc(object->n, sizeof *sorted);
-    if (!sorted) {
-        *ret_no_memory = true;
-        return NULL;
-    }
-    for (size_t i = 0; i < object->n; i++)
-        sorted[i] = &object->items[i];
-    qsort(sorted, object->n, sizeof *sorted, compare_members);
-    for (size_t i = 1; i < object->n && !found; i++)
-        if (text_equal((*sorted[i - 1])->name, (*sorted[i])->name))
-            found = *sorted[i];
-    free(sorted);
-    return found;
 }
 
 bool json_check_text(Bytes text, Err *err)

@@ -1,7 +1,7 @@
 /* json/tree.h - the nodes behind Json; private to src/json.
  *
- * A tree is our own and not a library's, because a failed allocation must stick to it, numbers must
- * come out as they went in, and a value read from YAML remembers its line for the error texts.
+ * A tree is our own and not a library's, because a failed allocation must stick to it and a value
+ * read from YAML remembers its line for the error texts.
  * Recursion over a parsed tree is bounded by JSON_DEPTH_MAX. */
 #ifndef PLATEN_JSON_TREE_H
 #define PLATEN_JSON_TREE_H
@@ -12,7 +12,7 @@ struct Json {
     JsonKind kind;
     bool poisoned; /* a change of this node failed: the tree must not be used as if it were whole */
     bool boolean;  /* JSON_BOOL                                                                  */
-    bool whole;    /* JSON_NUMBER: integer holds it; else text holds the digits as they came     */
+    bool whole;    /* JSON_NUMBER: integer holds it; else text holds the digits     */
     uint32_t line; /* line in the YAML text, 0 = not from YAML                                   */
     char *name;    /* when member of an object                                                   */
     union {
@@ -30,20 +30,13 @@ Json *json_node_new(JsonKind kind);
 Json *json_node_text(JsonKind kind, Bytes text); /* JSON_TEXT, or JSON_NUMBER that is not whole */
 char *json_copy_bytes(Bytes text);               /* NUL-terminated                              */
 
-/* A number as JSON writes it (RFC 8259, section 6): *ret_number is NULL when memory is gone. False
- * when text is no such number. */
-bool json_node_number(Bytes text, Json **ret_number);
-
-/* Length of the JSON number at the start of text, 0 when there is none. */
-size_t json_number_length(Bytes text);
+/* The value of a plain scalar that JSON writes the same way: true, false, null, a number. NULL in
+ * *ret_value when it is no such word. False for a number beyond its range and when memory is gone. */
+bool json_parse_plain(Bytes text, Json **ret_value, Err *err);
 
 /* Puts the value at the end of an array or, with its name set, of an object. False when memory is
  * gone; the value is freed then. */
 bool json_node_append(Json *container, Json *value_take);
-
-/* The later one of two members with the same name, NULL when all names differ or memory is gone
- * (*ret_no_memory). Sorts, so that a hostile object costs n log n. */
-const Json *json_node_duplicate(const Json *object, bool *ret_no_memory);
 
 /* True for a well-formed text within JSON_BYTES_MAX; otherwise ERR_BAD_INPUT with the line. */
 bool json_check_text(Bytes text, Err *err);

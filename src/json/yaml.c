@@ -93,20 +93,15 @@ static Bytes scalar_bytes(const yaml_event_t *event)
 }
 
 /* A plain scalar has a type when JSON writes it the same way; "~" and nothing are null. */
-static Json *plain_value(Bytes text)
+static bool plain_value(Bytes text, Json **ret_value, Err *err)
 {
-    bool yes = bytes_equal_text(text, "true"), no = bytes_equal_text(text, "false");
-    Json *value = NULL;
-
-    if (yes || no) {
-        value = json_node_new(JSON_BOOL);
-        if (value)
-            value->boolean = yes;
-        return value;
-    }
-    if (text.n == 0 || bytes_equal_text(text, "null") || bytes_equal_text(text, "~"))
-        return json_node_new(JSON_NULL_VALUE);
-    return json_node_number(text, &value) ? value : json_node_text(JSON_TEXT, text);
+    if (text.n == 0 || bytes_equal_text(text, "~"))
+        *ret_value = json_node_new(JSON_NULL_VALUE);
+    else if (!json_parse_plain(text, ret_value, err))
+        return false;
+    else if (!*ret_value)
+        *ret_value = json_node_text(JSON_TEXT, text);
+    return *ret_value || json_no_memory(err);
 }
 
 static bool is_plain_merge(const yaml_event_t *event)
@@ -139,7 +134,9 @@ static bool on_scalar(YamlReader *y)
         return y->names[y->depth - 1] || json_no_memory(y->err);
     }
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    Json *value = plain ? plain_value(text) : json_node_text(JSON_TEXT, text);
+    Json *value = plain ? NULL : json_node_text(JSON_TEXT, text);
+    if (plain && !plain_value(text, &value, y->err))
+        return err_prefix(y->err, "line %zu", line_of(event));
     if (!value)
         return json_no_memory(y->err);
     value->line = (uint32_t)line_of(event);
@@ -175,14 +172,49 @@ static bool on_mapping_start(YamlReader *y)
                           y->event.data.mapping_start.anchor || y->event.data.mapping_start.tag);
 }
 
+/* By name, then by place: of two equal names the later member sorts later. */
+static int compare_members(const void *a, const void *b)
+{
+    const Json *const *left = *(const Json *const *const *)a;
+    const Json *const *right = *(const Json *const *const *)b;
+    int order = strcmp((*left)->name, (*right)->name);
+
+    if (order != 0)
+        return order;
+    return left < right ? -1 : 1;
+}
+
+/* The later one of two members with the same name, NULL when all names differ or memory is gone
+ * (*ret_no_memory). Sorts, so that a hostile object costs n log n. */
+static const Json *duplicate_of(const Json *object, bool *ret_no_memory)
+{
+    const Json *found = NULL;
+
+    *ret_no_memory = false;
+    if (object->n < 2)
+        return NULL;
+    Json *const **sorted = calloc(object->n, sizeof *sorted);
+    if (!sorted) {
+        *ret_no_memory = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < object->n; i++)
+        sorted[i] = &object->items[i];
+    qsort(sorted, object->n, sizeof *sorted, compare_members);
+    for (size_t i = 1; i < object->n && !found; i++)
+        if (text_equal((*sorted[i - 1])->name, (*sorted[i])->name))
+            found = *sorted[i];
+    free(sorted);
+    return found;
+}
+
 static bool on_container_end(YamlReader *y)
 {
     bool no_memory = false;
 
     y->depth--;
     AUTO(Json) container = STEAL(y->open[y->depth]);
-    const Json *twice = container->kind == JSON_OBJ ? json_node_duplicate(container, &no_memory)
-                                                    : NULL;
+    const Json *twice = container->kind == JSON_OBJ ? duplicate_of(container, &no_memory) : NULL;
 
     if (twice) {
         err_set(y->err, ERR_BAD_INPUT, 0, "line %u: the name \"%s\" occurs twice", twice->line,

@@ -1,8 +1,9 @@
 /* tests/unit/test-json-memory.c - every allocation of src/json fails once, and then all after it.
  *
  * Each scenario is run until it no longer meets the failing allocation. A failed one must say so:
- * no crash, no leak (AddressSanitizer looks), no value that is silently incomplete. Allocations
- * within libyaml itself are not refused: a shared library is not reached by the linker's --wrap. */
+ * no crash, no leak (AddressSanitizer looks), no value that is silently incomplete. jansson asks
+ * src/json for its memory, so its allocations are refused too. Those within libyaml itself are not:
+ * a shared library is not reached by the linker's --wrap. */
 #include "base/bytes.h"
 #include "base/field.h"
 #include "base/limits.h"
@@ -72,7 +73,7 @@ static const Field settings_fields[] = {
 
 static const char whole[] = "{\"name\":\"a\\u00e4\",\"sides\":\"duplex\",\"targets\":[{\"folder\":"
                             "\"x\"},{\"folder\":\"y\"}],"
-                            "\"extra\":{\"k\":[1,1.5,true,null,99999999999999999999]}}";
+                            "\"extra\":{\"k\":[1,1.5,true,null,123456789012345678]}}";
 
 /* --- scenarios: true when the work was done and its result is right ---------------------------- */
 
@@ -147,7 +148,7 @@ static bool read_and_show_fields(void)
     AUTO(Json) shown = json_from_fields(settings_fields, &s, true);
     return written_right(shown, "{\"name\":\"a\xc3\xa4\",\"sides\":\"duplex\",\"targets\":"
                                 "[{\"folder\":\"x\"},{\"folder\":\"y\"}],"
-                                "\"extra\":{\"k\":[1,1.5,true,null,99999999999999999999]}}");
+                                "\"extra\":{\"k\":[1,1.5,true,null,123456789012345678]}}");
 }
 
 static bool describe_and_check(void)

@@ -39,9 +39,12 @@ static void texts_come_back(void **state)
         { "-0", "0" },
         { "9223372036854775807", NULL },
         { "-9223372036854775808", NULL },
-        { "9223372036854775808", NULL }, /* too large for int64: the digits are kept */
-        { "1.10", NULL },
+        { "1.10", "1.1" }, /* a number with a fraction or an exponent is a double */
+        { "0.30000000000000004", NULL },
+        { "5e-324", "4.94065645841247e-324" },
         { "-1.5e+300", NULL },
+        { "1E5", "100000.0" }, /* stays no whole number */
+        { "-0.0", NULL },
         { "{\"b\":1,\"a\":[1,2,{\"c\":null}],\"\":false}", NULL },
         { "\r\n\t{ \"a\" : [ ] , \"b\" : { } }\n", "{\"a\":[],\"b\":{}}" },
         { "\"\\u00e4\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\\\\\"\"",
@@ -68,40 +71,42 @@ static void mistakes_are_placed(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        { "", "line 1, column 1: expected a value, but the text ends here" },
-        { "{\n  \"a\": 1,\n}", "line 3, column 1: expected a name in double quotes, found '}'" },
-        { "{\"\xc3\xa4\": tru}",
-          "line 1, column 7: expected a value, found tru; did you mean true?" },
-        { "[hello]",
-          "line 1, column 2: expected a value, found hello; texts stand in double quotes" },
-        { "[1 2]", "line 1, column 4: expected ',' or ']', found '2'" },
-        { "{\"a\" 1}", "line 1, column 6: expected ':' after the name, found '1'" },
-        { "{\"a\":1 \"b\":2}", "line 1, column 8: expected ',' or '}', found '\"'" },
-        { "{a:1}", "line 1, column 2: expected a name in double quotes, found 'a'" },
-        { "[1] x", "line 1, column 5: expected the end of the text after the value, found 'x'" },
-        { "[01]", "line 1, column 2: not a number as JSON writes it, such as 12, -3 or 1.5" },
-        { "[1.]", "line 1, column 2: not a number as JSON writes it, such as 12, -3 or 1.5" },
-        { "[-]", "line 1, column 2: not a number as JSON writes it, such as 12, -3 or 1.5" },
-        { "[0x1f]", "line 1, column 2: not a number as JSON writes it, such as 12, -3 or 1.5" },
-        { "[1e]", "line 1, column 2: not a number as JSON writes it, such as 12, -3 or 1.5" },
-        { "[\"a", "line 1, column 2: this text has no closing double quote" },
-        { "[\"a\\", "line 1, column 2: this text has no closing double quote" },
-        { "\"a\nb\"",
-          "line 1, column 3: a line break or other control character in a text; write it as \\n" },
-        { "\"C:\\x\"",
-          "line 1, column 5: unknown escape after \\; a backslash itself is written \\\\" },
-        { "\"\\u12g4\"", "line 1, column 2: \\u needs four hexadecimal digits" },
-        { "\"\\u0000\"", "line 1, column 2: the character NUL is not allowed in a text" },
-        { "\"\\ud800\"",
-          "line 1, column 2: half of a surrogate pair; write both halves, or the character" },
-        { "\"\\ud800\\u0041\"",
-          "line 1, column 2: half of a surrogate pair; write both halves, or the character" },
-        { "\"\\udc00\"",
-          "line 1, column 2: half of a surrogate pair; write both halves, or the character" },
-        { "{\"a\":1,\n \"b\":2,\n \"a\":3}", "line 3, column 2: the name \"a\" occurs twice" },
-        { "{\"a\":{\"x\":1,\"\\u0078\":2}}", "line 1, column 13: the name \"x\" occurs twice" },
+        { "", "line 1, column 0: unexpected token near end of file" },
+        { "{\n  \"a\": 1,\n}", "line 3, column 1: string or '}' expected near '}'" },
+        { "{\"\xc3\xa4\": tru}", "line 1, column 9: invalid token near 'tru'" },
+        { "[hello]", "line 1, column 6: invalid token near 'hello'" },
+        { "[1 2]", "line 1, column 4: ']' expected near '2'" },
+        { "{\"a\" 1}", "line 1, column 6: ':' expected near '1'" },
+        { "{a:1}", "line 1, column 2: string or '}' expected near 'a'" },
+        { "[1] x", "line 1, column 5: end of file expected near 'x'" },
+        { "[01]", "line 1, column 2: invalid token near '0'" },
+        { "[1.]", "line 1, column 3: invalid token near '1.'" },
+        { "[-]", "line 1, column 2: invalid token near '-'" },
+        { "[0x1f]", "line 1, column 3: ']' expected near 'x'" },
+        { "[1e]", "line 1, column 3: invalid token near '1e'" },
+        { "[9223372036854775808]",
+          "line 1, column 20: too big integer near '9223372036854775808'" },
+        { "[-9223372036854775809]",
+          "line 1, column 21: too big negative integer near '-9223372036854775809'" },
+        { "[1e999]", "line 1, column 6: real number overflow near '1e999'" },
+        { "[\"a", "line 1, column 3: premature end of input near '\"a'" },
+        { "[\"a\\", "line 1, column 4: invalid escape near '\"a\\'" },
+        { "\"a\nb\"", "line 1, column 2: unexpected newline near '\"a'" },
+        { "\"C:\\x\"", "line 1, column 5: invalid escape near '\"C:\\x'" },
+        { "\"\\\xc3\xa4\"", "line 1, column 3: invalid escape" },
+        { "\"\\u12g4\"", "line 1, column 6: invalid escape near '\"\\u12g'" },
+        { "\"\\u0000\"",
+          "line 1, column 8: \\u0000 is not allowed without JSON_ALLOW_NUL near '\"\\u0000\"'" },
+        { "{\"\\u0000\":1}",
+          "line 1, column 9: NUL byte in object key not supported near '\"\\u0000\"'" },
+        { "\"\\ud800\"", "line 1, column 8: invalid Unicode '\\uD800' near '\"\\ud800\"'" },
+        { "\"\\udc00\"", "line 1, column 8: invalid Unicode '\\uDC00' near '\"\\udc00\"'" },
+        { "{\"a\":1,\n \"b\":2,\n \"a\":3}",
+          "line 3, column 4: duplicate object key near '\"a\"'" },
+        { "{\"a\":{\"x\":1,\"\\u0078\":2}}",
+          "line 1, column 20: duplicate object key near '\"\\u0078\"'" },
         { "[1,\n\"\xff\"]", "line 2: not UTF-8, or a NUL byte" },
-        { "[\x01]", "line 1, column 2: expected a value" },
+        { "[\x01]", "line 1, column 2: invalid token" },
     };
 
     (void)state;
@@ -138,22 +143,22 @@ static void limits_hold(void **state)
     assert_non_null(deep);
     put_nested(&text, JSON_DEPTH_MAX + 1, "[", "]");
     assert_null(json_parse(buf_bytes(&text), &err));
-    assert_string_equal(err.text, "line 1, column 33: nested more than 32 deep");
+    assert_string_equal(err.text, "line 1: nested more than 32 deep");
     put_nested(&text, 1000000, "[", "]");
     assert_null(json_parse(buf_bytes(&text), &err));
-    assert_string_equal(err.text, "line 1, column 33: nested more than 32 deep");
+    assert_string_equal(err.text, "line 1: nested more than 32 deep");
 
     buf_clear(&text);
-    (void)buf_put_text(&text, "[0");
+    (void)buf_put_text(&text, "[\"a text, no [values] \\\",{\"");
     for (size_t i = 0; i + 2 < JSON_VALUES_MAX; i++)
-        (void)buf_put_text(&text, ",0");
+        (void)buf_put_text(&text, ",{ }");
     (void)buf_put_text(&text, "]");
     AUTO(Json) many = json_parse(buf_bytes(&text), &err);
     assert_int_equal(json_count(many), JSON_VALUES_MAX - 1);
     text.n--;
     (void)buf_put_text(&text, ",0]");
     assert_null(json_parse(buf_bytes(&text), &err));
-    assert_non_null(strstr(err.text, "more than 500000 values"));
+    assert_non_null(strstr(err.text, "line 1: more than 150000 values"));
 
     buf_clear(&text);
     (void)buf_put_zeros(&text, JSON_BYTES_MAX + 1);

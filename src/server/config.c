@@ -9,21 +9,27 @@
 #include <ini.h>
 #include <string.h>
 
+enum { SOCKET_PATH_BYTES_MAX = 100 }; /* sun_path has 108, and a NUL */
+
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 
 static const Field server_fields[] = {
-    TEXT_PRESET(ServerConfig, data_dir, "/var/lib/platen", "Folder of database, spool and keys."),
-    TEXT_PRESET(ServerConfig, name, "Platen", "Name that devices show on their panels."),
+    PATH_PRESET(ServerConfig, data_dir, "/var/lib/platen", "Folder of database, spool and keys."),
+    TEXT_PRESET(ServerConfig, name, "Platen",
+                "Name that devices show on their panels, 1 to 20 characters."),
     TEXT_PRESET(ServerConfig, user, "platen", "User to become when started as root."),
-    TEXT(ServerConfig, libexec_dir, false, "Folder of platen-worker and platen-deliver."),
+    PATH(ServerConfig, libexec_dir, false,
+         "Folder of platen-worker and platen-deliver; empty: the folder platend is in."),
     CHOICE(ServerConfig, log_level, level_words, LOG_INFO, "Least important level that is logged."),
     INTEGER(ServerConfig, drain_s, 0, 600, 30, "Seconds running scans may take after SIGTERM."),
-    INTEGER(ServerConfig, free_space_mib, 0, 1 << 20, 256, "Free space that scans must leave."),
+    INTEGER(ServerConfig, free_space_mib, 0, 1 << 20, 256,
+            "Free space in MiB that a scan must leave, else it is refused."),
     FIELDS_END,
 };
 
 static const Field device_fields[] = {
-    TEXT_PRESET(ServerConfig, device_address, "0.0.0.0", "Local address devices reach us at."),
+    TEXT_PRESET(ServerConfig, device_address, "0.0.0.0",
+                "Local address devices reach us at; 0.0.0.0: every one."),
     INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
     INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
     INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),
@@ -32,11 +38,14 @@ static const Field device_fields[] = {
 };
 
 static const Field http_fields[] = {
-    TEXT_PRESET(ServerConfig, socket, "/run/platen/platen.sock", "Unix socket of the API."),
-    TEXT_PRESET(ServerConfig, http_address, "127.0.0.1", "Local address of the HTTPS listener."),
+    PATH_PRESET(ServerConfig, socket, "/run/platen/platen.sock",
+                "Unix socket of the API, for people on this computer."),
+    TEXT_PRESET(ServerConfig, http_address, "127.0.0.1",
+                "Local address of the HTTPS listener; 0.0.0.0: every one."),
     INTEGER(ServerConfig, http_port, 0, 65535, 8443, "TCP port of HTTPS; 0 switches it off."),
-    TEXT(ServerConfig, certificate, false, "PEM file of the certificate chain."),
-    TEXT(ServerConfig, key, false, "PEM file of its key."),
+    PATH(ServerConfig, certificate, false,
+         "PEM file of the certificate chain; empty: one is made in data_dir."),
+    PATH(ServerConfig, key, false, "PEM file of the certificate's key."),
     FIELDS_END,
 };
 
@@ -113,6 +122,8 @@ static const char *set_value(ServerConfig *config, const Field *f, const char *v
 
     switch (f->type) {
     case FIELD_TEXT:
+        if (f->is_path && value[0] && value[0] != '/')
+            return "not an absolute path; give it from the root, beginning with /";
         if (text_copy(at, f->size, value))
             return NULL;
         (void)text_printf(why, why_size, "longer than %zu bytes", f->size - 1);
@@ -181,13 +192,13 @@ static void check_whole(Reading *r)
 {
     const ServerConfig *c = r->config;
 
-    if (c->data_dir[0] != '/')
-        say(r, "server", "data_dir", "not an absolute path");
+    if (c->data_dir[0] == '\0')
+        say(r, "server", "data_dir", "must not be empty");
     if (c->name[0] == '\0' || text_length(c->name) > PANEL_NAME_CHARS_MAX ||
         strpbrk(c->name, "(),\\!<=>~") || text_has_control(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
-    if (c->socket[0] != '/' || strlen(c->socket) > 100)
-        say(r, "http", "socket", "not an absolute path of at most 100 bytes");
+    if (c->socket[0] == '\0' || strlen(c->socket) > SOCKET_PATH_BYTES_MAX)
+        say(r, "http", "socket", "must have 1 to 100 bytes");
     if (!c->certificate[0] != !c->key[0])
         say(r, "http", "certificate", "certificate and key belong together; one is missing");
 }
@@ -219,4 +230,46 @@ bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProble
     }
     check_whole(&r);
     return !r.bad;
+}
+
+/* What the comment says after the help sentence: the values a key can have. */
+static bool print_range(const Field *f, Buf *to)
+{
+    if (f->type == FIELD_INT)
+        return buf_printf(to, " %lld to %lld.", (long long)f->min, (long long)f->max);
+    if (f->type == FIELD_BOOL)
+        return buf_put_text(to, " true or false.");
+    if (f->type != FIELD_CHOICE)
+        return true;
+    for (size_t i = 0; f->choices[i]; i++)
+        if (!buf_printf(to, "%s%s", i == 0 ? " One of " : ", ", f->choices[i]))
+            return false;
+    return buf_put_text(to, ".");
+}
+
+/* A blank and the value; nothing for an empty text, because lines do not end in blanks. */
+static bool print_value(const Field *f, const char *at, Buf *to)
+{
+    if (f->type == FIELD_TEXT)
+        return buf_printf(to, "%s%s", at[0] ? " " : "", at);
+    if (f->type == FIELD_BOOL)
+        return buf_put_text(to, *(const bool *)(const void *)at ? " true" : " false");
+    int64_t number = *(const int64_t *)(const void *)at;
+    if (f->type == FIELD_CHOICE)
+        return buf_printf(to, " %s", f->choices[number]);
+    return buf_printf(to, " %lld", (long long)number);
+}
+
+bool server_config_print(const ServerConfig *config, Buf *to)
+{
+    bool ok = true;
+
+    for (const ConfigSection *s = server_config_sections; s->name && ok; s++) {
+        ok = buf_printf(to, "%s[%s]\n", s == server_config_sections ? "" : "\n", s->name);
+        for (const Field *f = s->fields; f->name && ok; f++)
+            ok = buf_printf(to, "# %s", f->help) && print_range(f, to) &&
+                 buf_printf(to, "\n%s =", f->name) &&
+                 print_value(f, (const char *)config + f->offset, to) && buf_put_text(to, "\n");
+    }
+    return ok;
 }

@@ -6,6 +6,7 @@
 #ifndef PLATEN_SERVER_CONFIG_H
 #define PLATEN_SERVER_CONFIG_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/field.h"
 #include "base/limits.h"
@@ -42,7 +43,11 @@ typedef void ConfigProblem(void *arg, const char *sentence);
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg);
 
-/* The sections and their tables, for the manual page and tests. Ends with name NULL. */
+/* Appends the configuration as a file that server_config_read takes: every key below a comment with
+ * its help and the values it can have. False when `to` is full. */
+bool server_config_print(const ServerConfig *config, Buf *to);
+
+/* The sections and their tables, for tests. Ends with name NULL. */
 typedef struct ConfigSection {
     const char *name;
     const Field *fields;

@@ -2,6 +2,7 @@
  *
  *   platend [--config FILE]                          run until SIGTERM
  *   platend --check-config [--config FILE]           say every problem of the file
+ *   platend --print-config [--config FILE]           print every key with its value in force
  *   platend --fsck [--full] [--dry-run] [--config FILE]   settle spool and database */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -11,21 +12,23 @@
 #include <stdio.h>
 
 static const char usage[] =
-    "usage: platend [--config FILE] [--check-config | --fsck [--full] [--dry-run]]\n"
+    "usage: platend [--config FILE] [--check-config | --print-config]\n"
+    "       platend [--config FILE] --fsck [--full] [--dry-run]\n"
     "\n"
     "  --config FILE    configuration, else /etc/platen/platen.conf when it exists\n"
     "  --check-config   say every problem of the configuration and end\n"
+    "  --print-config   print every key, its meaning and its value as a configuration and end\n"
     "  --fsck           settle spool and database with each other while no server runs\n"
     "    --full         hash every page as well\n"
     "    --dry-run      say what would be done, change nothing\n"
     "  --version        print the version and end\n"
     "  --help           print this text and end\n";
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, PRINTED_BYTES_MAX = 16 * 1024 };
 
 typedef struct Options {
     const char *config;
-    bool check_config, fsck, full, dry_run, version, help;
+    bool check_config, print_config, fsck, full, dry_run, version, help;
 } Options;
 
 static bool take_options(int argc, char **argv, Options *ret)
@@ -35,6 +38,7 @@ static bool take_options(int argc, char **argv, Options *ret)
         bool *flag;
     } flags[] = {
         { "--check-config", &ret->check_config },
+        { "--print-config", &ret->print_config },
         { "--fsck", &ret->fsck },
         { "--full", &ret->full },
         { "--dry-run", &ret->dry_run },
@@ -64,6 +68,18 @@ static void print_problem(void *arg, const char *sentence)
 {
     (void)arg;
     (void)fprintf(stderr, "platend: %s\n", sentence);
+}
+
+static int print_config(const ServerConfig *config)
+{
+    AUTO_BUF text = buf_with_max(PRINTED_BYTES_MAX);
+
+    if (!server_config_print(config, &text) || fputs(buf_text(&text), stdout) < 0 ||
+        fflush(stdout) != 0) {
+        (void)fprintf(stderr, "platend: the configuration could not be written\n");
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
 }
 
 static int run(const Options *options, const ServerConfig *config)
@@ -98,6 +114,8 @@ int main(int argc, char **argv)
         (void)printf("the configuration is sound\n");
         return EXIT_SUCCESS;
     }
+    if (options.print_config)
+        return print_config(&config);
     log_set_level((LogLevel)config.log_level);
     return run(&options, &config);
 }

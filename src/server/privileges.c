@@ -37,16 +37,29 @@ static bool become(const struct passwd *user, Err *err)
     return true;
 }
 
+/* Makes the folder when it is missing, and then it is the user's. One that is there keeps its owner:
+ * it may be /tmp or /run. */
 static bool own_folder(const char *path, const struct passwd *user, Err *err)
 {
     if (path[0] == '\0')
         return true;
+    bool made = access(path, F_OK) != 0;
     AUTO_FD folder = file_make_folders(path, err);
     if (folder < 0)
         return false;
-    if (user && fchown(folder, user->pw_uid, user->pw_gid) != 0)
+    if (made && user && fchown(folder, user->pw_uid, user->pw_gid) != 0)
         return err_errno(err, errno, "cannot give %s to user %s", path, user->pw_name);
     return true;
+}
+
+/* Asked as the user the server has become. */
+static bool check_writable(const char *path, Err *err)
+{
+    if (path[0] == '\0' || access(path, W_OK | X_OK) == 0)
+        return true;
+    err_errno(err, errno, "the server, as user id %u, may not write in %s", (unsigned)geteuid(),
+              path);
+    return err_remedy(err, "Give it to that user: chown %u %s", (unsigned)geteuid(), path);
 }
 
 bool privileges_give_up(const char *user, const char *data_folder, const char *socket_folder,
@@ -58,6 +71,8 @@ bool privileges_give_up(const char *user, const char *data_folder, const char *s
 
     if (root && !find_user(user, &entry, space, err))
         return false;
-    return own_folder(data_folder, root ? &entry : NULL, err) &&
-           own_folder(socket_folder, root ? &entry : NULL, err) && (!root || become(&entry, err));
+    if (!own_folder(data_folder, root ? &entry : NULL, err) ||
+        !own_folder(socket_folder, root ? &entry : NULL, err) || (root && !become(&entry, err)))
+        return false;
+    return check_writable(data_folder, err) && check_writable(socket_folder, err);
 }

@@ -238,7 +238,11 @@ bool http_server_listen(HttpServer *server, const char *address, uint16_t port, 
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&storage, size) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
         err_errno(err, errno, "listen on %s port %u", address, (unsigned)port);
-        return err->code == EADDRINUSE ? err_remedy(err, "Choose another port.") : false;
+        if (err->code == EADDRINUSE)
+            err_remedy(err, "Choose another port.");
+        if (err->code == EADDRNOTAVAIL)
+            err_remedy(err, "Use an address of this computer: \"ip address\" shows them.");
+        return false;
     }
     uint16_t bound = port_of(fd);
     if (!start_daemon(listener, STEAL_FD(fd), tls, err))

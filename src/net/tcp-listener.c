@@ -90,6 +90,8 @@ static bool start_listening(int fd, const NetAddress *bind_address, int backlog,
     err_errno(err, errno, "listen on TCP %s", text);
     if (err->code == EADDRINUSE)
         err_remedy(err, "Stop the other program that uses this port, or choose another port.");
+    if (err->code == EADDRNOTAVAIL)
+        err_remedy(err, "Use an address of this computer: \"ip address\" shows them.");
     return false;
 }
 

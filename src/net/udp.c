@@ -114,10 +114,11 @@ static bool bind_socket(UdpSocket *udp, const NetAddress *bind_address, Err *err
     if (bind(udp->fd, (struct sockaddr *)&storage, size) == 0)
         return true;
     err_errno(err, errno, "bind UDP socket to %s", text);
-    return err->code == EADDRINUSE
-               ? err_remedy(err,
-                            "Stop the other program that uses this port, or choose another port.")
-               : false;
+    if (err->code == EADDRINUSE)
+        err_remedy(err, "Stop the other program that uses this port, or choose another port.");
+    if (err->code == EADDRNOTAVAIL)
+        err_remedy(err, "Use an address of this computer: \"ip address\" shows them.");
+    return false;
 }
 
 UdpSocket *udp_open(Loop *loop, const NetAddress *bind_address, UdpReceiveFn *receive, void *arg,

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SOCKET_PATH_BYTES_MAX = 100 }; /* sun_path has 108, and a NUL */
 
@@ -203,6 +204,35 @@ static void check_whole(Reading *r)
         say(r, "http", "certificate", "certificate and key belong together; one is missing");
 }
 
+/* A problem of the file as a whole. */
+static void say_of_file(Reading *r, const char *what)
+{
+    char sentence[512];
+
+    (void)text_printf(sentence, sizeof sentence, "%s: %s", r->path, what);
+    r->problem(r->arg, sentence);
+    r->bad = true;
+}
+
+static void read_file(Reading *r)
+{
+    struct stat status;
+    char what[128];
+
+    if (stat(r->path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        say_of_file(r, "is a folder; name the file in it");
+        return;
+    }
+    int line = ini_parse(r->path, take_line, r);
+    if (line == 0)
+        return;
+    if (line < 0)
+        (void)text_printf(what, sizeof what, "cannot be read: %s", strerror(errno));
+    else
+        (void)text_printf(what, sizeof what, "line %d is not of the form key = value", line);
+    say_of_file(r, what);
+}
+
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg)
 {
@@ -215,19 +245,8 @@ bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProble
     for (const ConfigSection *s = server_config_sections; s->name; s++)
         for (const Field *f = s->fields; f->name; f++)
             set_preset(ret_config, f);
-    if (path && path[0]) {
-        int line = ini_parse(path, take_line, &r);
-        char what[64];
-
-        if (line != 0) {
-            if (line < 0)
-                (void)text_printf(what, sizeof what, "cannot be read: %s", strerror(errno));
-            else
-                (void)text_printf(what, sizeof what, "line %d is not of the form key = value",
-                                  line);
-            say(&r, "-", "-", what);
-        }
-    }
+    if (path && path[0])
+        read_file(&r);
     check_whole(&r);
     return !r.bad;
 }

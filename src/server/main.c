@@ -56,6 +56,10 @@ static bool take_options(int argc, char **argv, Options *ret)
         for (size_t f = 0; f < COUNT_OF(flags); f++)
             if (text_equal(argv[i], flags[f].name))
                 taken = *flags[f].flag = true;
+        if (text_equal(argv[i], "--config")) {
+            (void)fprintf(stderr, "platend: --config wants the path of a file\n");
+            return false;
+        }
         if (!taken) {
             (void)fprintf(stderr, "platend: cannot make sense of \"%s\"\n%s", argv[i], usage);
             return false;

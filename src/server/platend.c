@@ -146,8 +146,10 @@ static bool load_certificate(Platend *p, Buf *certificate, Buf *key, Err *err)
     char host[256] = "";
 
     if (c->certificate[0])
-        return file_read_whole(AT_FDCWD, c->certificate, certificate, err) &&
-               file_read_whole(AT_FDCWD, c->key, key, err);
+        return (file_read_whole(AT_FDCWD, c->certificate, certificate, err) &&
+                file_read_whole(AT_FDCWD, c->key, key, err)) ||
+               err_remedy(err, "Both files must be readable for the user of the server (id %u).",
+                          (unsigned)geteuid());
     AUTO_FD data = file_open_folder(AT_FDCWD, c->data_dir, err);
     if (data < 0)
         return false;

@@ -86,6 +86,9 @@ int main(int argc, char **argv)
     if (argc == 2 && text_equal(verb, "--version"))
         return puts("platen-worker " PLATEN_VERSION) < 0;
     bool asked = argc == 2 && text_equal(verb, "--help");
+    if (!asked && argc > 1)
+        (void)fprintf(stderr, "platen-worker: cannot make sense of \"%s\"\n",
+                      argc > 2 ? argv[2] : verb);
     (void)fputs(usage, asked ? stdout : stderr);
     return asked ? 0 : PROGRAM_USAGE;
 }

@@ -106,7 +106,11 @@ static void every_problem_is_said(void **state)
     assert_int_equal(said.count, 3);
     said = (Said){ 0 };
     assert_false(server_config_read("/none/platen.conf", &config, hear, &said));
-    assert_non_null(strstr(said.sentences[0], "No such file"));
+    assert_string_equal(said.sentences[0],
+                        "/none/platen.conf: cannot be read: No such file or directory");
+    said = (Said){ 0 };
+    assert_false(server_config_read("/tmp", &config, hear, &said));
+    assert_string_equal(said.sentences[0], "/tmp: is a folder; name the file in it");
 }
 
 /* docs/configuration.md has the whole printed configuration, and each key with its own words. */

@@ -365,9 +365,11 @@ void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mon
         scan_decide(s, SCAN_END_BROKEN, reason);
     if (s->stop_at_page && !s->page.last)
         scan_fail(s, "server-stopping", "");
-    if (s->page.last)
+    if (!ok)
+        scan_dispatch(s, SCAN_EVENT_BAD_PAGE, now);
+    else if (s->page.last)
         scan_dispatch(s, SCAN_EVENT_FINISHED, now);
-    else if (!ok || s->stop_at_page)
+    else if (s->stop_at_page)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
     else
         scan_dispatch(s, SCAN_EVENT_STORED, now);

@@ -7,6 +7,7 @@
  *                                                               |  ^
  *                                                     page end  v  | stored
  *                                                             STORING
+ *   STORING -not stored, late-> CLOSED, nothing sent
  *   IMAGE, STORING -last page, fault-> FIN -> [LAST_MODE LAST_STATUS LAST_FIN] -> UNLOCK -> CLOSED
  *   stop: in data state CANCEL -> FIN ..., in a mode FIN ..., else UNLOCK; lost or late: CLOSED
  *
@@ -14,7 +15,7 @@
  * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
  * devices show "Scanning Error" when it stays.
  *
- * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored. */
+ * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored says that it is. */
 #ifndef PLATEN_DEVICE_SCAN_SESSION_H
 #define PLATEN_DEVICE_SCAN_SESSION_H
 
@@ -161,7 +162,8 @@ void scan_session_lost(ScanSession *s, const char *code, Mono now);
 /* The next action; false when there is none. */
 bool scan_session_next(ScanSession *s, ScanAction *ret_action);
 
-/* Answer to PAGE_END. not ok: the scan is ended in order with this reason. */
+/* Answer to PAGE_END. not ok: the connection is closed and the scan ended with this reason; whatever
+ * else were sent would acknowledge the page. */
 void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mono now);
 
 /* The host takes no bytes for a while: patience does not run while paused. */

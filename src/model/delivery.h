@@ -39,6 +39,10 @@ typedef enum DeliveryEvent {
 
 extern const char *const delivery_state_words[]; /* ends with NULL */
 
+/* No attempt waits longer for the next, whatever the peer wishes. A time further away was noted
+ * before the clock was set back, and counts as come. */
+enum { DELIVERY_WAIT_MAX_MS = 24 * 3600 * 1000 };
+
 /* The state after the event; false (and *state unchanged) when the event is not allowed there. */
 bool delivery_step(DeliveryState *state, DeliveryEvent event);
 

@@ -223,14 +223,16 @@ static void collect_busy(Queue *queue, DeliverWork *w)
     pthread_mutex_unlock(&queue->mutex);
 }
 
-/* How long to sleep when nothing can be claimed: until something is due, at most until idle_end. */
-static int64_t sleep_ms(Keeper *keeper, int64_t idle_ms)
+/* How long to sleep when nothing can be claimed: until something is due that this keeper may claim,
+ * at most until idle_end. */
+static int64_t sleep_ms(Keeper *keeper, const DeliverWork *w, int64_t idle_ms)
 {
     int64_t wait = idle_ms;
     Wall due = { 0 };
     Err err;
 
-    if (!delivery_next_due(reader_db(keeper->reader), &due, &err))
+    if (!delivery_next_due(reader_db(keeper->reader), w->only.text[0] ? &w->only : NULL, w->busy,
+                           w->busy_count, &due, &err))
         return LOOK_AGAIN_MS;
     if (due.ms != INT64_MAX) {
         int64_t until = due.ms - wall_now().ms;
@@ -241,8 +243,17 @@ static int64_t sleep_ms(Keeper *keeper, int64_t idle_ms)
     return wait;
 }
 
-/* Serves the destination the keeper is bound to until it was idle for long enough. */
-static void serve_bound(Keeper *keeper, DeliverWork *w)
+/* Somebody must look for other destinations. False: no thread is to be had now. */
+static bool start_successor(Keeper *keeper)
+{
+    Err err;
+
+    return keeper_start(keeper->queue, keeper_deliver, keeper->queue->deliver_program, &err);
+}
+
+/* Serves the destination the keeper is bound to until it was idle for long enough. successor: one was
+ * started already, else that is tried again and again. True: there is one. */
+static bool serve_bound(Keeper *keeper, DeliverWork *w, bool successor)
 {
     Mono idle_end = mono_after(mono_now(), QUEUE_DELIVER_IDLE_MS);
 
@@ -252,16 +263,19 @@ static void serve_bound(Keeper *keeper, DeliverWork *w)
         int64_t left = idle_end.ms - mono_now().ms;
         Err err;
 
+        successor = successor || start_successor(keeper);
         bool ok = keeper_write(keeper, claim_write, w, "delivery-claim", &err);
         if (ok && w->found) {
             run_claimed(keeper, w);
             idle_end = mono_after(mono_now(), QUEUE_DELIVER_IDLE_MS);
         } else if (left <= 0) {
-            return;
+            break;
         } else {
-            (void)keeper_sleep(keeper->queue, ticket, ok ? sleep_ms(keeper, left) : LOOK_AGAIN_MS);
+            (void)keeper_sleep(keeper->queue, ticket,
+                               ok && successor ? sleep_ms(keeper, w, left) : LOOK_AGAIN_MS);
         }
     }
+    return successor;
 }
 
 void keeper_deliver(Keeper *keeper)
@@ -275,18 +289,18 @@ void keeper_deliver(Keeper *keeper)
         collect_busy(keeper->queue, w);
         bool ok = keeper_write(keeper, claim_write, w, "delivery-claim", &err);
         if (!ok || !w->found) {
-            if (!keeper_sleep(keeper->queue, ticket, ok ? sleep_ms(keeper, -1) : LOOK_AGAIN_MS))
+            if (!keeper_sleep(keeper->queue, ticket, ok ? sleep_ms(keeper, w, -1) : LOOK_AGAIN_MS))
                 break;
             continue;
         }
         bind_to(keeper, &w->claim.delivery.destination);
-        bool successor = keeper_start(keeper->queue, keeper_deliver, keeper->queue->deliver_program,
-                                      &err);
+        bool successor = start_successor(keeper);
         run_claimed(keeper, w);
-        serve_bound(keeper, w);
+        successor = serve_bound(keeper, w, successor);
         bind_to(keeper, &(DestinationId){ .text = "" });
+        queue_wake(keeper->queue); /* work for this destination is the looking keeper's again */
         if (successor)
-            break; /* somebody else is looking already */
+            break;
         *w = (DeliverWork){ 0 };
     }
     free(w);

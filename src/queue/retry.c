@@ -26,8 +26,11 @@ RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t age
     if (wait > RETRY_CAP_MS)
         wait = RETRY_CAP_MS;
     wait += wait / 5 * ((int64_t)random_permille - 500) / 500;
-    if (wait < result->retry_after_s * 1000)
-        wait = result->retry_after_s * 1000;
+    int64_t asked_s = result->retry_after_s < DELIVERY_WAIT_MAX_MS / 1000
+                          ? result->retry_after_s
+                          : DELIVERY_WAIT_MAX_MS / 1000;
+    if (wait < asked_s * 1000)
+        wait = asked_s * 1000;
     plan.wait_ms = wait;
     return plan;
 }

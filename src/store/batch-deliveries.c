@@ -108,12 +108,15 @@ bool deliveries_insert(Tx *tx, const BatchId *id, Err *err)
 
 /* --- claiming ------------------------------------------------------------------------------------ */
 
-/* READY rows whose turn it can be: the destination exists; the index goes last. */
-#define DELIVERY_CLAIMABLE                                                               \
-    " FROM delivery d JOIN destination ON destination.id = d.destination_id"             \
-    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)" \
-    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id" \
-    "   AND o.destination_id = d.destination_id AND o.id <> d.id AND o.state <> 'done'))"
+/* READY rows whose turn it can be: the destination exists; the index goes last. ?1 is the one
+ * destination or "", ?2 a JSON array of those that are busy. */
+#define DELIVERY_CLAIMABLE                                                                \
+    " FROM delivery d JOIN destination ON destination.id = d.destination_id"              \
+    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)"  \
+    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id"  \
+    "   AND o.destination_id = d.destination_id AND o.id <> d.id AND o.state <> 'done'))" \
+    " AND (?1 = '' OR d.destination_id = ?1)"                                             \
+    " AND d.destination_id NOT IN (SELECT value FROM json_each(?2))"
 
 /* The ids as a JSON array, which json_each() makes rows of: one statement for any number. */
 static bool ids_as_json(const DestinationId *ids, size_t count, Buf *ret_text, Err *err)
@@ -128,31 +131,35 @@ static bool ids_as_json(const DestinationId *ids, size_t count, Buf *ret_text, E
 static bool delivery_take(Tx *tx, const char *only, const char *busy, int64_t *ret_row,
                           bool *ret_found, Err *err)
 {
-    return db_find_int(
-        tx->db,
-        "UPDATE delivery SET state = 'sending', owner = ?1, attempt = attempt + 1"
-        " WHERE rowid = (SELECT d.rowid" DELIVERY_CLAIMABLE " AND d.due_at <= ?2"
-        "  AND (?3 = '' OR d.destination_id = ?3)"
-        "  AND d.destination_id NOT IN (SELECT value FROM json_each(?4))"
-        "  ORDER BY d.due_at, d.id LIMIT 1) RETURNING rowid",
-        ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms), ARG_TEXT(only), ARG_TEXT(busy)), ret_row,
-        ret_found, err);
+    return db_find_int(tx->db,
+                       "UPDATE delivery SET state = 'sending', owner = ?3, attempt = attempt + 1"
+                       " WHERE rowid = (SELECT d.rowid" DELIVERY_CLAIMABLE
+                       "  AND (d.due_at <= ?4 OR d.due_at > ?5)"
+                       "  ORDER BY d.due_at, d.id LIMIT 1) RETURNING rowid",
+                       ARGS(ARG_TEXT(only), ARG_TEXT(busy), ARG_INT(tx->generation),
+                            ARG_INT(tx->now.ms), ARG_INT(tx->now.ms + DELIVERY_WAIT_MAX_MS)),
+                       ret_row, ret_found, err);
 }
 
-bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy, size_t busy_count,
-                    DeliveryClaim *ret_claim, bool *ret_found, Err *err)
+/* Two documents may be alike to the last byte. When the server or worker died between the
+ * reservation of a name and its use, the file that is there now may be another delivery's. */
+static bool name_is_used(Tx *tx, const DeliveryClaim *claim, bool *ret_used, Err *err)
 {
-    AUTO_BUF busy_json = buf_with_max(JSON_BYTES_MAX);
-    int64_t row;
-    bool found;
+    int64_t one;
 
-    if (!ids_as_json(busy, only ? 0 : busy_count, &busy_json, err) ||
-        !delivery_take(tx, only ? only->text : "", buf_text(&busy_json), &row, &found, err))
-        return false;
-    if (!found) {
-        *ret_found = false;
-        return true;
-    }
+    return db_find_int(tx->db,
+                       "SELECT 1 FROM delivery o JOIN destination p ON p.id = o.destination_id"
+                       " WHERE o.reserved_name = ?1 AND o.reserved_name <> '' AND o.id <> ?2"
+                       " AND o.state = 'done' AND p.kind = ?3 AND p.settings = ?4 LIMIT 1",
+                       ARGS(ARG_TEXT(claim->delivery.reserved_name),
+                            ARG_TEXT(claim->delivery.id.text), ARG_TEXT(claim->kind),
+                            ARG_TEXT(claim->settings)),
+                       &one, ret_used, err);
+}
+
+/* The claimed row as the keeper needs it. */
+static bool claim_read(Tx *tx, int64_t row, DeliveryClaim *ret_claim, Err *err)
+{
     AUTO_QUERY query = db_query(
         tx->db,
         "SELECT " DELIVERY_COLUMNS ", " DOCUMENT_COLUMNS ", batch.folder,"
@@ -162,10 +169,9 @@ bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy
         " JOIN destination ON destination.id = delivery.destination_id"
         " WHERE delivery.rowid = ?1",
         ARGS(ARG_INT(row)));
-    found = query_next(&query);
-    if (found) {
-        int at = DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT;
+    int at = DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT;
 
+    if (query_next(&query)) {
         delivery_read(&query, 0, &ret_claim->delivery);
         document_read(&query, DELIVERY_COLUMN_COUNT, &ret_claim->document);
         QUERY_COPY(&query, at, ret_claim->folder);
@@ -173,16 +179,38 @@ bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy
         QUERY_COPY(&query, at + 2, ret_claim->settings);
         QUERY_COPY(&query, at + 3, ret_claim->destination_name);
     }
-    return claim_ended(&query, found, ret_found, err);
+    return query_ok(&query, err);
 }
 
-bool delivery_next_due(Db *db, Wall *ret_due, Err *err)
+bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy, size_t busy_count,
+                    DeliveryClaim *ret_claim, bool *ret_found, Err *err)
 {
+    AUTO_BUF busy_json = buf_with_max(JSON_BYTES_MAX);
+    bool found, used = false;
+    int64_t row;
+
+    if (!ids_as_json(busy, only ? 0 : busy_count, &busy_json, err) ||
+        !delivery_take(tx, only ? only->text : "", buf_text(&busy_json), &row, &found, err) ||
+        (found && !claim_read(tx, row, ret_claim, err)) ||
+        (found && ret_claim->delivery.reserved_name[0] && !name_is_used(tx, ret_claim, &used, err)))
+        return false;
+    if (used)
+        ret_claim->delivery.reserved_name[0] = '\0';
+    *ret_found = found;
+    return true;
+}
+
+bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *busy,
+                       size_t busy_count, Wall *ret_due, Err *err)
+{
+    AUTO_BUF busy_json = buf_with_max(JSON_BYTES_MAX);
     int64_t due;
     bool found;
 
-    if (!db_find_int(db, "SELECT d.due_at" DELIVERY_CLAIMABLE " ORDER BY d.due_at, d.id LIMIT 1",
-                     NO_ARGS, &due, &found, err))
+    if (!ids_as_json(busy, only ? 0 : busy_count, &busy_json, err) ||
+        !db_find_int(db, "SELECT d.due_at" DELIVERY_CLAIMABLE " ORDER BY d.due_at, d.id LIMIT 1",
+                     ARGS(ARG_TEXT(only ? only->text : ""), ARG_TEXT(buf_text(&busy_json))), &due,
+                     &found, err))
         return false;
     ret_due->ms = found ? due : INT64_MAX;
     return true;

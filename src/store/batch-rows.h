@@ -78,7 +78,9 @@ bool document_write_failed(Tx *tx, const DocumentId *id, const char *text, Err *
 bool deliveries_insert(Tx *tx, const BatchId *id, Err *err);
 
 /* A READY delivery that is due, to a destination that is not among busy[] (or to `only` when not
- * NULL). The index of a batch only after all its other deliveries to that destination are DONE. */
+ * NULL). The index of a batch only after all its other deliveries to that destination are DONE. A
+ * reserved name that another delivery has used at the same place meanwhile is not told: the file
+ * there is that one's, even if it looks the same. */
 typedef struct DeliveryClaim {
     Delivery delivery;
     Document document;
@@ -94,8 +96,10 @@ bool delivery_reserve(Tx *tx, const DeliveryId *id, const char *name, Err *err);
 /* The attempt ended: event from the retry policy, due when it is RETRY_LATER. Writes an attempt row. */
 bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const DeliveryResult *result,
                     Wall due, Err *err);
-/* Earliest due time of a READY delivery that may be claimed; *ret_due.ms = INT64_MAX when none. */
-bool delivery_next_due(Db *db, Wall *ret_due, Err *err);
+/* Earliest due time of a READY delivery that delivery_claim with the same only and busy may give;
+ * *ret_due.ms = INT64_MAX when none. */
+bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *busy,
+                       size_t busy_count, Wall *ret_due, Err *err);
 
 /* --- by hand and at start ------------------------------------------------------------------------- */
 

@@ -98,6 +98,7 @@ static const char script_1[] =
     "CREATE INDEX delivery_of_batch ON delivery (batch_id, destination_id, state);"
     "CREATE INDEX delivery_ready ON delivery (due_at, id) WHERE state = 'ready';"
     "CREATE INDEX delivery_open ON delivery (created_at) WHERE state IN ('ready', 'sending');"
+    "CREATE INDEX delivery_name ON delivery (reserved_name) WHERE reserved_name <> '';"
     "CREATE INDEX delivery_destination ON delivery (destination_id) WHERE state <> 'done';"
     "CREATE TABLE attempt (id INTEGER PRIMARY KEY, delivery_id TEXT NOT NULL, number INTEGER NOT "
     "NULL,"

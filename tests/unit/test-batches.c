@@ -361,7 +361,7 @@ static void the_index_is_delivered_last(void **state)
     assert_string_equal(claim.destination_name, "Archive");
     assert_string_equal(claim.folder, batch.folder);
     assert_int_equal(claim.delivery.attempt, 1);
-    assert_read(f, delivery_next_due(fixture_db(f), &due, &f->err));
+    assert_read(f, delivery_next_due(fixture_db(f), NULL, NULL, 0, &due, &f->err));
     assert_int_equal(due.ms, INT64_MAX); /* the index waits */
     assert_write(f, delivery_reserve(tx, &claim.delivery.id, "scan_001.pdf", &f->err));
 
@@ -374,8 +374,12 @@ static void the_index_is_delivered_last(void **state)
     assert_refused(
         f, ERR_CONFLICT,
         delivery_ended(tx, &claim.delivery.id, DELIVERY_EVENT_OK, &sent, later, &f->err));
-    assert_read(f, delivery_next_due(fixture_db(f), &due, &f->err));
+    assert_read(f, delivery_next_due(fixture_db(f), NULL, NULL, 0, &due, &f->err));
     assert_int_equal(due.ms, later.ms);
+    assert_read(f, delivery_next_due(fixture_db(f), &w.destination.id, NULL, 0, &due, &f->err));
+    assert_int_equal(due.ms, later.ms);
+    assert_read(f, delivery_next_due(fixture_db(f), NULL, &w.destination.id, 1, &due, &f->err));
+    assert_int_equal(due.ms, INT64_MAX); /* who serves it waits for it, nobody else */
     assert_write(f, delivery_claim(tx, &w.destination.id, NULL, 0, &index, &found, &f->err));
     assert_false(found); /* neither the one that is not due nor the index behind it */
     assert_read(f, delivery_list(fixture_db(f), &batch.id, first_delivery, &listed, &f->err));
@@ -383,6 +387,60 @@ static void the_index_is_delivered_last(void **state)
     assert_int_equal(listed.last.class, DELIVERY_CLASS_RETRY);
     assert_string_equal(listed.last.text, "Disk full.");
     assert_int_equal(summary_of(f, &batch.id).deliveries_open, 2);
+}
+
+/* A retry was noted for a time in a far future: since then the clock was set back. */
+static void a_clock_that_is_set_back_stops_no_delivery(void **state)
+{
+    const DeliveryResult busy = { .class = DELIVERY_CLASS_RETRY, .text = "Disk full." };
+    Fixture *f = *state;
+    World w;
+    world_make(f, &w);
+    (void)world_delivering(f, &w, 1);
+    DeliveryClaim claim;
+    bool found;
+
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &claim, &found, &f->err) && found);
+    Wall far = { wall_now().ms + 2 * (int64_t)DELIVERY_WAIT_MAX_MS };
+    assert_write(
+        f, delivery_ended(tx, &claim.delivery.id, DELIVERY_EVENT_RETRY_LATER, &busy, far, &f->err));
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &claim, &found, &f->err) && found);
+    assert_int_equal(claim.delivery.attempt, 2);
+}
+
+/* Two alike documents: the first dies after its name was reserved and before it was used, the second
+ * uses that name. The first must not take the second's file for its own. */
+static void a_name_that_another_used_is_not_reserved_any_more(void **state)
+{
+    const DeliveryResult died = { .class = DELIVERY_CLASS_RETRY, .text = "The worker died." };
+    Fixture *f = *state;
+    World w;
+    world_make(f, &w);
+    (void)world_delivering(f, &w, 1);
+    (void)world_delivering(f, &w, 1);
+    DeliveryClaim first, second, again;
+    bool found;
+
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &first, &found, &f->err) && found);
+    assert_write(f, delivery_reserve(tx, &first.delivery.id, "scan.pdf", &f->err) &&
+                        delivery_ended(tx, &first.delivery.id, DELIVERY_EVENT_RETRY_LATER, &died,
+                                       tx_now(tx), &f->err));
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &second, &found, &f->err) && found);
+    if (text_equal(second.delivery.id.text, first.delivery.id.text)) {
+        assert_string_equal(second.delivery.reserved_name, "scan.pdf");
+        first = second;
+        assert_write(f, delivery_claim(tx, NULL, NULL, 0, &second, &found, &f->err) && found);
+        assert_write(f, delivery_ended(tx, &first.delivery.id, DELIVERY_EVENT_RETRY_LATER, &died,
+                                       tx_now(tx), &f->err));
+    }
+    assert_write(f, delivery_reserve(tx, &second.delivery.id, "scan.pdf", &f->err) &&
+                        delivery_ended(tx, &second.delivery.id, DELIVERY_EVENT_OK, &sent,
+                                       tx_now(tx), &f->err));
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &again, &found, &f->err) && found);
+    for (int i = 0; i < 2 && !text_equal(again.delivery.id.text, first.delivery.id.text); i++)
+        assert_write(f, delivery_claim(tx, NULL, NULL, 0, &again, &found, &f->err) && found);
+    assert_string_equal(again.delivery.id.text, first.delivery.id.text);
+    assert_string_equal(again.delivery.reserved_name, "");
 }
 
 static void held_deliveries_wait_for_a_person(void **state)
@@ -597,6 +655,8 @@ int main(void)
         STORE_TEST(names_are_unique_and_counted),
         STORE_TEST(the_index_is_written_last),
         STORE_TEST(the_index_is_delivered_last),
+        STORE_TEST(a_clock_that_is_set_back_stops_no_delivery),
+        STORE_TEST(a_name_that_another_used_is_not_reserved_any_more),
         STORE_TEST(held_deliveries_wait_for_a_person),
         STORE_TEST(a_lost_destination_holds_its_deliveries),
         STORE_TEST(a_restart_frees_what_was_claimed),

@@ -83,7 +83,7 @@ bool page_thumbnail_get(HttpRequest *req, HttpResponse *res, Err *err)
     if (page.facts.thumbnail[0])
         return file_answer(req, res, batch.folder, "", page.facts.thumbnail, NULL, err);
     err_set(err, ERR_NOT_FOUND, 0, "page %u has no thumbnail", page.number);
-    return err_remedy(err, page.state == PAGE_UNREAD
+    return err_remedy(err, page.state == PAGE_UNREAD || page.state == PAGE_DAMAGED
                                ? "The page could not be read; its image is there."
                                : "The page is not read yet; ask again.");
 }

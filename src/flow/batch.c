@@ -23,6 +23,9 @@ static BatchStep next_of_composing(const BatchSummary *b)
     if (b->documents_failed > 0)
         return stuck("compose-failed", "A document could not be written.",
                      "See the document's error, mend its cause, then retry the batch.");
+    if (!b->planned && b->pages > 0 && b->pages_damaged == b->pages)
+        return stuck("no-readable-page", "No page of the batch can be put into a document.",
+                     "See the warnings of its pages; scan again.");
     if (b->planned && b->documents_open == 0) {
         BatchStep s = step(BATCH_EVENT_WRITTEN);
 
@@ -34,6 +37,10 @@ static BatchStep next_of_composing(const BatchSummary *b)
 
 static BatchStep next_of_delivering(const BatchSummary *b)
 {
+    if (b->deliveries_done == b->deliveries && b->pages_damaged > 0)
+        return stuck(
+            "pages-left-out", "All is delivered but pages that are damaged.",
+            "See the warnings of its pages and scan those again; retry then ends the batch.");
     if (b->deliveries_done == b->deliveries)
         return step(BATCH_EVENT_DELIVERED);
     if (b->deliveries_open == 0)
@@ -63,4 +70,10 @@ BatchStep flow_batch_retry(const BatchSummary *b)
     if (b->state != BATCH_ATTENTION)
         return (BatchStep){ 0 };
     return step(b->deliveries > 0 ? BATCH_EVENT_RETRY_DELIVERY : BATCH_EVENT_RETRY_COMPOSE);
+}
+
+BatchStep flow_batch_settle(const BatchSummary *b)
+{
+    return b->deliveries > 0 && b->deliveries_done == b->deliveries ? step(BATCH_EVENT_DELIVERED)
+                                                                    : (BatchStep){ 0 };
 }

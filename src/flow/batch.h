@@ -21,4 +21,8 @@ BatchStep flow_batch_next(const BatchSummary *summary);
  * is in no state for it. */
 BatchStep flow_batch_retry(const BatchSummary *summary);
 
+/* The step after that one, of a batch whose deliveries were all done already: the person has seen
+ * that pages were left out, and the batch ends. any=false: flow_batch_next() goes on as always. */
+BatchStep flow_batch_settle(const BatchSummary *summary);
+
 #endif

@@ -7,7 +7,7 @@ const char *const batch_state_words[] = {
     "receiving", "received",  "composing", "delivering", "done",
     "attention", "cancelled", "broken",    NULL,
 };
-const char *const page_state_words[] = { "stored", "reading", "read", "unread", NULL };
+const char *const page_state_words[] = { "stored", "reading", "read", "unread", "damaged", NULL };
 const char *const document_kind_words[] = { "document", "index", NULL };
 const char *const document_state_words[] = { "planned", "writing", "written", "failed", NULL };
 

@@ -75,6 +75,7 @@ typedef enum PageState {
     PAGE_READING, /* a worker has it                                         */
     PAGE_READ,    /* facts are known                                         */
     PAGE_UNREAD,  /* its reader died or failed three times: passes with a warning */
+    PAGE_DAMAGED, /* not what was stored, or no picture: left out of documents   */
     PAGE_STATE_MAX_
 } PageState;
 extern const char *const page_state_words[];
@@ -139,6 +140,7 @@ typedef struct BatchSummary {
     BatchState state;
     bool keep_partial;
     uint32_t pages, pages_unsettled; /* unsettled: STORED or READING                 */
+    uint32_t pages_damaged;          /* left out of the documents                    */
     bool planned;                    /* document rows exist                          */
     uint32_t documents, documents_open,
         documents_failed; /* open: PLANNED or WRITING, index included */

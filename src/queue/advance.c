@@ -64,16 +64,28 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
            queue_batch_advance(tx, wish->id, err);
 }
 
+/* A batch that is stuck goes back to where it stopped. */
+static bool retry_stuck(Tx *tx, const PersonsWish *wish, const BatchSummary *summary, Err *err)
+{
+    const Reason none = { 0 };
+    BatchStep back = flow_batch_retry(summary), end = flow_batch_settle(summary);
+
+    if (end.any) /* the reason stays: it tells which pages are not there */
+        return batch_apply(tx, wish->id, back.event, NULL, err) &&
+               batch_apply(tx, wish->id, end.event, NULL, err);
+    return batch_apply(tx, wish->id, back.event, &none, err) &&
+           queue_batch_advance(tx, wish->id, err);
+}
+
 static bool retry_write(Tx *tx, void *arg, Err *err)
 {
     const PersonsWish *wish = arg;
-    const Reason none = { 0 };
     uint32_t documents, deliveries;
     BatchSummary summary;
 
     if (!batch_summary(tx_db(tx), wish->id, &summary, err))
         return false;
-    if (summary.state != BATCH_ATTENTION) {
+    if (summary.state != BATCH_ATTENTION && summary.state != BATCH_DELIVERING) {
         err_set(err, ERR_CONFLICT, 0, "the batch is %s, only one that needs attention is retried",
                 batch_state_words[summary.state]);
         return err_remedy(err, "%s",
@@ -82,12 +94,15 @@ static bool retry_write(Tx *tx, void *arg, Err *err)
                               : "Nothing needs to be done.");
     }
     if (!batch_retry_rows(tx, wish->id, &documents, &deliveries, err) ||
-        !batch_summary(tx_db(tx), wish->id, &summary, err))
+        !batch_summary(tx_db(tx), wish->id, &summary, err) ||
+        !wish_recorded(tx, wish, "batch.retry", err))
         return false;
-    BatchStep step = flow_batch_retry(&summary);
-    return wish_recorded(tx, wish, "batch.retry", err) &&
-           batch_apply(tx, wish->id, step.event, &none, err) &&
-           queue_batch_advance(tx, wish->id, err);
+    if (summary.state == BATCH_ATTENTION)
+        return retry_stuck(tx, wish, &summary, err);
+    if (deliveries > 0)
+        return true; /* the others are under way: these now go beside them */
+    err_set(err, ERR_CONFLICT, 0, "the batch is delivering and none of its deliveries has stopped");
+    return err_remedy(err, "Nothing needs to be done.");
 }
 
 static bool run_wish(Queue *queue, StoreWrite *write, PersonsWish wish, Err *err)

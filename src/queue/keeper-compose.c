@@ -9,6 +9,9 @@ enum {
     WRITE_TIMEOUT_BASE_MS = 60000,
     WRITE_SLOWEST_BYTES_PER_MS = 1000, /* 1 MB/s: a slower disk counts as dead */
     LOOK_AGAIN_MS = 1000,
+    /* After failed attempt n, n times: a disk that is full for a minute must not stop a batch. */
+    PAUSE_AFTER_DEATH_MS = 50,
+    PAUSE_WHILE_SCARCE_MS = 2000,
 };
 
 /* --- messages --------------------------------------------------------------------------------------- */
@@ -43,9 +46,10 @@ static Json *page_message(const Page *page)
     return message;
 }
 
+/* Collects pages for a task, in their order; those that no document can take are not there. */
 typedef struct PageCollector {
     Json *pages;
-    uint32_t first, last; /* 0, UINT32_MAX: all */
+    uint32_t first, left; /* 0, UINT32_MAX: all */
     uint32_t scan_dpi;
     int64_t bytes;
 } PageCollector;
@@ -54,8 +58,10 @@ static bool collect_page(void *arg, const Page *page)
 {
     PageCollector *c = arg;
 
-    if (page->number < c->first || page->number > c->last)
+    if (page->state == PAGE_DAMAGED || page->number < c->first)
         return true;
+    if (c->left-- == 0)
+        return false;
     json_add_take(c->pages, page_message(page));
     c->scan_dpi = page->scan_dpi;
     c->bytes += page->size_bytes;
@@ -78,6 +84,37 @@ static bool collect_document(void *arg, const Document *document)
     return true;
 }
 
+/* --- attempts that fail ------------------------------------------------------------------------------ */
+
+/* One task and its result. False: *ret_pause_ms is how long to wait before the next attempt. */
+static bool attempt(Keeper *keeper, const Json *task, int64_t timeout_ms, uint32_t number,
+                    Json **ret_result, int64_t *ret_pause_ms, Err *err)
+{
+    *ret_pause_ms = (int64_t)number * PAUSE_AFTER_DEATH_MS;
+    if (!keeper_task(keeper, task, timeout_ms, NULL, NULL, ret_result, err))
+        return false;
+    if (keeper_result_ok(*ret_result, err))
+        return true;
+    if (err->kind == ERR_TEMPORARY)
+        *ret_pause_ms = (int64_t)number * PAUSE_WHILE_SCARCE_MS;
+    return false;
+}
+
+/* The result of an attempt into the database. A result that the database refuses for good is a
+ * failure of the attempt like any other, or the claim would stay for ever. */
+static bool settle(Keeper *keeper, StoreWrite *write, void *work, char failure[240],
+                   const char *what)
+{
+    Err err = { 0 };
+
+    if (keeper_write(keeper, write, work, what, &err))
+        return true;
+    if (err.kind == ERR_TEMPORARY || failure[0])
+        return false;
+    (void)text_copy(failure, 240, err.text);
+    return keeper_write(keeper, write, work, what, &err);
+}
+
 /* --- plan --------------------------------------------------------------------------------------------- */
 typedef struct PlanWork {
     Batch batch;
@@ -85,6 +122,7 @@ typedef struct PlanWork {
     uint32_t attempt;
     PlannedDocument *documents;
     size_t count;
+    int64_t pause_ms;
     char failure[240];
 } PlanWork;
 
@@ -151,15 +189,16 @@ static bool take_plan(PlanWork *work, const Json *result, Err *err)
 
 static bool plan(Keeper *keeper, PlanWork *work, Err *err)
 {
-    PageCollector pages = { .pages = json_new_array(), .last = UINT32_MAX };
+    PageCollector pages = { .pages = json_new_array(), .left = UINT32_MAX };
     AUTO(Json) task = keeper_new_task(keeper, "plan", work->batch.id.text, work->batch.folder);
     AUTO(Json) result = NULL;
 
     bool listed = page_list(reader_db(keeper->reader), &work->batch.id, collect_page, &pages, err);
     json_set_take(task, "batch", batch_message(&work->batch));
     json_set_take(task, "pages", pages.pages);
-    return listed && keeper_task(keeper, task, PLAN_TIMEOUT_MS, NULL, NULL, &result, err) &&
-           keeper_result_ok(result, err) && take_plan(work, result, err);
+    return listed &&
+           attempt(keeper, task, PLAN_TIMEOUT_MS, work->attempt, &result, &work->pause_ms, err) &&
+           take_plan(work, result, err);
 }
 
 /* Plans one batch if one waits; *ret_found says so. */
@@ -179,9 +218,9 @@ static bool plan_one(Keeper *keeper, bool *ret_found)
         (void)text_copy(work.failure, sizeof work.failure, err.text);
         log_line(LOG_WARNING, "plan.failed", "batch=%s attempt=%u error=%s", work.batch.id.text,
                  work.attempt, log_quote(quoted, sizeof quoted, err.text));
+        keeper_pause(keeper->queue, work.pause_ms);
     }
-    err = (Err){ 0 };
-    bool ok = keeper_write(keeper, plan_result_write, &work, "plan-result", &err);
+    bool ok = settle(keeper, plan_result_write, &work, work.failure, "plan-result");
     free(work.documents);
     return ok;
 }
@@ -190,7 +229,7 @@ static bool plan_one(Keeper *keeper, bool *ret_found)
 typedef struct WriteWork {
     DocumentClaim claim;
     bool found;
-    int64_t size_bytes;
+    int64_t size_bytes, pause_ms;
     char sha256[65];
     char failure[240];
 } WriteWork;
@@ -233,7 +272,7 @@ static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret
     const Document *d = &claim->document;
     PageCollector pages = { .pages = json_new_array(),
                             .first = d->first_page,
-                            .last = d->first_page + d->page_count - 1 };
+                            .left = d->page_count };
     AUTO(Json) task = keeper_new_task(keeper, "write", d->id.text, claim->batch.folder);
     Json *document = json_new_object();
     bool listed = page_list(reader_db(keeper->reader), &claim->batch.id, collect_page, &pages, err);
@@ -248,6 +287,8 @@ static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret
     json_set_int(task, "created_ms", claim->batch.started_at.ms);
     json_set_int(task, "utc_offset_min", claim->batch.utc_offset_min);
     *ret_bytes = pages.bytes;
+    if (listed && json_count(json_get(document, "pages")) != d->page_count)
+        listed = err_set(err, ERR_PERMANENT, 0, "pages of the document are not there any more");
     return listed ? STEAL(task) : NULL;
 }
 
@@ -261,8 +302,8 @@ static bool write_document(Keeper *keeper, WriteWork *work, Err *err)
     AUTO(Json) result = NULL;
     int64_t timeout_ms = WRITE_TIMEOUT_BASE_MS + bytes / WRITE_SLOWEST_BYTES_PER_MS;
 
-    if (!task || !keeper_task(keeper, task, timeout_ms, NULL, NULL, &result, err) ||
-        !keeper_result_ok(result, err))
+    if (!task || !attempt(keeper, task, timeout_ms, work->claim.document.attempt, &result,
+                          &work->pause_ms, err))
         return false;
     work->size_bytes = json_get_int(result, "size", 0);
     if (work->size_bytes <= 0 ||
@@ -289,8 +330,9 @@ static bool write_one(Keeper *keeper, bool *ret_found)
         log_line(LOG_WARNING, "document.failed", "batch=%s document=%s attempt=%u error=%s",
                  work.claim.batch.id.text, work.claim.document.id.text, work.claim.document.attempt,
                  log_quote(quoted, sizeof quoted, err.text));
+        keeper_pause(keeper->queue, work.pause_ms);
     }
-    return keeper_write(keeper, document_result_write, &work, "document-result", &err);
+    return settle(keeper, document_result_write, &work, work.failure, "document-result");
 }
 
 void keeper_compose(Keeper *keeper)

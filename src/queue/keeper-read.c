@@ -10,7 +10,9 @@ typedef struct ReadWork {
     PageClaim claim;
     bool found;
     PageFacts facts;
+    char warning[240];
     char failure[240]; /* "" = facts are good */
+    bool damaged;      /* the reader lives and says that no document can take the page */
 } ReadWork;
 
 static bool claim_write(Tx *tx, void *arg, Err *err)
@@ -24,8 +26,8 @@ static bool result_write(Tx *tx, void *arg, Err *err)
 {
     const ReadWork *work = arg;
     const Page *page = &work->claim.page;
-    bool ok = work->failure[0] ? page_read_failed(tx, page->id, work->failure, err)
-                               : page_read_done(tx, page->id, &work->facts, err);
+    bool ok = work->failure[0] ? page_read_failed(tx, page->id, work->damaged, work->failure, err)
+                               : page_read_done(tx, page->id, &work->facts, work->warning, err);
 
     return ok && queue_batch_advance(tx, &page->batch, err);
 }
@@ -57,6 +59,9 @@ static void read_page(Keeper *keeper, ReadWork *work)
 
     if (!keeper_task(keeper, task, READ_TIMEOUT_MS, NULL, NULL, &result, &err) ||
         !keeper_result_ok(result, &err)) {
+        const char *field = json_get_text(json_get(result, "error"), "field");
+
+        work->damaged = text_equal(field, "page");
         (void)text_copy(work->failure, sizeof work->failure, err.text);
         return;
     }
@@ -67,6 +72,7 @@ static void read_page(Keeper *keeper, ReadWork *work)
     work->facts.components = (uint32_t)json_get_int(facts, "components", 0);
     (void)text_copy(work->facts.thumbnail, sizeof work->facts.thumbnail,
                     json_get_text(facts, "thumbnail"));
+    (void)text_copy(work->warning, sizeof work->warning, json_get_text(facts, "warning"));
 }
 
 void keeper_read(Keeper *keeper)

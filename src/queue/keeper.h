@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* One keeper thread. */
+/* One keeper thread. The queue's mutex guards pid, in_use and bound. */
 typedef struct Keeper {
     Queue *queue;
     pthread_t thread;
@@ -16,7 +16,7 @@ typedef struct Keeper {
     const char *program;
     WorkerProcess *worker; /* NULL until the first task, and after a death */
     StoreReader *reader;
-    atomic_int pid; /* of the worker while a task runs, else 0; killed at the end of a drain */
+    pid_t pid; /* of the worker while a task runs, else 0; killed at the end of a drain */
     bool in_use;
     DestinationId bound; /* delivery keepers: whose queue; "" = looking for one */
 } Keeper;
@@ -49,6 +49,9 @@ uint64_t keeper_ticket(Queue *queue);
 /* Sleeps until a wake after the ticket, the stop, or timeout_ms (< 0 = none). False: stopping. */
 bool keeper_sleep(Queue *queue, uint64_t ticket, int64_t timeout_ms);
 
+/* Sleeps for so long, whatever wakes; only the stop ends it early. */
+void keeper_pause(Queue *queue, int64_t ms);
+
 /* Keepers finish what they have and return. */
 bool keeper_stopping(Queue *queue);
 
@@ -60,7 +63,8 @@ bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAns
  * a result. Only errors that can pass are repeated. */
 bool keeper_write(Keeper *keeper, StoreWrite *write, void *arg, const char *what, Err *err);
 
-/* The error a result message carries ({"ok":false,"error":{...}}); true when the result is ok. */
+/* The error a result message carries ({"ok":false,"error":{...}}): ERR_TEMPORARY when the worker says
+ * so (disk full), else ERR_PERMANENT. True when the result is ok. */
 bool keeper_result_ok(const Json *result, Err *err);
 
 /* A task's skeleton: {"type":"task","task":what,"id":id,"folder":<spool>/<folder>}. */

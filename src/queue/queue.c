@@ -83,19 +83,28 @@ static bool advance_noted(Tx *tx, void *arg, Err *err)
     return queue_batch_advance(tx, id, err);
 }
 
+typedef struct Advance {
+    Store *store;
+    bool ok;
+    Err *err;
+} Advance;
+
+static bool advance_one(void *arg, const BatchId *id)
+{
+    Advance *advance = arg;
+    BatchId copy = *id;
+
+    advance->ok = store_write_wait(advance->store, advance_noted, &copy, advance->err);
+    return advance->ok;
+}
+
+/* The list is read as it was when it began, whatever the writes change meanwhile. */
 static bool advance_open_batches(Store *store, Err *err)
 {
     AUTO(StoreReader) reader = store_reader_open(store, err);
-    AUTO(BrokenBatches) open = calloc(1, sizeof *open);
+    Advance advance = { store, true, err };
 
-    if (!reader || !open)
-        return reader ? err_set(err, ERR_TEMPORARY, ENOMEM, "no memory") : false;
-    if (!batch_open_list(reader_db(reader), note_broken, open, err))
-        return false;
-    for (size_t i = 0; i < open->count; i++)
-        if (!store_write_wait(store, advance_noted, &open->ids[i], err))
-            return false;
-    return true;
+    return reader && batch_open_list(reader_db(reader), advance_one, &advance, err) && advance.ok;
 }
 
 bool queue_recover(Queue *queue, Err *err)
@@ -270,6 +279,23 @@ bool keeper_stopping(Queue *queue)
     return stopping;
 }
 
+void keeper_pause(Queue *queue, int64_t ms)
+{
+    Mono end = mono_after(mono_now(), ms);
+
+    while (!mono_reached(mono_now(), end) &&
+           keeper_sleep(queue, keeper_ticket(queue), end.ms - mono_now().ms))
+        continue;
+}
+
+/* What the end of a drain may kill. Under the mutex: a process that is reaped is not named any more. */
+static void name_pid(Keeper *keeper, pid_t pid)
+{
+    pthread_mutex_lock(&keeper->queue->mutex);
+    keeper->pid = pid;
+    pthread_mutex_unlock(&keeper->queue->mutex);
+}
+
 bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
                  void *arg, Json **ret_result, Err *err)
 {
@@ -277,9 +303,12 @@ bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAns
         keeper->worker = worker_start(keeper->program, keeper->queue->lock_fd, err);
     if (!keeper->worker)
         return false;
-    atomic_store(&keeper->pid, (int)worker_pid(keeper->worker));
-    bool ok = worker_task(&keeper->worker, task, timeout_ms, answer, arg, ret_result, err);
-    atomic_store(&keeper->pid, 0);
+    bool lost;
+    name_pid(keeper, worker_pid(keeper->worker));
+    bool ok = worker_task(keeper->worker, task, timeout_ms, answer, arg, ret_result, &lost, err);
+    name_pid(keeper, 0);
+    if (lost)
+        worker_stop(STEAL(keeper->worker));
     if (!ok) {
         char quoted[256];
 
@@ -313,7 +342,8 @@ bool keeper_result_ok(const Json *result, Err *err)
 
     if (json_get_bool(result, "ok", false))
         return true;
-    err_set(err, ERR_PERMANENT, 0, "%s",
+    bool passes = text_equal(json_get_text(error, "kind"), err_kind_name(ERR_TEMPORARY));
+    err_set(err, passes ? ERR_TEMPORARY : ERR_PERMANENT, 0, "%s",
             error ? json_get_text(error, "text") : "worker answered without a result");
     return err_remedy(err, "%s", json_get_text(error, "remedy"));
 }
@@ -349,12 +379,11 @@ static bool keepers_gone(Queue *queue, Mono deadline)
 
 static void kill_workers(Queue *queue)
 {
-    for (size_t i = 0; i < COUNT_OF(queue->keepers); i++) {
-        int pid = atomic_load(&queue->keepers[i].pid);
-
-        if (pid > 0)
-            (void)kill(pid, SIGKILL);
-    }
+    pthread_mutex_lock(&queue->mutex);
+    for (size_t i = 0; i < COUNT_OF(queue->keepers); i++)
+        if (queue->keepers[i].pid > 0)
+            (void)kill(queue->keepers[i].pid, SIGKILL);
+    pthread_mutex_unlock(&queue->mutex);
 }
 
 void queue_stop(Queue *queue, int64_t drain_ms)

@@ -155,15 +155,14 @@ static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms
     }
 }
 
-bool worker_task(WorkerProcess **worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, Err *err)
+bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
+                 void *arg, Json **ret_result, bool *ret_lost, Err *err)
 {
     *ret_result = NULL;
-    if (!dialogue(*worker, task, timeout_ms, answer, arg, ret_result, err)) {
+    *ret_lost = !dialogue(worker, task, timeout_ms, answer, arg, ret_result, err);
+    if (*ret_lost) {
         /* Whatever it was, this process is not to be trusted with another task. */
-        (void)kill((*worker)->pid, SIGKILL);
-        worker_stop(*worker);
-        *worker = NULL;
+        (void)kill(worker->pid, SIGKILL);
         if (err->kind != ERR_BUG)
             err->kind = ERR_TEMPORARY;
         return err_prefix(err, "worker process lost");

@@ -29,9 +29,9 @@ typedef Json *WorkerAnswer(void *arg, const Json *question, Err *err);
 
 /* Sends the task and follows the dialogue to its result, at most timeout_ms. On success
  * *ret_result is the result message, owned by the caller. False: the worker died, fell silent or
- * talked nonsense (ERR_TEMPORARY; *worker is stopped and NULL then), or its task crashed
- * (ERR_TEMPORARY with the signal as code; *worker lives). answer may be NULL. */
-bool worker_task(WorkerProcess **worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, Err *err);
+ * talked nonsense (ERR_TEMPORARY and *ret_lost: it is killed, the caller stops it), or its task
+ * crashed (ERR_TEMPORARY with the signal as code; the worker lives). answer may be NULL. */
+bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
+                 void *arg, Json **ret_result, bool *ret_lost, Err *err);
 
 #endif

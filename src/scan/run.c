@@ -204,7 +204,7 @@ static void drained_posted(void *arg)
 {
     Run *run = arg;
 
-    if (run->paused && run->scan && spool_unwritten(run->spool) < SPOOL_UNWRITTEN_MAX) {
+    if (run->paused && run->scan && spool_unwritten(run->spool) <= SPOOL_UNWRITTEN_MAX) {
         run->paused = false;
         device_scan_resume(run->scan);
     }

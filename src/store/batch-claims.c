@@ -61,22 +61,23 @@ bool page_claim(Tx *tx, PageClaim *ret_claim, bool *ret_found, Err *err)
     return claim_ended(&query, found, ret_found, err);
 }
 
-bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, Err *err)
+bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, const char *warning, Err *err)
 {
-    char id[24];
+    char id[24], text[FIELD_SIZEOF(Page, warning)];
 
+    (void)text_copy(text, sizeof text, warning);
     (void)text_printf(id, sizeof id, "%lld", (long long)page_id);
     return end_claim(tx,
                      "UPDATE page SET state = 'read', owner = NULL, width_px = ?3, height_px = ?4,"
-                     " dpi = ?5, components = ?6, thumbnail = ?7, warning = ''"
+                     " dpi = ?5, components = ?6, thumbnail = ?7, warning = ?8"
                      " WHERE id = ?1 AND state = 'reading' AND owner = ?2",
                      ARGS(ARG_INT(page_id), ARG_INT(tx->generation), ARG_INT(facts->width_px),
                           ARG_INT(facts->height_px), ARG_INT(facts->dpi),
-                          ARG_INT(facts->components), ARG_TEXT(facts->thumbnail)),
+                          ARG_INT(facts->components), ARG_TEXT(facts->thumbnail), ARG_TEXT(text)),
                      "page", id, err);
 }
 
-bool page_read_failed(Tx *tx, int64_t page_id, const char *warning, Err *err)
+bool page_read_failed(Tx *tx, int64_t page_id, bool damaged, const char *warning, Err *err)
 {
     char id[24], text[FIELD_SIZEOF(Page, warning)];
 
@@ -84,11 +85,12 @@ bool page_read_failed(Tx *tx, int64_t page_id, const char *warning, Err *err)
     (void)text_copy(text, sizeof text, warning);
     return end_claim(tx,
                      "UPDATE page SET owner = NULL,"
-                     " state = CASE WHEN attempt < ?3 THEN 'stored' ELSE 'unread' END,"
+                     " state = CASE WHEN attempt < ?3 THEN 'stored' ELSE ?5 END,"
                      " warning = CASE WHEN attempt < ?3 THEN '' ELSE ?4 END"
                      " WHERE id = ?1 AND state = 'reading' AND owner = ?2",
                      ARGS(ARG_INT(page_id), ARG_INT(tx->generation),
-                          ARG_INT(PAGE_READ_ATTEMPTS_MAX), ARG_TEXT(text)),
+                          ARG_INT(PAGE_READ_ATTEMPTS_MAX), ARG_TEXT(text),
+                          ARG_WORD(page_state_words, damaged ? PAGE_DAMAGED : PAGE_UNREAD)),
                      "page", id, err);
 }
 

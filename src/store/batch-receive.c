@@ -180,7 +180,8 @@ static const char summary_sql[] =
     "   AND EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id"
     "    AND o.destination_id = d.destination_id"
     "    AND o.state IN ('held', 'failed', 'uncertain')))),"
-    " (SELECT count(*) FROM delivery WHERE batch_id = ?1 AND state = 'done')"
+    " (SELECT count(*) FROM delivery WHERE batch_id = ?1 AND state = 'done'),"
+    " (SELECT count(*) FROM page WHERE batch_id = ?1 AND state = 'damaged')"
     " FROM batch WHERE id = ?1";
 
 bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *err)
@@ -201,6 +202,7 @@ bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *er
         s.deliveries = (uint32_t)query_int(&query, 7);
         s.deliveries_open = (uint32_t)query_int(&query, 8);
         s.deliveries_done = (uint32_t)query_int(&query, 9);
+        s.pages_damaged = (uint32_t)query_int(&query, 10);
     }
     if (!query_ok(&query, err))
         return false;
@@ -219,6 +221,11 @@ bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32
 
     if (!db_run(tx->db, "UPDATE batch SET plan_attempt = 0 WHERE id = ?1", ARGS(ARG_TEXT(id->text)),
                 NULL, err) ||
+        !db_run(tx->db,
+                "UPDATE page SET state = 'stored', attempt = 0 WHERE batch_id = ?1"
+                " AND state = 'damaged'"
+                " AND NOT EXISTS (SELECT 1 FROM document WHERE document.batch_id = ?1)",
+                ARGS(ARG_TEXT(id->text)), NULL, err) ||
         !db_run(tx->db,
                 "UPDATE document SET state = 'planned', attempt = 0"
                 " WHERE batch_id = ?1 AND state = 'failed'",

@@ -40,9 +40,11 @@ typedef struct PageClaim {
 } PageClaim;
 /* The oldest STORED page; attempt + 1. */
 bool page_claim(Tx *tx, PageClaim *ret_claim, bool *ret_found, Err *err);
-bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, Err *err);
-/* Back to STORED, or after PAGE_READ_ATTEMPTS_MAX to UNREAD with the warning. */
-bool page_read_failed(Tx *tx, int64_t page_id, const char *warning, Err *err);
+/* warning: what a person should know of the picture, "" = nothing. */
+bool page_read_done(Tx *tx, int64_t page_id, const PageFacts *facts, const char *warning, Err *err);
+/* Back to STORED, or after PAGE_READ_ATTEMPTS_MAX, with the warning, to UNREAD: the reader died; or
+ * when damaged to DAMAGED: the reader says that no document can take the page. */
+bool page_read_failed(Tx *tx, int64_t page_id, bool damaged, const char *warning, Err *err);
 
 /* A batch in COMPOSING without documents whose pages are all settled; a plan attempt is counted. */
 bool plan_claim(Tx *tx, Batch *ret_batch, uint32_t *ret_attempt, bool *ret_found, Err *err);
@@ -104,7 +106,8 @@ bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *b
 /* --- by hand and at start ------------------------------------------------------------------------- */
 
 /* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and
- * UNCERTAIN deliveries become READY now, unless their destination is no more.
+ * UNCERTAIN deliveries become READY now, unless their destination is no more. DAMAGED pages are read
+ * again as long as there are no documents.
  * *ret_documents/ret_deliveries: how many. */
 bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,
                       Err *err);

@@ -243,7 +243,7 @@ static bool mark_page(Tx *tx, const PageFile *entry, Err *err)
 {
     return db_run(tx->db,
                   "UPDATE page SET warning = ?2,"
-                  " state = CASE WHEN ?3 AND state IN ('stored', 'reading') THEN 'unread'"
+                  " state = CASE WHEN ?3 AND state IN ('stored', 'reading') THEN 'damaged'"
                   "  ELSE state END,"
                   " owner = CASE WHEN ?3 THEN NULL ELSE owner END WHERE id = ?1",
                   ARGS(ARG_INT(entry->page.id), ARG_TEXT(entry->page.warning),

@@ -1,6 +1,8 @@
 /* worker/task-read.c - the task "read": is the page what was stored, what does it say, a thumbnail.
  *
- * A picture that cannot be decoded is a warning, not a failure: the page is delivered as it is. */
+ * A picture that cannot be decoded is a warning, not a failure: the page is delivered as it is. A page
+ * that no document could take (it is gone, not what was stored, without sound headers) is an error of
+ * the field "page". */
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -35,7 +37,8 @@ bool task_read(const Json *task, int folder_fd, Json *result, Err *err)
         return false;
     AUTO_FD fd = file_open_read(folder_fd, file, err);
     if (fd < 0 || !page_check(fd, size, sha256, err) || !jpeg_read_facts(fd, NULL, &facts, err))
-        return false;
+        return err->kind == ERR_TEMPORARY || err->kind == ERR_DENIED ? false
+                                                                     : err_field(err, "page");
     fault_point("read.checked");
     AUTO(Json) found = json_new_object();
     json_set_int(found, "width_px", facts.width_px);

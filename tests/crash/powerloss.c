@@ -147,7 +147,7 @@ static bool read_write(Tx *tx, void *arg, Err *err)
     PageClaim claim;
 
     return page_claim(tx, &claim, &work->found, err) &&
-           (!work->found || page_read_done(tx, claim.page.id, &facts, err));
+           (!work->found || page_read_done(tx, claim.page.id, &facts, "", err));
 }
 
 static bool plan_write(Tx *tx, void *arg, Err *err)

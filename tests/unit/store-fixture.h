@@ -253,7 +253,7 @@ static inline Batch world_composing(Fixture *f, const World *w, uint32_t pages)
     for (uint32_t i = 1; i <= pages; i++) {
         PageFacts facts = { .width_px = 10, .height_px = 20, .dpi = 300, .components = 3 };
         assert_write(f, page_claim(tx, &claim, &found, &f->err) && found &&
-                            page_read_done(tx, claim.page.id, &facts, &f->err));
+                            page_read_done(tx, claim.page.id, &facts, "", &f->err));
     }
     assert_write(f, batch_apply(tx, &batch.id, BATCH_EVENT_COMPOSE, NULL, &f->err));
     return batch;

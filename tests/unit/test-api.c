@@ -317,7 +317,7 @@ static void a_thumbnail_is_sent_when_the_page_was_read(void **state)
     Page page = world_page(&batch, 1);
     assert_write(fx, page_insert(tx, &page, &fx->err));
     assert_write(fx, page_claim(tx, &claim, &found, &fx->err) &&
-                         page_read_done(tx, claim.page.id, &facts, &fx->err));
+                         page_read_done(tx, claim.page.id, &facts, "", &fx->err));
     put_file(batch.folder, "t0001a.jpg", "small");
     assert_status(200, call("GET", at("batches", batch.id.text, "/pages/1/thumbnail"), NULL));
     assert_string_equal(answer.body, "small");

@@ -153,20 +153,47 @@ static void pages_are_claimed_oldest_first_and_given_up_after_three(void **state
         assert_int_equal(claim.page.number, 1);
         assert_int_equal(claim.page.attempt, attempt);
         assert_string_equal(claim.folder, batch.folder);
-        assert_write(f, page_read_failed(tx, claim.page.id, "its reader died", &f->err));
-        assert_refused(f, ERR_CONFLICT, page_read_done(tx, claim.page.id, &facts, &f->err));
+        assert_write(f, page_read_failed(tx, claim.page.id, false, "its reader died", &f->err));
+        assert_refused(f, ERR_CONFLICT, page_read_done(tx, claim.page.id, &facts, "", &f->err));
     }
     assert_read(f, page_get(fixture_db(f), &batch.id, 1, &read, &f->err));
     assert_int_equal(read.state, PAGE_UNREAD);
     assert_string_equal(read.warning, "its reader died");
     assert_write(f, page_claim(tx, &claim, &found, &f->err));
     assert_int_equal(claim.page.number, 2);
-    assert_write(f, page_read_done(tx, claim.page.id, &facts, &f->err));
+    assert_write(f, page_read_done(tx, claim.page.id, &facts, "", &f->err));
     assert_read(f, page_get(fixture_db(f), &batch.id, 2, &read, &f->err));
     assert_int_equal(read.state, PAGE_READ);
     assert_int_equal(read.facts.height_px, 3508);
     assert_string_equal(read.facts.thumbnail, "t0002a.jpg");
     assert_int_equal(summary_of(f, &batch.id).pages_unsettled, 0);
+    assert_int_equal(summary_of(f, &batch.id).pages_damaged, 0);
+}
+
+static void a_damaged_page_is_read_again_at_a_retry(void **state)
+{
+    Fixture *f = *state;
+    World w;
+    world_make(f, &w);
+    Batch batch = world_batch(&w);
+    Page page = world_page(&batch, 1);
+    uint32_t documents, deliveries;
+    PageClaim claim;
+    bool found;
+
+    assert_write(f, batch_insert(tx, &batch, &f->err) && page_insert(tx, &page, &f->err));
+    for (int i = 0; i < PAGE_READ_ATTEMPTS_MAX; i++)
+        assert_write(f, page_claim(tx, &claim, &found, &f->err) && found &&
+                            page_read_failed(tx, claim.page.id, true, "no picture", &f->err));
+    assert_read(f, page_get(fixture_db(f), &batch.id, 1, &page, &f->err));
+    assert_int_equal(page.state, PAGE_DAMAGED);
+    assert_int_equal(summary_of(f, &batch.id).pages_damaged, 1);
+    assert_write(f, batch_retry_rows(tx, &batch.id, &documents, &deliveries, &f->err));
+    assert_write(f, page_claim(tx, &claim, &found, &f->err) && found);
+    assert_int_equal(claim.page.attempt, 1);
+    assert_write(f, page_read_done(tx, claim.page.id, &claim.page.facts, "dark", &f->err));
+    assert_read(f, page_get(fixture_db(f), &batch.id, 1, &page, &f->err));
+    assert_string_equal(page.warning, "dark");
 }
 
 static void a_plan_waits_for_its_pages_and_is_given_up_after_three(void **state)
@@ -187,7 +214,7 @@ static void a_plan_waits_for_its_pages_and_is_given_up_after_three(void **state)
     assert_write(f, plan_claim(tx, &claimed, &attempt, &found, &f->err));
     assert_false(found); /* a page is not read yet */
     assert_write(f, page_claim(tx, &claim, &found, &f->err) &&
-                        page_read_done(tx, claim.page.id, &(PageFacts){ 0 }, &f->err));
+                        page_read_done(tx, claim.page.id, &(PageFacts){ 0 }, "", &f->err));
 
     batch = broken;
     for (uint32_t i = 1; i <= COMPOSE_ATTEMPTS_MAX; i++) {
@@ -651,6 +678,7 @@ int main(void)
         STORE_TEST(wrong_steps_are_refused),
         STORE_TEST(pages_are_inserted_once),
         STORE_TEST(pages_are_claimed_oldest_first_and_given_up_after_three),
+        STORE_TEST(a_damaged_page_is_read_again_at_a_retry),
         STORE_TEST(a_plan_waits_for_its_pages_and_is_given_up_after_three),
         STORE_TEST(names_are_unique_and_counted),
         STORE_TEST(the_index_is_written_last),

@@ -34,6 +34,19 @@ static void batches_take_the_step_their_rows_allow(void **state)
           true,
           BATCH_EVENT_STUCK,
           false },
+        { { .state = BATCH_COMPOSING, .pages = 2, .pages_damaged = 1 }, false, 0, false },
+        { { .state = BATCH_COMPOSING, .pages = 2, .pages_damaged = 2 },
+          true,
+          BATCH_EVENT_STUCK,
+          false },
+        { { .state = BATCH_DELIVERING,
+            .pages = 2,
+            .pages_damaged = 1,
+            .deliveries = 2,
+            .deliveries_done = 2 },
+          true,
+          BATCH_EVENT_STUCK,
+          false },
         { { .state = BATCH_DELIVERING,
             .deliveries = 2,
             .deliveries_open = 1,
@@ -84,6 +97,12 @@ static void retry_goes_back_to_where_it_stopped(void **state)
     assert_int_equal(
         flow_batch_retry(&(BatchSummary){ .state = BATCH_ATTENTION, .deliveries = 1 }).event,
         BATCH_EVENT_RETRY_DELIVERY);
+    /* All was delivered but damaged pages, and a person has seen that. */
+    BatchSummary seen = { .state = BATCH_ATTENTION, .deliveries = 2, .deliveries_done = 2 };
+    assert_int_equal(flow_batch_settle(&seen).event, BATCH_EVENT_DELIVERED);
+    seen.deliveries_done = 1;
+    assert_false(flow_batch_settle(&seen).any);
+    assert_false(flow_batch_settle(&(BatchSummary){ .state = BATCH_ATTENTION }).any);
 }
 
 static void scans_are_admitted_or_refused_with_a_reason(void **state)

@@ -138,7 +138,7 @@ static void missing_and_damaged_pages_are_marked(void **state)
     FsckReport report = check(f, &s, true, false, &sentences);
     assert_int_equal(report.pages_missing, 1);
     assert_int_equal(report.pages_damaged, 1); /* quick looks at sizes only */
-    assert_int_equal(page_of(f, &s, 1).state, PAGE_UNREAD);
+    assert_int_equal(page_of(f, &s, 1).state, PAGE_DAMAGED);
     assert_non_null(strstr(page_of(f, &s, 1).warning, "missing"));
     report = check(f, &s, false, false, &sentences);
     assert_int_equal(report.pages_damaged, 2);
@@ -156,7 +156,7 @@ static void a_lost_folder_is_noticed(void **state)
     folder_remove(s.folder);
     FsckReport report = check(f, &s, true, false, &sentences);
     assert_int_equal(report.pages_missing, 3);
-    assert_int_equal(page_of(f, &s, 2).state, PAGE_UNREAD);
+    assert_int_equal(page_of(f, &s, 2).state, PAGE_DAMAGED);
 }
 
 static void lose_database(Fixture *f)

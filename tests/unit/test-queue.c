@@ -79,7 +79,8 @@ typedef struct Wish {
     const char *behave[DESTINATIONS_MAX];
     size_t destinations;
     uint32_t pages;
-    BatchEvent end; /* BATCH_EVENT_MAX_: still receiving */
+    const char *hashes; /* first character of each page's hash; NULL: "aaa..." */
+    BatchEvent end;     /* BATCH_EVENT_MAX_: still receiving */
 } Wish;
 
 static bool insert_destinations(Tx *tx, const Wish *w, StoredJob *job, Err *err)
@@ -109,7 +110,7 @@ static bool insert_pages(Tx *tx, const Wish *w, Err *err)
         };
 
         page_file_name(i, 'A', page.file);
-        memset(page.sha256, 'a', 64);
+        memset(page.sha256, w->hashes ? w->hashes[i - 1] : 'a', 64);
         if (!page_insert(tx, &page, err))
             return false;
     }
@@ -269,6 +270,121 @@ static void dying_composers_give_up_in_the_end(void **state)
     assert_int_equal(queue_worker_deaths(h->queue), COMPOSE_ATTEMPTS_MAX);
 }
 
+/* The plan cannot be stored: that is a failure of the plan, not a claim that stays for ever. */
+static void a_plan_that_the_database_refuses_is_a_failure(void **state)
+{
+    House *h = *state;
+    Batch batch;
+    Err err;
+
+    grant(h, (Wish){ .job = "clash",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_string_equal(batch.reason.code, "compose-failed");
+    assert_true(queue_batch_retry(h->queue, &tester, &h->batch, &err));
+}
+
+static bool see_document(void *arg, const Document *document)
+{
+    if (document->kind == DOCUMENT_PAGES)
+        *(Document *)arg = *document;
+    return true;
+}
+
+static void a_damaged_page_stops_no_other(void **state)
+{
+    AUTO_BUF text = buf_with_max(4096);
+    House *h = *state;
+    Document document = { .page_count = 0 };
+    Batch batch;
+    Page page;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 4,
+                     .hashes = "adea",
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION); /* nothing is lost in silence */
+    delivered_to(h, 0, &text);
+    assert_string_equal(buf_text(&text), "doc_001.pdf\ndoc_001.csv\n");
+    assert_true(document_list(reader_db(h->reader), &h->batch, see_document, &document, &err));
+    assert_int_equal(document.page_count, 3);
+    assert_true(page_get(reader_db(h->reader), &h->batch, 2, &page, &err));
+    assert_int_equal(page.state, PAGE_DAMAGED);
+    assert_string_equal(page.warning, "no picture");
+    assert_true(page_get(reader_db(h->reader), &h->batch, 3, &page, &err));
+    assert_int_equal(page.state, PAGE_READ);
+    assert_string_equal(page.warning, "half dark");
+    /* A person has seen it. */
+    assert_true(queue_batch_retry(h->queue, &tester, &h->batch, &err));
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_int_equal(batch.state, BATCH_DONE);
+    assert_string_equal(batch.reason.code, "pages-left-out");
+}
+
+static void a_batch_of_damaged_pages_needs_attention(void **state)
+{
+    House *h = *state;
+    Batch batch;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 2,
+                     .hashes = "dd",
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_string_equal(batch.reason.code, "no-readable-page");
+    assert_true(queue_batch_retry(h->queue, &tester, &h->batch, &err)); /* they are read again */
+    await_state(h, BATCH_ATTENTION);
+}
+
+static bool count_attempts(void *arg, const Delivery *delivery, const char *destination_name)
+{
+    (void)destination_name;
+    *(uint32_t *)arg += delivery->state == DELIVERY_HELD ? delivery->attempt : 0;
+    return true;
+}
+
+/* What waits for a person is retried at once, also while another destination still hangs. */
+static void a_held_delivery_is_retried_beside_others(void **state)
+{
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "refuse", "hang" },
+                     .destinations = 2,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    for (uint32_t wanted = 1; wanted <= 2; wanted++) {
+        uint32_t attempts = 0;
+
+        for (int waited = 0; waited < WAIT_MS && attempts < wanted; waited += 20) {
+            attempts = 0;
+            pause_ms(20);
+            assert_true(
+                delivery_list(reader_db(h->reader), &h->batch, count_attempts, &attempts, &err));
+        }
+        assert_int_equal(attempts, wanted);
+        assert_int_equal(state_of(h), BATCH_DELIVERING);
+        if (wanted == 1)
+            assert_true(queue_batch_retry(h->queue, &tester, &h->batch, &err));
+    }
+}
+
 static void a_worker_that_talks_nonsense_is_replaced(void **state)
 {
     House *h = *state;
@@ -356,6 +472,10 @@ int main(void)
         WITH_HOUSE(a_hanging_destination_delays_no_other),
         WITH_HOUSE(a_refusing_destination_needs_a_person),
         WITH_HOUSE(dying_composers_give_up_in_the_end),
+        WITH_HOUSE(a_plan_that_the_database_refuses_is_a_failure),
+        WITH_HOUSE(a_damaged_page_stops_no_other),
+        WITH_HOUSE(a_batch_of_damaged_pages_needs_attention),
+        WITH_HOUSE(a_held_delivery_is_retried_beside_others),
         WITH_HOUSE(a_worker_that_talks_nonsense_is_replaced),
         WITH_HOUSE(a_broken_batch_is_delivered_by_hand),
         WITH_HOUSE(a_broken_batch_without_pages_is_not_delivered),

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
-and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage."""
+and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
+clash (two documents of one number). A page whose hash begins with d is damaged, with e half dark."""
 import json
 import os
 import signal
@@ -22,13 +23,18 @@ def behave(task):
 
 def result(task):
     kind = task["task"]
+    if kind == "read" and task["page"]["sha256"][0] == "d":
+        return {"ok": False, "error": {"kind": "bad-input", "field": "page", "text": "no picture"}}
     if kind == "read":
-        return {"ok": True, "facts": {"width_px": 8, "height_px": 8, "dpi": 300, "components": 3,
-                                      "thumbnail": task["thumbnail"]}}
+        facts = {"width_px": 8, "height_px": 8, "dpi": 300, "components": 3,
+                 "thumbnail": task["thumbnail"]}
+        if task["page"]["sha256"][0] == "e":
+            facts["warning"] = "half dark"
+        return {"ok": True, "facts": facts}
     if kind == "plan":
         pages = [p["number"] for p in task["pages"]]
-        return {"ok": True, "documents": [{"number": 1, "name": "doc_{seq:3}", "extension": "pdf",
-                                           "pages": pages}],
+        document = {"number": 1, "name": "doc_{seq:3}", "extension": "pdf", "pages": pages}
+        return {"ok": True, "documents": [document] * (2 if behave(task) == "clash" else 1),
                 "index": {"name": "doc_{seq:3}", "extension": "csv"}}
     return {"ok": True, "size": 3, "sha256": "ab" * 32}
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ void fault_point(const char *name)
 
     if (!armed || !text_starts_with(armed, name) || armed[n] != ':')
         return;
-    if (text_to_int(armed + n + 1, 1, 1000000, &at) && atomic_fetch_add(&visits, 1) + 1 == at)
+    if (text_to_int(armed + n + 1, 1, 1000000, &at) && atomic_fetch_add(&visits, 1) + 1 == at) {
+        (void)dprintf(STDERR_FILENO, "fault=%s\n", armed); /* so that the test knows it came here */
         (void)kill(getpid(), SIGKILL);
+    }
 }

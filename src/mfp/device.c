@@ -119,6 +119,8 @@ static void take_note(Client *client, const ScanNote *note)
         printf("scan-begin client=%s\n", client->peer);
     } else if (note->kind == NOTE_PAGE) {
         printf("page %u bytes=%zu\n", note->pages, note->bytes);
+    } else if (note->kind == NOTE_ACKNOWLEDGED) {
+        printf("page-acknowledged %u\n", note->pages);
     } else {
         scan_ended(device, scan_outcome_name(note->outcome), note->pages);
     }

@@ -74,15 +74,18 @@ static void end_scan(Scanner *scanner, ScanOutcome outcome)
     if (scanner->mode == SCANNER_DATA)
         scanner->mode = SCANNER_CONTROL;
     scanner->page = NULL;
-    scanner->last_sent = false;
+    scanner->page_sent = scanner->last_sent = false;
     scanner->unit->scanning = false;
     scanner->unit->cancel = false;
     note(scanner, (ScanNote){ .kind = NOTE_END, .outcome = outcome });
 }
 
-/* Whatever a client says behind the last page tells that it has the page. */
+/* Whatever a client says behind a page tells that it has the page. */
 static void acknowledge(Scanner *scanner)
 {
+    if (scanner->page_sent)
+        note(scanner, (ScanNote){ .kind = NOTE_ACKNOWLEDGED });
+    scanner->page_sent = false;
     if (scanner->last_sent)
         end_scan(scanner, SCAN_DONE);
 }
@@ -275,6 +278,7 @@ static void end_page(Scanner *scanner, Esci2Reply *reply)
     reply->end_height_px = page->height_px;
     scanner->page = NULL;
     scanner->pages++;
+    scanner->page_sent = true;
     note(scanner, (ScanNote){ .kind = NOTE_PAGE, .bytes = page->jpeg.n });
     if (scanner->feeding && !counted && !feeder_is_empty(scanner))
         return;

@@ -28,7 +28,7 @@ enum {
     SCANNER_BLOCK_MAX = 86592,     /* image bytes of one reply, as real devices send        */
     SCANNER_EMPTY_POLLS = 3,       /* IMG answered "nothing yet" before the first page      */
     SCANNER_REPLY_MAX = 2048,      /* reply header and the longest block but images         */
-    SCANNER_NOTES_MAX = 4,         /* one command ends at most one job and begins another   */
+    SCANNER_NOTES_MAX = 4,         /* page acknowledged, job ended, another begun   */
     SCANNER_PRODUCT_SIZE = 17,     /* #PRD has 16 characters                                */
     SCANNER_SERIAL_SIZE = 13,      /* #S/N has at most 12                                   */
 };
@@ -58,7 +58,7 @@ const char *scan_outcome_name(ScanOutcome outcome);
 
 /* What the panel and the operator want to hear. */
 typedef struct ScanNote {
-    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_END } kind;
+    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_ACKNOWLEDGED, NOTE_END } kind;
     uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
     size_t bytes;        /* NOTE_PAGE: size of the picture                     */
     ScanOutcome outcome; /* NOTE_END                                           */
@@ -88,7 +88,8 @@ typedef struct Scanner {
     const TrayPage *page; /* being sent; NULL: none drawn yet                     */
     size_t page_at;       /* its bytes already sent                               */
     uint32_t pages;       /* sent in this scan                                    */
-    bool last_sent;       /* the last #pen was sent, the client has not spoken on */
+    bool page_sent;       /* a #pen was sent, the client has not spoken on        */
+    bool last_sent;       /* the same of the last page                            */
     ScanNote notes[SCANNER_NOTES_MAX];
     size_t note_count;
 } Scanner;

@@ -535,6 +535,12 @@ bool device_load(Device *device, int64_t sheets, Err *err)
 
 bool device_cancel(Device *device, Err *err)
 {
+    if (device->waiting) {
+        device->waiting = false;
+        loop_timer_stop(device->waiting_timer);
+        scan_ended(device, scan_outcome_name(SCAN_CANCELLED), 0);
+        return true;
+    }
     return mfp_unit_cancel(&device->unit) ||
            err_set(err, ERR_CONFLICT, 0, "nothing is being scanned");
 }

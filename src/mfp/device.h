@@ -69,7 +69,7 @@ bool device_press(Device *device, const char *name, const char *choice, Err *err
  * unless 1..TRAY_SHEETS_MAX. */
 bool device_load(Device *device, int64_t sheets, Err *err);
 
-/* Cancel. ERR_CONFLICT when nothing is being scanned. */
+/* Cancel: ends the scan, or the wait for a server that accepted Start. ERR_CONFLICT when neither. */
 bool device_cancel(Device *device, Err *err);
 
 #endif

@@ -294,7 +294,6 @@ void options_help(Buf *to)
     (void)buf_put_text(
         to, "\nIt offers simplex JPEG. Whatever size or resolution a client asks for, it gets the\n"
             "pictures as they are in the folder. On standard output it prints one line per event:\n"
-            "ready, destination, destination-gone, pressed, scan-begin, page, page-acknowledged "
-            "(the client\n"
-            "spoke on after the page), scan-end.\n");
+            "ready, destination, destination-gone, pressed, scan-begin, page, scan-end; and\n"
+            "page-acknowledged, when the client spoke on after a page.\n");
 }

@@ -205,7 +205,6 @@ size_t tray_picture_count(const Tray *tray)
 void tray_load(Tray *tray, size_t sheets)
 {
     tray->sheets = tray->count > 0 ? sheets : 0;
-    tray->next_sheet = 0;
 }
 
 size_t tray_sheets(const Tray *tray)

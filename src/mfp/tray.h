@@ -47,8 +47,9 @@ bool tray_add_folder(Tray *tray, const char *folder, Err *err);
 /* Pictures of the tray, each counted once however often it is dealt. */
 size_t tray_picture_count(const Tray *tray);
 
-/* Puts a stack of sheets into the feeder, in place of what lay there; its first sheet is the first
- * picture. More sheets than pictures begin again with the first. */
+/* Puts a stack of sheets into the feeder, in place of what lay there; its first sheet is the picture
+ * behind the one that was fed last, so that a large folder lasts for many scans of different pages.
+ * Behind the last picture comes the first. */
 void tray_load(Tray *tray, size_t sheets);
 
 /* Sheets left in the feeder. */

@@ -328,6 +328,17 @@ def test_server_that_never_comes_is_a_failure(pages, agent, event_port):
         assert mfp.wait_exit() == 1
 
 
+def test_cancel_ends_the_wait_for_a_server(pages, agent, event_port):
+    with start(pages, "--panel-port", 0, server=agent("Scans", event_port().port).target) as mfp:
+        mfp.wait_line("destination ")
+        assert call(mfp, "/cancel", method="POST")[0] == 409
+        assert call(mfp, "/press", {"name": "Scans", "choice": "01"}) == (204, "")
+        mfp.wait_line('pressed name="Scans" choice=01 result=OK')
+        assert call(mfp, "/cancel", method="POST") == (204, "")
+        assert mfp.wait_line("scan-end ") == "scan-end pages=0 outcome=cancelled"
+        assert call(mfp, "/state")[1]["state"] == "ready"
+
+
 # ---- the panel --------------------------------------------------------------------------------
 
 def test_whole_turn_from_the_panel(pages, agent, event_port):

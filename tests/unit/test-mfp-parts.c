@@ -88,7 +88,7 @@ static void stacks_are_dealt_in_order(void **state)
     assert_int_equal(tray_glass(tray)->width_px, 2);
     assert_int_equal(tray_glass(tray)->width_px, 1);
     tray_load(tray, 9);
-    assert_int_equal(tray_feed(tray)->width_px, 1); /* a new stack begins with the first */
+    assert_int_equal(tray_feed(tray)->width_px, 2); /* a new stack goes on where the former ended */
     assert_int_equal(tray_sheets(tray), 8);
 }
 

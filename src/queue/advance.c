@@ -60,6 +60,7 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
         return err_remedy(err, "Scan again: nothing arrived.");
     }
     return wish_recorded(tx, wish, "batch.deliver", err) &&
+           batch_adopt_destinations(tx, wish->id, err) &&
            batch_apply(tx, wish->id, BATCH_EVENT_DELIVER, &none, err) &&
            queue_batch_advance(tx, wish->id, err);
 }

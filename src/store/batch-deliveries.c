@@ -66,6 +66,35 @@ static bool delivery_insert(Tx *tx, const Batch *batch, const char *document,
            (there || attempt_insert(tx, &id, &gone, err));
 }
 
+bool batch_adopt_destinations(Tx *tx, const BatchId *id, Err *err)
+{
+    int64_t known;
+    bool found;
+    int rows;
+    Batch batch;
+
+    if (!batch_get(tx->db, id, &batch, err) ||
+        !db_find_int(tx->db,
+                     "SELECT count(*) FROM batch, json_each(batch.job, '$.destinations') wanted"
+                     " JOIN destination ON destination.id = wanted.value ->> '$.destination'"
+                     " WHERE batch.id = ?1",
+                     ARGS(ARG_TEXT(id->text)), &known, &found, err))
+        return false;
+    if (known > 0)
+        return true;
+    if (!db_run(tx->db,
+                "UPDATE batch SET job = json_set(job, '$.destinations', json((SELECT body ->"
+                " '$.destinations' FROM job WHERE name = ?2)))"
+                " WHERE id = ?1 AND EXISTS (SELECT 1 FROM job WHERE name = ?2)",
+                ARGS(ARG_TEXT(id->text), ARG_TEXT(batch.job.name)), &rows, err))
+        return false;
+    if (rows > 0)
+        return true;
+    err_set(err, ERR_CONFLICT, 0, "no destination of the batch exists any more");
+    return err_remedy(err, "Define the job \"%.60s\" again with its destinations, then deliver.",
+                      batch.job.name);
+}
+
 /* Every document must be there and no delivery yet. */
 static bool deliveries_wanted(Tx *tx, const BatchId *id, Err *err)
 {

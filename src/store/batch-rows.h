@@ -74,6 +74,11 @@ bool document_written(Tx *tx, const DocumentId *id, int64_t size_bytes, const ch
 /* Back to PLANNED, or after COMPOSE_ATTEMPTS_MAX to FAILED. */
 bool document_write_failed(Tx *tx, const DocumentId *id, const char *text, Err *err);
 
+/* A batch none of whose destinations exists any more, as after the loss of the database, takes those of
+ * the job that has its job's name now. Does nothing while one exists; ERR_CONFLICT when there is no
+ * such job. */
+bool batch_adopt_destinations(Tx *tx, const BatchId *id, Err *err);
+
 /* One delivery per document and destination of the batch's job, state READY, due now. A destination
  * that is no more gives a delivery that is HELD and says so. ERR_CONFLICT unless every document is
  * WRITTEN, or when there are deliveries already. */

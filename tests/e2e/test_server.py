@@ -77,6 +77,8 @@ def test_a_lost_database_is_rebuilt_from_the_spool():
         house.start()
         batch, = house.batches()
         assert (batch["state"], batch["pages"], batch["reason"]["code"]) == ("broken", 2, "rebuilt")
+        too_early = house.run("batch", "deliver", batch["id"])
+        assert too_early.returncode != 0 and 'Define the job "Scan" again' in too_early.stderr
         house.cli("config", "apply", "-", input=exported)
         house.define()
         house.cli("batch", "deliver", batch["id"])

@@ -51,7 +51,7 @@ QUIET_SECONDS = 90
 AT_REST = {"done", "cancelled", "broken", "attention"}
 STATES = AT_REST | {"receiving", "received", "composing", "delivering"}
 CHOICES = {"Scan": "02", "Counted": "01", "Pictures": "04"}  # what define() gives to its jobs
-GREY_JPEG = os.path.join(TOP, "tests", "lib", "grey.jpg")
+GREY_JPEG = os.path.join(TOP, "tests", "lib", "data", "grey.jpg")
 
 
 def copied_programs(build, done={}):  # noqa: B006  (one copy per build and process)

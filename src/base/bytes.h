@@ -59,6 +59,8 @@ static inline size_t reader_left(const Reader *r)
     return r->bad ? 0 : (size_t)(r->end - r->at);
 }
 
+/* Moves n bytes on and gives where they begin; NULL (and bad) when there are fewer. The numbers below
+ * are big-endian. */
 static inline const uint8_t *rd_skip(Reader *r, size_t n)
 {
     if (r->bad || (size_t)(r->end - r->at) < n) {
@@ -100,6 +102,7 @@ static inline uint32_t rd_u32be(Reader *r)
     return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
+/* The next n bytes, borrowed from the input. */
 static inline Bytes rd_bytes(Reader *r, size_t n)
 {
     const uint8_t *p = rd_skip(r, n);

@@ -2,7 +2,7 @@
  *
  * One DeviceLink per server, on the loop thread. It answers registrations (UDP 2968), takes presses
  * of Start (TCP 2968) and runs scans (it connects to the device's TCP 1865). It decides nothing and
- * stores nothing: the host (server/) says which presses become scans and keeps the pages.
+ * stores nothing: the host (scan/) says which presses become scans and keeps the pages.
  *
  *   seen                                          a device asked for our name
  *   pressed -> device_press_refuse                the panel shows an error

@@ -4,9 +4,11 @@
 
 #include "base/err.h"
 
-/* Makes the folders and, when the process is root, gives them to the user and becomes that user for
- * good (groups, gid, uid). An ordinary user stays who it is. socket_folder "" = none.
- * ERR_NOT_FOUND when the user does not exist (the remedy has the command). */
+/* Makes the folders that are missing and, when the process is root, gives those it made to the user
+ * and becomes that user for good (groups, gid, uid); folders that were there keep their owner. An
+ * ordinary user stays who it is. socket_folder "" = none. Once, before any thread.
+ * ERR_NOT_FOUND when the user does not exist, ERR_DENIED when the user may not write in a folder; the
+ * remedy has the command. */
 bool privileges_give_up(const char *user, const char *data_folder, const char *socket_folder,
                         Err *err);
 

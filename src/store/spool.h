@@ -20,7 +20,8 @@ typedef struct SpoolBatch SpoolBatch;
 
 enum { SPOOL_UNWRITTEN_MAX = 1024 * 1024 }; /* a session with more unwritten stops its reads */
 
-/* path: the spool folder (made when missing). threads: 2..4. reserve_bytes: free space that must stay. */
+/* path: the spool folder (made when missing). threads: 1..8. reserve_bytes: free space that must stay.
+ * NULL with err set: errors of base/file.h, ERR_TEMPORARY when no thread can be had. */
 Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err *err);
 void spool_close(Spool *spool); /* finishes what was submitted; accepts NULL */
 const char *spool_path(const Spool *spool);

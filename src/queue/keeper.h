@@ -1,7 +1,7 @@
 /* queue/keeper.h - what the keepers of this folder share; not for other folders.
  *
  * A keeper takes a ticket, looks for work with its reader, does it with its worker process, writes the
- * result, and sleeps when there was none. Every function here is called on the keeper's own thread. */
+ * result, and sleeps when there was none. All but keeper_start are called on the keeper's own thread. */
 #ifndef PLATEN_QUEUE_KEEPER_H
 #define PLATEN_QUEUE_KEEPER_H
 

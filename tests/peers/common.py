@@ -59,9 +59,9 @@ class Program:
     """A program under test: its lines of standard output as they come, its standard error at the
     end. Use as a context; leaving it ends the program with SIGTERM."""
 
-    def __init__(self, *words, namespace=None):
+    def __init__(self, *words, namespace=None, stdin=None):
         command = namespace.command(*words) if namespace else list(words)
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)
         self.lines = []
         self.errors = ""

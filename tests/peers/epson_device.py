@@ -1,0 +1,717 @@
+"""epson_device.py - a virtual Epson device that shares nothing with the project but the wire.
+
+Written from the public description of the protocol (SLPv2 on UDP 2968, push scan on TCP 2968, IS
+packets with ESC/I-2 on TCP 1865), with the standard library only, so that a mistake of the server's
+codecs has no twin here. It notes in .complaints whatever a client does that a real device would not
+have to put up with, and can be told to be slow, odd or broken (class Manner).
+
+By hand: epson_device.py --address A --server HOST:PORT --name DESTINATION PAGE.jpg..."""
+
+import argparse
+import random
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+import epson_models
+
+SLP_GROUP, SLP_PORT, EVENT_PORT, SCAN_PORT = "239.255.255.253", 2968, 2968, 1865
+REPLY_SIZE = 64
+FILL = b"#---"
+ACK, NAK = b"\x06", b"\x15"
+SOCKET_SECONDS = 90  # longer than any patience of a server that is tested here
+OPTIONAL = (b"#GMM", b"#QIT", b"#CCT", b"#LAM", b"#GMT", b"#CMX")
+
+
+@dataclass
+class Manner:
+    """How a device behaves. The presets are those of an ordinary one."""
+
+    split: bool = False            # header and payload of a packet in TCP segments of their own
+    drip: int = 0                  # image data in pieces of so many bytes, 0 = at once,
+    drip_pause_s: float = 0.0005   # with a pause after each
+    block_max: int = 86592         # largest block of image data
+    first_block: int = 613         # the first block of a page: the head of the JPEG
+    empty_polls: int = 3           # empty IMG replies before the first data of the first page
+    polls_between: int = 1         # and of every other page
+    lower_hex: bool = False
+    strangers: bool = False        # tokens nobody knows, in INFO, CAPA and inline
+    ready_word: bool = False       # says #nrdNONE in every reply
+    busy: dict = field(default_factory=dict)  # {"INFO": 2}: BUSY so often before the real reply
+    lock_naks: int = 0
+    mode_naks: int = 0
+    notices: bool = False          # an informational event between each command and its reply
+    refuse_optional: bool = False  # #parFAIL as long as PARA has tokens one can do without
+    crop: int = 0                  # lines that the end of a page has less than its beginning said
+    start_delay_s: float = 0.0     # TRDT is slow
+    feeder_loaded: bool = True
+    end_with_data: bool = False    # the last block and the end of the page in one reply
+    end_by_error: bool = False     # no #lft: the feeder just says that it is empty
+    fault: str = ""                # a key of FAULTS
+    fault_page: int = 2            # in which page it strikes (1..)
+
+
+class Gone(Exception):
+    """The session is over: the client closed, or the device hangs up."""
+
+
+def slp_text(text):
+    return struct.pack(">H", len(text)) + text
+
+
+class Device:
+    """One device at one address of this host. Its scan port listens from the start."""
+
+    def __init__(self, address, scan_port=SCAN_PORT, model=epson_models.XP7100, pages=(),
+                 manner=None):
+        self.address, self.model = address, model
+        self.pages, self.manner = list(pages), manner or Manner()
+        self.complaints, self.commands, self.parameters = [], [], b""
+        self.page_ends = None   # called with the number of a page before its end is sent
+        self.page_asked = None  # and when more is asked for after that
+        self.asked_at = {}  # page: when more was asked for after it
+        self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
+        self.responses, self.destinations = [], {}
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        self.udp.bind((address, 0))
+        self.listener = socket.create_server((address, scan_port), backlog=16)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self.udp.close()
+        self.stop_listening()
+
+    def stop_listening(self):
+        """From now on connections to the scan port are refused."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- registration -------------------------------------------------------------------------
+
+    def request(self):
+        """The AttrRqst this device sends, three times a cycle."""
+        rest = (struct.pack(">H", self.xid) + slp_text(b"en") + slp_text(b"")
+                + slp_text(b"service:NetScanMonitor-agent")
+                + slp_text(self.model.product.encode())
+                + slp_text(b"ClientName,IPAddress,EventPort") + slp_text(b""))
+        return b"\x02\x06" + struct.pack(">I", 10 + len(rest))[1:] + b"\x20\0\0\0\0" + rest
+
+    def announce(self, to=(SLP_GROUP, SLP_PORT), copies=3):
+        self.xid = (self.xid + 1) % 65536
+        for _ in range(copies):
+            self.udp.sendto(self.request(), to)
+
+    def replies(self, count, patience_s=10):
+        """The next replies of the current cycle as (seconds since the first, datagram, sender)."""
+        self.udp.settimeout(patience_s)
+        got, begun = [], None
+        while len(got) < count:
+            packet, sender = self.udp.recvfrom(2000)
+            if packet[:2] != b"\x02\x07" or packet[10:12] != struct.pack(">H", self.xid):
+                continue
+            begun = begun or time.monotonic()
+            got.append((time.monotonic() - begun, packet, sender))
+        return got
+
+    def register(self, to=(SLP_GROUP, SLP_PORT), patience_s=10):
+        """One cycle; notes the destination of the first reply: {name: (address, port)}."""
+        self.announce(to)
+        packet = self.replies(1, patience_s)[0][1]
+        language = struct.unpack(">H", packet[12:14])[0]
+        error, length = struct.unpack(">HH", packet[14 + language:18 + language])
+        attributes = packet[18 + language:18 + language + length].decode()
+        assert error == 0 and int.from_bytes(packet[2:5], "big") == len(packet)
+        values = dict(re.findall(r"\(([^=]+)=([^)]*)\)", attributes))
+        self.destinations[values["ClientName"]] = (values["IPAddress"], int(values["EventPort"]))
+        return values
+
+    # ---- Start --------------------------------------------------------------------------------
+
+    def start_request(self, choice):
+        number = socket.inet_aton(self.address).hex().upper()
+        body = ('<?xml version="1.0" ?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
+                '<s:Body><p:PushScan xmlns:p="http://schema.epson.net/EpsonNet/Scan/2004/pushscan">'
+                f"<ProductNameIn>{self.model.product}</ProductNameIn>"
+                f"<IPAddressIn>{number}</IPAddressIn><PushScanIDIn>{choice}</PushScanIDIn>"
+                "</p:PushScan></s:Body></s:Envelope>").encode()
+        head = ("POST /PushScan HTTP/1.0\r\nHost : server\r\n"
+                "Content-Type : application/octet-stream\r\n"
+                f"Content-Length : {len(body)}\r\n"
+                "x-protocol-name : Epson Network Service Protocol\r\n"
+                f"x-protocol-version : 2.00\r\nx-uid : {self.uid}\r\n\r\n").encode()
+        return head, body
+
+    def press(self, to, choice="02"):
+        """Somebody presses Start: head and body in two segments; the whole answer, which must end
+        with an orderly close."""
+        self.uid += 1
+        self.finished.clear()
+        self.asked_at.clear()
+        head, body = self.start_request(choice)
+        with socket.create_connection(to, timeout=20, source_address=(self.address, 0)) as stream:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream.sendall(head)
+            time.sleep(0.02)
+            stream.sendall(body)
+            answer = b""
+            while block := stream.recv(4096):
+                answer += block
+        self.responses.append(answer)
+        return answer
+
+    # ---- sessions -----------------------------------------------------------------------------
+
+    def _serve(self):
+        while True:
+            try:
+                stream, _ = self.listener.accept()
+            except OSError:
+                return
+            stream.settimeout(SOCKET_SECONDS)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sessions += 1
+            session = Session(self, stream)
+            try:
+                session.run()
+            except (Gone, OSError):
+                pass
+            except Exception as error:  # pylint: disable=broad-except
+                self.complaints.append(f"the device itself failed: {error!r}")
+            finally:
+                stream.close()
+                self.finished.set()
+
+    def wait_end(self, patience_s=60):
+        """Until a scan session has ended."""
+        assert self.finished.wait(patience_s), f"no session ended; last: {self.commands[-5:]}"
+
+
+class Session:
+    """One connection to the scan port."""
+
+    def __init__(self, device, stream):
+        self.device, self.stream, self.manner = device, stream, device.manner
+        self.mode, self.locked, self.lock_naks = "", False, device.manner.lock_naks
+        self.mode_naks, self.busy = device.manner.mode_naks, dict(device.manner.busy)
+        self.queue = b""        # of the last command, fetched by pure reads
+        self.expects = None     # (code, length) of a parameter block that was announced
+        self.source, self.block_size = "", 0
+        self.feeder_empty = not device.manner.feeder_loaded
+        self.page, self.sent, self.polls, self.whole = 0, 0, 0, 0
+        self.scanning = False
+
+    # -- packets --------------------------------------------------------------------------------
+
+    def take(self, n):
+        got = b""
+        while len(got) < n:
+            block = self.stream.recv(n - len(got))
+            if not block:
+                raise Gone
+            got += block
+        return got
+
+    def packet(self, kind, payload, claim=None):
+        """Sends a packet; claim: the length it says, when that is to be a lie."""
+        length = len(payload) if claim is None else claim
+        head = b"IS" + struct.pack(">HBBIH", kind, self.device.model.flags, 12, length, 0)
+        if self.manner.split:
+            self.stream.sendall(head)
+            time.sleep(0.002)
+        else:
+            payload = head + payload
+        step = self.manner.drip if self.manner.drip and len(payload) > 1000 else len(payload)
+        for i in range(0, len(payload), max(step, 1)):
+            self.stream.sendall(payload[i:i + step])
+            if step < len(payload):
+                time.sleep(self.manner.drip_pause_s)
+
+    def complain(self, text):
+        self.device.complaints.append(text)
+
+    def run(self):
+        family = 2 if self.manner.fault == "legacy" else 4
+        if self.manner.fault == "garbage-welcome":
+            self.stream.sendall(random.Random(4).randbytes(5000))
+            self.take(1)
+            return
+        if self.manner.fault == "silent-welcome":
+            self.silence()
+        self.packet(0x8000, bytes([1, family, 0, 0, 0]))
+        while True:
+            head = self.take(12)
+            magic, kind, _, offset, length, rest = struct.unpack(">2sHBBIH", head)
+            if magic != b"IS" or offset != 12 or rest != 0 or length > 1 << 20:
+                self.complain(f"packet header {head.hex()}")
+                return
+            self.one(kind, self.take(length))
+
+    def one(self, kind, payload):
+        """One packet of the client."""
+        if kind == 0x2100:
+            if payload[:3] != b"\x01\xa0\x04" or len(payload) != 7:
+                self.complain(f"lock with {payload.hex()}")
+            refused = self.lock_naks > 0 or self.manner.fault == "locked"
+            self.lock_naks -= refused
+            self.locked = not refused
+            self.packet(0xa100, NAK if refused else ACK)
+        elif kind == 0x2101:
+            if self.mode:
+                self.complain(f"unlock in mode {self.mode}")
+            self.packet(0xa101, b"")
+            self.locked = False
+            # A client must go at once: devices show an error when it stays.
+            self.stream.settimeout(2)
+            try:
+                if self.stream.recv(1):
+                    self.complain("bytes after unlock")
+            except TimeoutError:
+                self.complain("still there 2 s after unlock")
+            except ConnectionResetError:
+                self.complain("reset after unlock")
+            raise Gone
+        elif kind == 0x2000 and self.locked:
+            command, wanted = payload[8:], struct.unpack(">II", payload[:8])
+            if wanted[0] != len(command):
+                self.complain(f"command of {len(command)} bytes says {wanted[0]}")
+                return
+            self.command(command, wanted[1])
+        else:
+            self.complain(f"packet {kind:04x} while {'locked' if self.locked else 'not locked'}")
+            raise Gone
+
+    def answer(self, data, wanted):
+        """The one answer of a command: as much of the queue as is wanted."""
+        self.queue = data
+        part, self.queue = self.queue[:wanted], self.queue[wanted:]
+        if self.manner.notices:
+            self.packet(0x9000, b"\x01")
+        self.packet(0xa000, part)
+
+    def header(self, code, length=0, tokens=b""):
+        digits = f"{length:07x}" if self.manner.lower_hex else f"{length:07X}"
+        if self.manner.ready_word and b"#nrd" not in tokens and b"#err" not in tokens:
+            tokens += b"#nrdNONE"
+        if self.manner.strangers:
+            tokens += b"#qqqd007"
+        return (code + b"x" + digits.encode() + tokens + FILL * 13)[:REPLY_SIZE]
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def command(self, command, wanted):
+        device = self.device
+        if not command:
+            if wanted != len(self.queue):
+                self.complain(f"read of {wanted} bytes, {len(self.queue)} were announced")
+            self.answer(self.queue, wanted)
+            return
+        if self.expects:
+            self.parameters(command, wanted)
+            return
+        if len(command) == 2 and command[:1] == b"\x1c":
+            self.enter(command[1:2].decode(), wanted)
+            return
+        code, digits = command[:4], command[5:12]
+        device.commands.append(code.decode(errors="replace").strip())
+        if len(command) != 12 or command[4:5] != b"x" or not re.fullmatch(rb"[0-9A-Fa-f]{7}",
+                                                                          digits):
+            self.complain(f"request {command!r}")
+            raise Gone
+        if code == b"PARA":
+            if wanted != 0:
+                self.complain("PARA wants an answer to its header")
+            self.expects = int(digits, 16)
+            self.answer(b"", 0)
+            return
+        if wanted != REPLY_SIZE or int(digits, 16) != 0:
+            self.complain(f"{code} wants {wanted} bytes")
+        self.request(code)
+
+    def enter(self, mode, wanted):
+        if wanted != 1 or mode not in "XYZ":
+            self.complain(f"mode {mode} wants {wanted} bytes")
+        if self.mode:
+            self.complain(f"mode {mode} while in {self.mode}")
+            self.answer(NAK, 1)
+        elif self.mode_naks > 0:
+            self.mode_naks -= 1
+            self.answer(NAK, 1)
+        else:
+            self.mode = mode
+            self.answer(ACK, 1)
+
+    def request(self, code):
+        """A request without parameters."""
+        name = code.decode().strip()
+        if self.manner.fault == "no-jpeg" and name == "CAPA":
+            capa = self.device.model.capa.replace(b"#FMTLISTRAW JPG ", b"#FMTLISTRAW ")
+            self.answer(self.header(code, len(capa)) + capa, REPLY_SIZE)
+            return
+        if self.busy.get(name, 0) > 0:
+            self.busy[name] -= 1
+            self.answer(self.header(code, 0, b"#nrdBUSY"), REPLY_SIZE)
+            return
+        allowed = {"INFO": "XYZ", "CAPA": "XYZ", "RESA": "XYZ", "STAT": "XYZ", "FIN": "XYZD",
+                   "TRDT": "X", "IMG": "D", "CAN": "D"}
+        if self.mode not in allowed.get(name, "") or not self.mode:
+            self.complain(f"{name} in mode {self.mode or 'none'}")
+            self.answer(self.header(b"INVD"), REPLY_SIZE)
+            return
+        getattr(self, "on_" + name.lower())(code)
+
+    def block(self, code, data):
+        if self.manner.fault == "huge-block" and code == b"INFO":
+            self.answer(code + b"x7FFFFFF" + FILL * 13, REPLY_SIZE)
+            return
+        if self.manner.fault == "short-block" and code == b"CAPA":
+            self.answer(self.header(code, len(data) + 32) + data, REPLY_SIZE)
+            return
+        if self.manner.fault == "bad-hex" and code == b"INFO":
+            self.answer(code + b"x00G0000" + FILL * 13, REPLY_SIZE)
+            return
+        self.answer(self.header(code, len(data)) + data, REPLY_SIZE)
+
+    def on_info(self, code):
+        strange = b"#QQQLISTAAAAd001x00000FFh003a#b\0" if self.manner.strangers else b""
+        self.block(code, strange + self.device.model.info + strange)
+
+    def on_capa(self, code):
+        strange = b"#QQQRANGi-000001i0000001#ADFZZZZd001" if self.manner.strangers else b""
+        self.block(code, strange + self.device.model.capa + strange)
+
+    def on_resa(self, code):
+        self.block(code, b"#BSZi0065536")
+
+    def on_stat(self, code):
+        errors = {"cover-open-before": b"#ERRADF OPN #ERRFB  OPN "}.get(self.manner.fault, b"")
+        if self.feeder_empty and self.device.model.adf:
+            errors += b"#ERRADF PE  "
+        self.answer(self.header(code, len(errors)) + errors, REPLY_SIZE)
+
+    def on_fin(self, code):
+        self.mode = ""
+        if self.scanning:
+            self.asked()
+            self.scanning = False
+        self.answer(self.header(code), REPLY_SIZE)
+
+    def on_can(self, code):
+        self.asked()
+        self.scanning = False
+        self.mode = "X"
+        self.answer(self.header(code), REPLY_SIZE)
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    def parameters(self, block, wanted):
+        length, self.expects = self.expects, None
+        self.device.commands.append("PARA-block")
+        if wanted != REPLY_SIZE or len(block) != length:
+            self.complain(f"PARA of {len(block)} bytes, {length} announced, wants {wanted}")
+        optional = [token for token in OPTIONAL if token in block]
+        if self.manner.fault == "parameters" or (self.manner.refuse_optional and optional):
+            self.answer(self.header(b"PARA", 0, b"#parFAIL"), REPLY_SIZE)
+            return
+        for text in wrong_parameters(block, self.device.model):
+            self.complain("PARA: " + text)
+        self.device.parameters = block
+        self.source = "FB" if b"#FB " in block else "ADF"
+        size = re.search(rb"#BSZi(\d{7})", block)
+        self.block_size = int(size[1]) if size else 65536
+        self.answer(self.header(b"PARA", 0, b"#parOK  "), REPLY_SIZE)
+
+    # -- images ---------------------------------------------------------------------------------
+
+    def on_trdt(self, code):
+        time.sleep(self.manner.start_delay_s)
+        if self.manner.fault == "no-paper":
+            self.answer(self.header(code, 0, b"#errADF PE  "), REPLY_SIZE)
+            return
+        if not self.device.parameters:
+            self.complain("TRDT without parameters")
+        self.mode, self.scanning = "D", True
+        self.page, self.sent, self.polls = 0, 0, self.manner.empty_polls
+        self.answer(self.header(code), REPLY_SIZE)
+
+    def asked(self):
+        """More is asked for: with that every page that has ended is acknowledged."""
+        if self.whole not in self.device.asked_at and self.whole > 0:
+            self.device.asked_at[self.whole] = time.monotonic()
+            if self.device.page_asked:
+                self.device.page_asked(self.whole)
+
+    def on_img(self, code):
+        self.asked()
+        if self.polls > 0:
+            self.polls -= 1
+            self.answer(self.header(code), REPLY_SIZE)
+            return
+        pages = self.device.pages
+        if self.page >= len(pages) and self.manner.end_by_error:
+            self.answer(self.header(code, 0, b"#errADF PE  "), REPLY_SIZE)
+            self.mode, self.feeder_empty = "X", True
+            return
+        if self.page + 1 == self.manner.fault_page and self.manner.fault in FAULTS:
+            if FAULTS[self.manner.fault](self, code):
+                return
+        if self.page >= len(pages):
+            self.complain("IMG after the last page")
+            self.answer(self.header(b"INVD"), REPLY_SIZE)
+            return
+        if self.sent < len(pages[self.page]):
+            self.send_block(code)
+        else:
+            tokens = self.end_tokens()
+            self.page_done()
+            self.answer(self.header(code, 0, tokens), REPLY_SIZE)
+
+    def end_tokens(self):
+        width, height = jpeg_size(self.device.pages[self.page])
+        last = self.page + 1 == len(self.device.pages) or self.source == "FB"
+        tokens = b"#peni%07di%07d" % (width, height - self.manner.crop)
+        if last and self.source == "ADF" and not self.manner.end_by_error:
+            tokens += b"#lftd000"
+        return tokens + b"#typIMGA"
+
+    def send_block(self, code):
+        page, tokens = self.device.pages[self.page], b""
+        size = self.manner.first_block if self.sent == 0 else self.manner.block_max
+        block = page[self.sent:self.sent + min(size, self.block_size)]
+        if self.sent == 0:
+            width, height = jpeg_size(self.device.pages[self.page])
+            tokens = b"#psti%07dd000i%07d" % (width, height) + b"#typIMGA"
+        self.sent += len(block)
+        if self.manner.end_with_data and self.sent == len(page):
+            tokens += self.end_tokens()
+            self.page_done()
+        self.answer(self.header(code, len(block), tokens) + block, REPLY_SIZE)
+
+    def page_done(self):
+        self.whole += 1
+        if self.device.page_ends:
+            self.device.page_ends(self.whole)
+        self.page, self.sent, self.polls = self.page + 1, 0, self.manner.polls_between
+        if self.page == len(self.device.pages):
+            self.feeder_empty = self.device.model.adf
+            if self.source == "FB":
+                self.polls = 0
+
+    # -- faults ---------------------------------------------------------------------------------
+
+    def silence(self):
+        """Says nothing more until the client goes."""
+        while self.stream.recv(4096):
+            pass
+        raise Gone
+
+    def in_page(self):
+        """True in the middle of the page the fault strikes in."""
+        return self.sent > 0
+
+    def error(self, code, cause):
+        self.mode = "X"
+        self.answer(self.header(code, 0, b"#errADF " + cause), REPLY_SIZE)
+        return True
+
+    def hang_up(self, event=None, reset=False):
+        if event is not None:
+            self.packet(0x9000, bytes([event]))
+        if reset:
+            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Gone
+
+
+def cause_fault(cause, in_page=False):
+    def strike(session, code):
+        return (session.in_page() or not in_page) and session.error(code, cause)
+    return strike
+
+
+def in_page(what):
+    """The fault strikes when part of the page has been sent."""
+    def strike(session, code):
+        if not session.in_page():
+            return False
+        what(session, code)
+        return True
+    return strike
+
+
+def cancel_at_panel(session, code):
+    session.answer(session.header(code, 0, b"#atnCAN "), REPLY_SIZE)
+
+
+def cancel_event(session, code):
+    session.packet(0x9000, b"\x03")
+    session.answer(session.header(code), REPLY_SIZE)
+
+
+def lie_about_packet(session, code):
+    session.packet(0xa000, session.header(code), claim=0x7fffffff)
+    session.silence()
+
+
+def short_image(session, code):
+    """Announces a block, then sends a packet that is smaller."""
+    session.answer(session.header(code, 5000) + bytes(4000), REPLY_SIZE)
+
+
+def long_image(session, code):
+    session.answer(session.header(code, 4000) + bytes(4000), REPLY_SIZE)
+    session.take(12 + 8)
+    session.packet(0xa000, bytes(4001))
+    session.silence()
+
+
+FAULTS = {
+    "jam": cause_fault(b"PJ  "),
+    "jam-in-page": cause_fault(b"PJ  ", True),
+    "cover-open": cause_fault(b"OPN ", True),
+    "double-feed": cause_fault(b"DFED", True),
+    "device-error": cause_fault(b"ERR ", True),
+    "unknown-error": cause_fault(b"ZZ9 ", True),
+    "cancel": in_page(cancel_at_panel),
+    "cancel-event": in_page(cancel_event),
+    "drop": in_page(lambda s, code: s.hang_up()),
+    "reset": in_page(lambda s, code: s.hang_up(reset=True)),
+    "event-a0": in_page(lambda s, code: s.hang_up(0xa0)),
+    "event-80": in_page(lambda s, code: s.hang_up(0x80)),
+    "event-02": in_page(lambda s, code: s.hang_up(0x02)),
+    "silence": in_page(lambda s, code: s.silence()),
+    "endless-polls": in_page(lambda s, code: s.answer(s.header(code), REPLY_SIZE)),
+    "garbage": in_page(lambda s, code: s.stream.sendall(random.Random(3).randbytes(20000))),
+    "huge-image": in_page(lambda s, code: s.answer(code + b"x7FFFFFF" + FILL * 13, REPLY_SIZE)),
+    "huge-packet": in_page(lie_about_packet),
+    "short-image": in_page(short_image),
+    "long-image": in_page(long_image),
+    "reserved": in_page(lambda s, code: s.answer(s.header(code, 0, b"#nrdRSVD"), REPLY_SIZE)),
+    "two-sided": in_page(lambda s, code: s.answer(
+        s.header(code, 3, b"#typIMGB") + b"abc", REPLY_SIZE)),
+    "wrong-code": in_page(lambda s, code: s.answer(s.header(b"STAT"), REPLY_SIZE)),
+    "unknown-code": in_page(lambda s, code: s.answer(s.header(b"UNKN"), REPLY_SIZE)),
+}
+
+
+def jpeg_size(data):
+    """(width, height) of a JPEG, from its frame header."""
+    at = 2
+    while data[at + 1] not in (0xc0, 0xc1, 0xc2):
+        at += 2 + struct.unpack(">H", data[at + 2:at + 4])[0]
+    height, width = struct.unpack(">HH", data[at + 5:at + 9])
+    return width, height
+
+
+def quads(block):
+    """A block of tokens as a list of (key, values); values are words, numbers or raw bytes."""
+    found, at = [], 0
+    while at < len(block):
+        quad, at = block[at:at + 4], at + 4
+        kind = quad[:1]
+        if kind == b"#":
+            found.append((quad[1:].decode().strip(), []))
+        elif kind == b"d":
+            found[-1][1].append(int(quad[1:]))
+        elif kind in b"ix":
+            digits, at = quad[1:] + block[at:at + 4], at + 4
+            found[-1][1].append(int(digits, 10 if kind == b"i" else 16))
+        elif kind == b"h":
+            n = int(quad[1:], 16)
+            found[-1][1].append(block[at:at + n])
+            at += -(-n // 4) * 4
+        else:
+            found[-1][1].append(quad.decode().strip())
+    return found
+
+
+def offered(model, key, part=None):
+    """The list or range a device offers for a key: ("LIST", values), or None."""
+    for name, values in quads(model.capa):
+        if name == key:
+            if part and values[:1] == [part]:
+                return values[1], values[2:]
+            if not part and values[:1] in (["LIST"], ["RANG"]):
+                return values[0], values[1:]
+    return None
+
+
+def wrong_parameters(block, model):
+    """What is wrong with a block of scan parameters, judged by what the device offers."""
+    given = dict(quads(block))
+    maximum = dict(quads(model.info)).get("DSZ", [1536])[0]
+    if len(block) > maximum or len(block) % 4:
+        yield f"{len(block)} bytes, {maximum} are taken"
+    sources = [key for key in ("ADF", "FB") if key in given]
+    if len(sources) != 1:
+        yield f"sources {sources}"
+        return
+    if not (model.adf if sources[0] == "ADF" else model.flatbed):
+        yield f"no such source {sources[0]}"
+    if "DPLX" in given[sources[0]]:
+        yield "two sides were not asked for"
+    for key in ("COL", "FMT", "JPG", "GMM", "RSM", "RSS", "QIT", "CCT", "LAM", "THR"):
+        offer = offered(model, key)
+        for value in given.get(key, []):
+            if not offer:
+                yield f"{key} is not offered"
+            elif offer[0] == "LIST" and value not in offer[1]:
+                yield f"{key} {value} is none of {offer[1]}"
+            elif offer[0] == "RANG" and not offer[1][0] <= value <= offer[1][1]:
+                yield f"{key} {value} is out of range"
+    own = offered(model, sources[0], "RSMS")
+    if own and given["RSM"][0] not in own[1]:
+        yield f"RSM {given['RSM']} is not for {sources[0]}"
+    if given.get("FMT") != ["JPG"] or "RSM" not in given or "RSS" not in given:
+        yield f"needs are missing: {given}"
+    area = next(v[1:] for k, v in quads(model.info) if k == sources[0] and v[:1] == ["AREA"])
+    x, y, width, height = given["ACQ"]
+    if x < 0 or y < 0 or width < 8 or width % 8 or (
+            x + width > area[0] * given["RSM"][0] // 100) or (
+            y + height > area[1] * given["RSS"][0] // 100):
+        yield f"area {given['ACQ']} of {area}"
+    if sources[0] == "FB" and "PAG" in given:
+        yield "PAG is for feeders"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A virtual Epson device: registers, presses Start.")
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--scan-port", type=int, default=SCAN_PORT)
+    parser.add_argument("--server", help="HOST:PORT to register at; else the multicast group")
+    parser.add_argument("--name", help="press Start for this destination")
+    parser.add_argument("--presses", type=int, default=1)
+    parser.add_argument("pages", nargs="+")
+    args = parser.parse_args()
+    to = (SLP_GROUP, SLP_PORT)
+    if args.server:
+        host, port = args.server.rsplit(":", 1)
+        to = (host, int(port))
+    pages = [open(path, "rb").read() for path in args.pages]
+    manner = Manner(split=True, drip=1000)
+    with Device(args.address, args.scan_port, pages=pages, manner=manner) as device:
+        print(device.register(to), flush=True)
+        while args.name and device.uid < args.presses:
+            sys.stdin.readline()
+            answer = device.press(device.destinations[args.name])
+            ok = b"<StatusOut>OK<" in answer
+            print("accepted" if ok else "refused", flush=True)
+            if ok:
+                device.wait_end()
+                print(f"ended complaints={device.complaints}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

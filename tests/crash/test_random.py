@@ -48,7 +48,7 @@ def use(device, until, errors):
                 except subprocess.TimeoutExpired:
                     errors.append(traceback.format_exc())
                     return
-            time.sleep(random.random() * 0.2)
+            time.sleep(random.random() * 0.6)
     except BaseException:  # reported by the main thread
         errors.append(traceback.format_exc())
 
@@ -108,7 +108,7 @@ def test_random_deaths():
         for person in people:
             person.join()
         assert not errors, "\n".join(errors)
-        house.send_everything()
+        house.send_everything(max(SECONDS, 120) * 4)
         safe = house.check_delivered()
         house.check_numbers()
         house.check_fsck()

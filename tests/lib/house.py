@@ -118,7 +118,7 @@ class Watcher(threading.Thread):
 
     def __init__(self, folder):
         super().__init__(daemon=True)
-        self.folder, self.first, self.ending = folder, {}, False
+        self.folder, self.first, self.ending, self.vanished = folder, {}, False, []
         self.start()
 
     def run(self):
@@ -133,7 +133,10 @@ class Watcher(threading.Thread):
             return
         for name in names:
             if not name.startswith(".") and name not in self.first:
-                self.first[name] = self.read(name)
+                try:
+                    self.first[name] = self.read(name)
+                except FileNotFoundError:
+                    self.vanished.append(name)
 
     def read(self, name):
         with open(os.path.join(self.folder, name), "rb") as f:
@@ -143,6 +146,7 @@ class Watcher(threading.Thread):
     def check(self):
         """What is there now is what was seen first."""
         self.look()
+        assert not self.vanished, f"seen, and then gone: {self.vanished}"
         for name, seen in list(self.first.items()):
             assert self.read(name) == seen, f"{name} is not the file that was seen first"
 
@@ -247,24 +251,26 @@ class Device:
         assert status == 204, text
         return fields(self.wait("pressed "))["result"] == "OK"
 
-    def is_quiet_after(self, pressed):
-        """True when no scan will come of the press any more; a wait for a server that has died is
+    def is_quiet_after(self, pressed, server):
+        """True when no scan will come of the press any more; a wait for a server that has died since is
         ended by Cancel, as a person would."""
         self.take()
         if any(line.startswith("scan-end ") for line in self.events[pressed:]):
             return True
         if self.process.poll() is not None:
             return True
-        if self.state()["state"] == "waiting" and not self.house.is_running():
+        gone = self.house.server is not server or not self.house.is_running()
+        if gone and self.state()["state"] == "waiting":
             self.cancel()
         return False
 
     def scan_whatever_happens(self, sheets, choice):
         """A scan during which the server may die."""
         self.load(sheets)
+        server = self.house.server
         if self.press(choice):
             pressed = self.seen
-            wait_until(lambda: self.is_quiet_after(pressed), "the end of the scan")
+            wait_until(lambda: self.is_quiet_after(pressed, server), "the end of the scan")
 
     def cancel(self):
         return self.call("/cancel")[0] == 204
@@ -497,10 +503,10 @@ class House:
             return all(b["state"] in AT_REST for b in found) and (found,)
         return wait_until(at_rest, "every batch to rest", seconds)[0]
 
-    def send_everything(self):
+    def send_everything(self, seconds=QUIET_SECONDS):
         """What a person does after a disaster: sends what is broken, tries again what is stuck."""
         for _ in range(5):
-            todo = [b for b in self.wait_quiet() if b["pages"] and b["state"] in ("broken", "attention")]
+            todo = [b for b in self.wait_quiet(seconds) if b["pages"] and b["state"] in ("broken", "attention")]
             if not todo:
                 return
             for b in todo:

@@ -30,6 +30,7 @@ struct Queue {
     char worker_program[PATH_TEXT_SIZE], deliver_program[PATH_TEXT_SIZE];
     int lock_fd;
     atomic_uint_fast64_t deaths;
+    atomic_bool hurry;     /* the drain is over */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
     uint64_t wakes; /* counts queue_wake, so that none is missed between look and sleep */

@@ -14,7 +14,12 @@
 #include <sys/file.h>
 #include <time.h>
 
-enum { LOCK_POLL_MS = 50, WRITE_REPEAT_MS = 1000, KEEPER_STACK_BYTES = 512 * 1024 };
+enum {
+    LOCK_POLL_MS = 50,
+    STOP_POLL_MS = 50,
+    WRITE_REPEAT_MS = 1000,
+    KEEPER_STACK_BYTES = 512 * 1024
+};
 
 /* Workers inherit this descriptor: the lock is free only when the last of them is gone. */
 static int take_workers_lock(const char *data_path, Err *err)
@@ -386,18 +391,25 @@ static void kill_workers(Queue *queue)
     pthread_mutex_unlock(&queue->mutex);
 }
 
+void queue_hurry(Queue *queue)
+{
+    atomic_store(&queue->hurry, true);
+}
+
 void queue_stop(Queue *queue, int64_t drain_ms)
 {
+    Mono end = mono_after(mono_now(), drain_ms);
+
     if (!queue)
         return;
     pthread_mutex_lock(&queue->mutex);
     queue->stopping = true;
     pthread_cond_broadcast(&queue->changed);
     pthread_mutex_unlock(&queue->mutex);
-    while (!keepers_gone(queue, mono_after(mono_now(), drain_ms))) {
-        kill_workers(queue);
-        drain_ms = WRITE_REPEAT_MS;
-    }
+    /* In short steps: a signal's handler can set a flag, but wake nobody. */
+    while (!keepers_gone(queue, mono_after(mono_now(), STOP_POLL_MS)))
+        if (atomic_load(&queue->hurry) || mono_reached(mono_now(), end))
+            kill_workers(queue);
     if (queue->lock_fd >= 0)
         close(queue->lock_fd);
     pthread_cond_destroy(&queue->changed);

@@ -49,6 +49,11 @@ void queue_wake(Queue *queue);
 /* Lets running tasks end for at most drain_ms, then kills their workers (the rows are claimed
  * again by the next start); joins and frees. Accepts NULL. */
 void queue_stop(Queue *queue, int64_t drain_ms);
+
+/* Ends the drain of a queue_stop that runs, or of the next, at once. Any thread; also from a signal's
+ * handler. */
+void queue_hurry(Queue *queue);
+
 static inline void queue_abandon(Queue *queue)
 {
     queue_stop(queue, 0);

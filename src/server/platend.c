@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum {
     EVENT_STREAMS_MAX = 100,
@@ -231,13 +232,36 @@ static bool start(Platend *p, Err *err)
            loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
 }
 
+static Queue *draining_queue; /* for the signal's handler, while the queue drains */
+
+static void on_late_signal(int signal_number)
+{
+    (void)signal_number;
+    queue_hurry(draining_queue);
+}
+
+/* The loop has ended, and with it its ear for signals: a second one must end the drain all the same. */
+static void drain_queue(Platend *p)
+{
+    static const int stop_signals[] = { SIGTERM, SIGINT };
+
+    if (!p->queue)
+        return;
+    draining_queue = p->queue;
+    for (size_t i = 0; i < COUNT_OF(stop_signals); i++)
+        (void)signal(stop_signals[i], on_late_signal);
+    queue_stop(p->queue, p->stop_step < 2 ? p->config->drain_s * 1000 : GOOD_BYE_MS);
+    for (size_t i = 0; i < COUNT_OF(stop_signals); i++)
+        (void)signal(stop_signals[i], SIG_IGN); /* what is left takes no time */
+}
+
 /* The one place where everything ends, in the reverse order of start. */
 static void end(Platend *p)
 {
     if (p->scans)
         scan_service_abort(p->scans);
     http_server_free(p->http);
-    queue_stop(p->queue, p->stop_step < 2 ? p->config->drain_s * 1000 : GOOD_BYE_MS);
+    drain_queue(p);
     spool_close(p->spool);
     store_close(p->store);
     api_free(p->api);
@@ -246,6 +270,18 @@ static void end(Platend *p)
     loop_timer_free(p->tick);
     loop_timer_free(p->stopping);
     loop_free(p->loop);
+}
+
+/* Each running scan has four descriptors: 1024, the usual soft limit, would end at 250 devices. */
+static void allow_descriptors(void)
+{
+    enum { ENOUGH = 16384 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= ENOUGH)
+        return;
+    limit.rlim_cur = limit.rlim_max < ENOUGH ? limit.rlim_max : ENOUGH;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: scans beyond the limit are refused, too */
 }
 
 /* "/run/platen/platen.sock" -> "/run/platen" */
@@ -263,6 +299,7 @@ bool platend_run(const ServerConfig *config, Err *err)
     char socket_folder[PATH_TEXT_SIZE];
 
     (void)signal(SIGPIPE, SIG_IGN);
+    allow_descriptors();
     folder_of(config->socket, socket_folder, sizeof socket_folder);
     bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err) &&
               start(&p, err);

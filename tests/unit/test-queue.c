@@ -9,6 +9,7 @@
 #include "tests/unit/store-fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <time.h>
 
 enum { DESTINATIONS_MAX = 3, WAIT_MS = 20000 };
@@ -464,6 +465,35 @@ static void a_restart_breaks_running_scans_and_goes_on(void **state)
     assert_int_equal(state_of(h), BATCH_DELIVERING);
 }
 
+static void *hurry_soon(void *arg)
+{
+    pause_ms(300);
+    queue_hurry(arg);
+    return NULL;
+}
+
+static void a_drain_can_be_cut_short(void **state)
+{
+    House *h = *state;
+    pthread_t thread;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "hang" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DELIVERING);
+    pause_ms(200); /* the worker has its task */
+    Mono begun = mono_now();
+    assert_int_equal(pthread_create(&thread, NULL, hurry_soon, h->queue), 0);
+    queue_stop(STEAL(h->queue), WAIT_MS);
+    assert_true(mono_now().ms - begun.ms < WAIT_MS / 2);
+    assert_true(mono_now().ms - begun.ms >= 300);
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 #define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -479,6 +509,7 @@ int main(void)
         WITH_HOUSE(a_worker_that_talks_nonsense_is_replaced),
         WITH_HOUSE(a_broken_batch_is_delivered_by_hand),
         WITH_HOUSE(a_broken_batch_without_pages_is_not_delivered),
+        WITH_HOUSE(a_drain_can_be_cut_short),
         WITH_HOUSE(a_restart_breaks_running_scans_and_goes_on),
     };
 

@@ -18,6 +18,7 @@ SEED = int(os.environ.get("PLATEN_CRASH_SEED", str(int(time.time()))))
 DEVICES = 10
 STACK = 3  # sheets of one scan
 DYING_SECONDS = 2
+PAUSE_S = 0.6 if SECONDS < 60 else 2  # between scans; in a long run deliveries have to keep up
 FEED = 150  # pages of a device until it gets new ones
 
 
@@ -48,7 +49,7 @@ def use(device, until, errors):
                 except subprocess.TimeoutExpired:
                     errors.append(traceback.format_exc())
                     return
-            time.sleep(random.random() * 0.6)
+            time.sleep(random.random() * PAUSE_S)
     except BaseException:  # reported by the main thread
         errors.append(traceback.format_exc())
 

@@ -32,18 +32,26 @@ def wait_until(true, what, patience_s=PATIENCE_S):
         time.sleep(0.02)
 
 
+# Root makes name spaces as it is, since inside a chroot the kernel refuses user name spaces; others
+# need one.
+IS_ROOT = os.geteuid() == 0
+UNSHARE_USER = [] if IS_ROOT else ["-Ur"]
+
+
 class Namespace:
     """A network of its own, so that fixed ports collide with nobody. Needs no root."""
 
     def __init__(self):
         self.holder = subprocess.Popen(
-            ["unshare", "-Urn", "sh", "-c", "ip link set lo up && echo ready && exec sleep 3600"],
+            ["unshare", *UNSHARE_USER, "-n", "sh", "-c",
+             "ip link set lo up && echo ready && exec sleep 3600"],
             stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "ready\n", "no network name space"
 
     def command(self, *words):
         """The command line that runs words inside."""
-        return ["nsenter", "--preserve-credentials", "-U", "-n", "-t", str(self.holder.pid), *words]
+        user = [] if IS_ROOT else ["--preserve-credentials", "-U"]
+        return ["nsenter", *user, "-n", "-t", str(self.holder.pid), *words]
 
     def run(self, *words, **more):
         return subprocess.run(self.command(*words), capture_output=True, timeout=PATIENCE_S * 2,

@@ -70,10 +70,11 @@ class House:
         # Copied, because the user the server becomes may not be able to read the build folder.
         for path in PROGRAMS:
             shutil.copy(common.program(path), bin_folder)
-        # In a name space there is no other user to become: the server starts without a user there.
-        self.gives_up_root = os.geteuid() == 0 and not namespace
-        if namespace:
-            self.launcher = ["unshare", "-U"]
+        # In a user name space there is no other user to become: the server starts without one there.
+        self.gives_up_root = common.IS_ROOT
+        self.nobody = ["unshare", "-U"] if namespace and not common.IS_ROOT else []
+        if self.nobody:
+            self.launcher = self.nobody
         if self.gives_up_root:
             for folder in (self.delivered, self.data, os.path.join(self.top, "run")):
                 shutil.chown(folder, "nobody")
@@ -167,8 +168,7 @@ class House:
     def cli(self, *words, **more):
         """platen with these words; its standard output. It must succeed."""
         done = subprocess.run(
-            self._command(*(["unshare", "-U"] if self.namespace else []), self.program("platen"),
-                          *words), capture_output=True, text=True,
+            self._command(*self.nobody, self.program("platen"), *words), capture_output=True, text=True,
             timeout=common.PATIENCE_S, check=False,
             env={**SANITIZERS, **os.environ, "PLATEN_SOCKET": self.socket}, **more)
         assert done.returncode == 0, f"platen {' '.join(words)}: {done.stderr}"

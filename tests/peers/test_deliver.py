@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import common
 from workers import DELIVER, Served, by_hand, sha256
 
 ID = "01k0000000000000000000000a"
@@ -124,11 +125,12 @@ def test_a_delivery_killed_before_the_answer_is_repeated_once(world):
 
 
 def test_a_full_disk_is_said(world):
-    """A file system of 1 MiB of its own, in a namespace of its own."""
+    """A file system of 1 MiB of its own, in a name space of its own."""
     task, folder, document = world
     document.write_bytes(os.urandom(2 << 20))
     script = f"mount -t tmpfs -o size=1m none {folder} && exec {DELIVER} --task -"
-    done = subprocess.run(["unshare", "-Urm", "sh", "-c", script], stdout=subprocess.PIPE,
+    done = subprocess.run(["unshare", *common.UNSHARE_USER, "-m", "sh", "-c", script],
+                          stdout=subprocess.PIPE,
                           input=json.dumps(task()).encode(), check=False)
     result = json.loads(done.stdout.splitlines()[-1])["result"]
     assert result["class"] == "retry" and result["native_code"] == 28

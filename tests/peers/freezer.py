@@ -4,7 +4,7 @@ Usage: freezer.py PROGRAM...     lines on standard input: "freeze", "thaw"; each
 
 A thread that was stopped by ptrace is like one that waits for a disk that does not answer: the
 others go on. SIGTERM is passed on. Only a parent of the same user may do this everywhere, so this
-is a program of its own."""
+is a program of its own. The end of standard input kills the program."""
 
 import ctypes
 import os
@@ -49,6 +49,7 @@ def main():
                     while frozen:
                         ptrace(PTRACE_DETACH, frozen.pop())
                 print("done", flush=True)
+            child.kill()
 
         threading.Thread(target=obey, daemon=True).start()
         code = child.wait()

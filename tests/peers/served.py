@@ -55,7 +55,7 @@ class House:
     command line of platend, which is then started by the user the server would become."""
 
     def __init__(self, conf=None, environment=None, namespace=None, launcher=()):
-        self.top = tempfile.mkdtemp(prefix="platen-house-")
+        self.top = tempfile.mkdtemp(prefix="platen-served-")
         os.chmod(self.top, 0o755)
         self.namespace, self.environment = namespace, environment or {}
         self.launcher = list(launcher)
@@ -110,7 +110,7 @@ class House:
             self.process = subprocess.Popen(
                 self._command(*self.launcher, self.program("platend"), "--config", self.conf_path),
                 **(dict.fromkeys(("stdin", "stdout"), subprocess.PIPE) if self.launcher else {}),
-                stderr=log, cwd=self.top, start_new_session=True,
+                stderr=log, cwd=self.top,
                 env={**SANITIZERS, **os.environ, **self.environment},
                 **(becomes if self.launcher and self.gives_up_root else {}))
         common.wait_until(lambda: self.process.poll() is not None or self._answers(), "the server")
@@ -131,8 +131,11 @@ class House:
         self.assert_sound()
 
     def kill(self):
-        """SIGKILL to the server and all that it or its launcher has started."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """SIGKILL to the server; a launcher sees its standard input end and kills it."""
+        if self.launcher and not self.namespace:
+            self.process.stdin.close()
+        else:
+            self.process.kill()
         self.process.wait()
 
     def assert_sound(self):

@@ -56,6 +56,5 @@ int wall_zone_offset_min(Wall wall)
     time_t seconds = (time_t)(wall.ms / 1000);
     struct tm tm = { 0 };
 
-    tzset();
     return localtime_r(&seconds, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
 }

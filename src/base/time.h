@@ -50,7 +50,8 @@ typedef struct CivilTime {
 } CivilTime;
 CivilTime wall_civil(Wall wall, int utc_offset_min);
 
-/* Offset from UTC, in minutes, that the process's time zone (TZ, /etc/localtime) has at wall. */
+/* Offset from UTC, in minutes, that the process's time zone (TZ, /etc/localtime) has at wall. The zone
+ * is read once, at the first call: a server whose zone is changed has to be started again. */
 int wall_zone_offset_min(Wall wall);
 
 #endif

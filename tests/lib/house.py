@@ -43,8 +43,7 @@ PROGRAMS = ("server/platend", "worker/platen-worker", "worker/platen-deliver", "
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
-                    + os.path.join(TOP, "tests", "lib", "tsan.supp"),
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
 CALL_SECONDS = 60
 QUIET_SECONDS = 90

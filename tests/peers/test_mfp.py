@@ -273,6 +273,7 @@ def test_announcement_reaches_the_multicast_group(pages):
         with common.start_mfp("--pages", pages, "--address", "10.77.0.1", namespace=net) as mfp:
             heard = {group.wait_line("10.77.0.1 ").split()[1] for _ in range(3)}
             assert mfp.ready == {"address": "10.77.0.1", "scan_port": "1865", "panel": "none"}
+        assert group.wait_exit() == 0  # by itself, after the third
     net.close()
     packet = bytes.fromhex(heard.pop())
     assert not heard  # three times the same

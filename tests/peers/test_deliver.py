@@ -128,8 +128,10 @@ def test_a_full_disk_is_said(world):
     """A file system of 1 MiB of its own, in a name space of its own."""
     task, folder, document = world
     document.write_bytes(os.urandom(2 << 20))
-    script = f"mount -t tmpfs -o size=1m none {folder} && exec {DELIVER} --task -"
-    done = subprocess.run(["unshare", *common.UNSHARE_USER, "-m", "sh", "-c", script],
+    # "unchanged": inside a chroot the root is no mount whose propagation could be set.
+    script = f"mount -t tmpfs -o size=1m none {folder} && {DELIVER} --task -; umount {folder}"
+    done = subprocess.run(["unshare", *common.UNSHARE_USER, "-m", "--propagation", "unchanged",
+                           "sh", "-c", script],
                           stdout=subprocess.PIPE,
                           input=json.dumps(task()).encode(), check=False)
     result = json.loads(done.stdout.splitlines()[-1])["result"]

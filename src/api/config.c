@@ -80,9 +80,9 @@ static bool apply_row(Tx *tx, const Apply *apply, const ApiNoun *noun, const Con
     bool ok = true;
 
     if (e->listed && !e->exists)
-        ok = noun->insert(tx, &apply->actor, &e->wanted, err);
+        ok = noun_insert(apply->plan->api, noun, tx, &apply->actor, &e->wanted, err);
     else if (e->listed && e->differs)
-        ok = noun->change(tx, &apply->actor, &e->wanted, err);
+        ok = noun_change(apply->plan->api, noun, tx, &apply->actor, &e->wanted, err);
     return ok || err_prefix(err, "%s \"%s\"", noun->word, row_name(noun, &e->wanted));
 }
 

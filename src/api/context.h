@@ -47,12 +47,16 @@ void json_set_wall_at(Json *object, const char *name, Wall wall, int utc_offset_
 
 /* --- kinds of destination (kinds.c) -------------------------------------------------------------- */
 
-/* [{"kind", "title", "fields": description}] */
+/* [{"kind", "title", "renames", "exclusive", "fields": description, "options": description}] */
 const Json *api_kinds(const Api *api);
 Json *kinds_parse(const char *destinations_json, Err *err);
 
 /* The description of a kind's settings; ERR_BAD_INPUT with field "kind" names the nearest kind. */
 const Json *kind_fields(const Api *api, const char *kind, Err *err);
+
+/* Checks what a job says for a destination of this kind: members, limits, tokens. ERR_BAD_INPUT with field
+ * below "options". */
+bool kind_options_check(const Api *api, const char *kind, const Json *options, Err *err);
 
 /* A copy of settings without secrets. NULL on failure. */
 Json *settings_without_secrets(const Json *fields, const Json *settings);

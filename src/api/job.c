@@ -1,6 +1,7 @@
 /* api/job.c - jobs and job groups over HTTP: their rows of noun.h and their routes. */
 #include "model/job.h"
 #include "api/noun.h"
+#include "base/text.h"
 
 /* --- jobs ------------------------------------------------------------------------------------------- */
 
@@ -52,6 +53,29 @@ static bool job_value_check(const void *value, Err *err)
     return job_check(value, err);
 }
 
+/* What is said for each destination fits its kind. */
+static bool job_options_check(const Api *api, Db *db, const void *value, Err *err)
+{
+    const Job *job = value;
+
+    for (size_t i = 0; i < job->destination_count; i++) {
+        const JobDestination *wanted = &job->destinations[i];
+        StoredDestination destination;
+        char field[sizeof err->field];
+        DestinationId id;
+
+        if (!id_parse(wanted->destination, &id) || !destination_get(db, &id, &destination, err))
+            continue; /* the store refuses it with better words */
+        AUTO(Json)
+        options = json_parse(bytes_of_text(wanted->options[0] ? wanted->options : "{}"), err);
+        if (options && kind_options_check(api, destination.destination.kind, options, err))
+            continue;
+        (void)text_copy(field, sizeof field, err->field);
+        return err_field(err, "destinations[%zu].%s", i, field);
+    }
+    return true;
+}
+
 const ApiNoun noun_job = {
     .word = "job",
     .path = "/api/v1/jobs",
@@ -70,6 +94,7 @@ const ApiNoun noun_job = {
     .change = one_job_change,
     .remove = one_job_remove,
     .check = job_value_check,
+    .check_rows = job_options_check,
 };
 
 NOUN_HANDLERS(job)

@@ -4,6 +4,7 @@
  * checked and which of them are secret. */
 #include "api/context.h"
 #include "base/text.h"
+#include "model/name.h"
 
 enum { KINDS_MAX = 64 };
 
@@ -24,7 +25,12 @@ Json *kinds_parse(const char *destinations_json, Err *err)
 
         json_set_text(kind, "kind", json_get_text(entry, "name"));
         json_set_text(kind, "title", json_get_text(entry, "title"));
+        json_set_bool(kind, "renames", json_get_bool(entry, "renames", false));
+        json_set_bool(kind, "exclusive", json_get_bool(entry, "exclusive", false));
         json_set_take(kind, "fields", json_clone(json_get(entry, "fields")));
+        json_set_take(kind, "options",
+                      json_get(entry, "options") ? json_clone(json_get(entry, "options"))
+                                                 : json_new_array());
         json_add_take(kinds, kind);
     }
     if (json_count(kinds) == 0) {
@@ -34,7 +40,7 @@ Json *kinds_parse(const char *destinations_json, Err *err)
     return STEAL(kinds);
 }
 
-const Json *kind_fields(const Api *api, const char *kind, Err *err)
+static const Json *kind_find(const Api *api, const char *kind, Err *err)
 {
     const char *names[KINDS_MAX + 1] = { NULL };
     const Json *kinds = api_kinds(api);
@@ -45,7 +51,7 @@ const Json *kind_fields(const Api *api, const char *kind, Err *err)
         const Json *entry = json_item(kinds, i);
 
         if (text_equal(json_get_text(entry, "kind"), kind))
-            return json_get(entry, "fields");
+            return entry;
         if (n < KINDS_MAX)
             names[n++] = json_get_text(entry, "kind");
     }
@@ -57,6 +63,40 @@ const Json *kind_fields(const Api *api, const char *kind, Err *err)
     else
         err_remedy(err, "GET /api/v1/destination-kinds lists the kinds.");
     return NULL;
+}
+
+const Json *kind_fields(const Api *api, const char *kind, Err *err)
+{
+    return json_get(kind_find(api, kind, err), "fields");
+}
+
+/* Texts with tokens: what the description alone cannot say. */
+static bool patterns_check(const Json *fields, const Json *options, Err *err)
+{
+    for (size_t i = 0; i < json_count(fields); i++) {
+        const Json *field = json_item(fields, i);
+        const char *name = json_get_text(field, "name"), *sort = json_get_text(field, "pattern");
+        const char *text = json_get_text(options, name);
+
+        if ((text_equal(sort, "folder") && !name_folder_check(text, err)) ||
+            (text_equal(sort, "text") && !name_text_check(text, err)))
+            return err_field(err, "%s", name);
+    }
+    return true;
+}
+
+bool kind_options_check(const Api *api, const char *kind, const Json *options, Err *err)
+{
+    const Json *entry = kind_find(api, kind, err), *fields = json_get(entry, "options");
+    char field[sizeof err->field];
+
+    if (!entry)
+        return false;
+    if (json_check_described(options, fields, err) && patterns_check(fields, options, err))
+        return true;
+    (void)text_copy(field, sizeof field, err->field);
+    err_prefix(err, "options of a destination of kind %s", kind);
+    return err_field(err, "options%s%s", field[0] ? "." : "", field);
 }
 
 static bool is_secret(const Json *fields, const char *name)

@@ -120,6 +120,23 @@ bool noun_answer_get(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, E
 
 /* --- writing ------------------------------------------------------------------------------------------ */
 
+static bool rows_checked(const Api *api, const ApiNoun *noun, Tx *tx, const void *row, Err *err)
+{
+    return !noun->check_rows || noun->check_rows(api, tx_db(tx), row_value(noun, row), err);
+}
+
+bool noun_insert(const Api *api, const ApiNoun *noun, Tx *tx, const Actor *actor, const void *row,
+                 Err *err)
+{
+    return rows_checked(api, noun, tx, row, err) && noun->insert(tx, actor, row, err);
+}
+
+bool noun_change(const Api *api, const ApiNoun *noun, Tx *tx, const Actor *actor, const void *row,
+                 Err *err)
+{
+    return rows_checked(api, noun, tx, row, err) && noun->change(tx, actor, row, err);
+}
+
 typedef struct NounChange {
     const Api *api;
     const ApiNoun *noun;
@@ -140,7 +157,7 @@ static bool create_write(Tx *tx, void *arg, Err *err)
         return false;
     id_new_text(tx_now(tx), id);
     row_set_revision(c->noun, &c->row, 1);
-    return c->noun->insert(tx, &c->actor, &c->row, err);
+    return noun_insert(c->api, c->noun, tx, &c->actor, &c->row, err);
 }
 
 bool noun_answer_create(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, Err *err)
@@ -182,7 +199,7 @@ static bool put_write(Tx *tx, void *arg, Err *err)
         return false;
     stored = c->row;
     return noun_read_value(c->api, c->noun, c->body, &stored, &c->row, err) &&
-           c->noun->change(tx, &c->actor, &c->row, err) &&
+           noun_change(c->api, c->noun, tx, &c->actor, &c->row, err) &&
            c->noun->get(tx_db(tx), c->id, &c->row, err);
 }
 

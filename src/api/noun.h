@@ -28,6 +28,8 @@ typedef struct ApiNoun {
     bool (*check)(const void *value, Err *err);
     /* Checks and completes the value with what is stored (NULL = new): kinds, secrets; NULL = nothing. */
     bool (*complete)(const Api *api, void *value, const void *stored_value, Err *err);
+    /* Checks a value against the rows it refers to, inside the write; NULL = nothing. */
+    bool (*check_rows)(const Api *api, Db *db, const void *value, Err *err);
     /* Replaces in a shown object what may not be shown; stored: see settings_masked; NULL = nothing. */
     bool (*hide)(const Api *api, const void *value, const void *stored_value, bool masked,
                  Json *object);
@@ -63,6 +65,12 @@ Json *noun_show_value(const Api *api, const ApiNoun *noun, const void *row);
 /* Reads, checks and completes a value. *ret_row keeps its id and revision. */
 bool noun_read_value(const Api *api, const ApiNoun *noun, const Json *object,
                      const void *stored_row, void *ret_row, Err *err);
+
+/* Writes a row that was read and checked. */
+bool noun_insert(const Api *api, const ApiNoun *noun, Tx *tx, const Actor *actor, const void *row,
+                 Err *err);
+bool noun_change(const Api *api, const ApiNoun *noun, Tx *tx, const Actor *actor, const void *row,
+                 Err *err);
 
 /* Handlers. */
 bool noun_answer_list(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, Err *err);

@@ -20,6 +20,13 @@ typedef enum FieldType {
     FIELD_JSON,   /* char[size] that holds one JSON object as text, "" = {}               */
 } FieldType;
 
+/* Texts with tokens in braces (model/name.h). */
+typedef enum FieldPattern {
+    FIELD_PATTERN_NONE,
+    FIELD_PATTERN_FOLDER, /* parts of a path, separated by "/" */
+    FIELD_PATTERN_TEXT,   /* free text, as in a mail           */
+} FieldPattern;
+
 typedef struct Field {
     const char *name; /* JSON key: stable for ever                                 */
     FieldType type;
@@ -27,6 +34,7 @@ typedef struct Field {
     size_t size;                /* TEXT, SECRET, JSON: bytes of the array, NUL included      */
     bool required;              /* must be present and, for text, not empty                  */
     bool is_path;               /* TEXT: an absolute path, or empty when not required        */
+    FieldPattern pattern;       /* TEXT: may have tokens                                     */
     int64_t min, max;           /* INT: range; LIST: number of items                         */
     int64_t preset;             /* INT, BOOL, CHOICE: default                                */
     const char *preset_text;    /* TEXT: default, NULL = ""                                  */
@@ -48,6 +56,16 @@ typedef struct Field {
     {                                                                                         \
         .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
         .preset_text = (text), .help = (h)                                                    \
+    }
+#define PATTERN(S, m, kind, h)                                                                \
+    {                                                                                         \
+        .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
+        .pattern = (kind), .help = (h)                                                        \
+    }
+#define PATTERN_PRESET(S, m, kind, text, h)                                                   \
+    {                                                                                         \
+        .name = #m, .type = FIELD_TEXT, .offset = offsetof(S, m), .size = FIELD_SIZEOF(S, m), \
+        .pattern = (kind), .preset_text = (text), .help = (h)                                 \
     }
 #define PATH(S, m, req, h)                                                                    \
     {                                                                                         \

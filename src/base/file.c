@@ -95,6 +95,18 @@ int file_make_folder(int at_fd, const char *name, Err *err)
     return file_open_folder(at_fd, name, err);
 }
 
+int file_make_subfolder(int at_fd, const char *name, mode_t mode, Err *err)
+{
+    if (ops->mkdir(at_fd, name, mode) == 0) {
+        if (!file_sync_folder(at_fd, err))
+            return -1;
+    } else if (errno != EEXIST) {
+        err_errno(err, errno, "cannot make folder %s", name);
+        return -1;
+    }
+    return open_named(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+}
+
 int file_make_folders(const char *path, Err *err)
 {
     char part[1024];
@@ -116,6 +128,11 @@ int file_make_folders(const char *path, Err *err)
 int file_create(int dir_fd, const char *name, mode_t mode, Err *err)
 {
     return open_named(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode, err);
+}
+
+int file_create_new(int dir_fd, const char *name, mode_t mode, Err *err)
+{
+    return open_named(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, err);
 }
 
 int file_open_append(int dir_fd, const char *name, mode_t mode, Err *err)

@@ -43,11 +43,18 @@ int file_open_folder(int at_fd, const char *path, Err *err);
 /* Makes the folder if it is missing (mode 0750), syncs the parent, opens it. */
 int file_make_folder(int at_fd, const char *name, Err *err);
 
-/* The same for a path whose upper folders may be missing as well. */
+/* Makes one folder below another, with the mode (the umask is taken off) if it is missing; syncs the upper
+ * one, opens the lower. A symbolic link of that name is not followed. */
+int file_make_subfolder(int at_fd, const char *name, mode_t mode, Err *err);
+
+/* The same as file_make_folder for a path whose upper folders may be missing as well. */
 int file_make_folders(const char *path, Err *err);
 
 /* Creates or empties a file for writing; mode as in open(2), e.g. 0640. */
 int file_create(int dir_fd, const char *name, mode_t mode, Err *err);
+
+/* Creates a file that is not there yet; ERR_CONFLICT when anything has the name. */
+int file_create_new(int dir_fd, const char *name, mode_t mode, Err *err);
 
 /* Opens (creates when missing) for appending. */
 int file_open_append(int dir_fd, const char *name, mode_t mode, Err *err);

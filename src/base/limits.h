@@ -13,7 +13,9 @@ enum {
     JSON_DEPTH_MAX = 32,                /* nesting of arrays and objects                         */
     JSON_VALUES_MAX = 150000,           /* values of one JSON or YAML text: memory below 64 MiB   */
     MESSAGE_BYTES_MAX = 4 * 1024 * 1024, /* one line between server and worker                    */
-    SETTINGS_TEXT_SIZE = 4096,           /* one destination's settings as JSON text               */
+    SETTINGS_TEXT_SIZE = 16384,          /* one destination's settings as JSON text               */
+    OPTIONS_TEXT_SIZE = 2048,            /* what a job says for one destination, as JSON text     */
+    FOLDER_PATTERN_SIZE = 256,           /* folder below a destination's, with tokens             */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */
     GROUP_JOBS_MAX = 6,                  /* panel choices (sides x action) of one name            */
 };

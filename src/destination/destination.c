@@ -2,11 +2,14 @@
 #include "destination/destination.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
+#include "destination/site.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const DestinationType *destination_find(const char *name)
 {
@@ -14,6 +17,22 @@ const DestinationType *destination_find(const char *name)
         if (text_equal((*type)->name, name))
             return *type;
     return NULL;
+}
+
+void destination_deliver(const DestinationType *type, const Errand *errand)
+{
+    if (type->site)
+        site_deliver(type->site, errand);
+    else
+        type->deliver(errand);
+}
+
+void destination_test(const DestinationType *type, const Errand *errand)
+{
+    if (type->site)
+        site_test(type->site, errand);
+    else
+        type->test(errand);
 }
 
 bool delivery_failed(DeliveryResult *result, DeliveryClass class, const char *stage,
@@ -63,4 +82,80 @@ bool delivery_failed_file(DeliveryResult *result, const char *stage, const Err *
                                    errno_rows[i].cure, "%s", err->text);
     return delivery_failed(result, DELIVERY_CLASS_RETRY, stage, err->code,
                            "Look at the text of the error; it is tried again.", "%s", err->text);
+}
+
+/* --- errands --------------------------------------------------------------------------------------- */
+
+bool errand_propose(const Errand *errand, const char *name)
+{
+    return errand->talk->propose(errand->talk->arg, name) ||
+           delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "rename", 0,
+                           "Nothing: the delivery is tried again.",
+                           "the server stopped the delivery before %s appeared", name);
+}
+
+bool errand_done(const Errand *errand, const char *stage, const char *name)
+{
+    DeliveryResult *result = errand->result;
+
+    *result = (DeliveryResult){ .class = DELIVERY_CLASS_OK,
+                                .size_bytes = errand->parcel->size_bytes };
+    (void)text_copy(result->stage, sizeof result->stage, stage);
+    (void)text_copy(result->remote_name, sizeof result->remote_name, name);
+    (void)text_copy(result->sha256, sizeof result->sha256, errand->parcel->sha256);
+    (void)text_printf(result->text, sizeof result->text, "%s is there", name);
+    return true;
+}
+
+bool errand_read(const Errand *errand, int64_t offset, void *to, size_t n, size_t *ret_n)
+{
+    for (*ret_n = 0; *ret_n < n && offset + (int64_t)*ret_n < errand->parcel->size_bytes;) {
+        ssize_t got = pread(errand->parcel->fd, (char *)to + *ret_n, n - *ret_n,
+                            offset + (int64_t)*ret_n);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "write", errno,
+                                   "Check the disk of the spool.",
+                                   "the document in the spool cannot be read");
+        if (got == 0)
+            return errand_source_sound(errand);
+        *ret_n += (size_t)got;
+    }
+    return true;
+}
+
+bool errand_source_sound(const Errand *errand)
+{
+    char sha256[65];
+    int64_t size = 0;
+    Err err;
+
+    if (!file_hash(errand->parcel->fd, sha256, &size, &err))
+        return delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "verify", err.code,
+                               "Check the disk of the spool.", "%s", err.text);
+    if (size == errand->parcel->size_bytes && text_equal(sha256, errand->parcel->sha256))
+        return true;
+    return delivery_failed(errand->result, DELIVERY_CLASS_FATAL, "verify", 0,
+                           "Compose the batch again from its pages.",
+                           "the document in the spool is damaged: %lld bytes, hash %.16s...",
+                           (long long)size, sha256);
+}
+
+static const struct {
+    const char *extension, *media_type;
+} media_types[] = {
+    { ".pdf", "application/pdf" },
+    { ".jpg", "image/jpeg" },
+    { ".csv", "text/csv" },
+    { ".txt", "text/plain" },
+};
+
+const char *media_type_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(media_types); i++)
+        if (text_ends_with(name, media_types[i].extension))
+            return media_types[i].media_type;
+    return "application/octet-stream";
 }

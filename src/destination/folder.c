@@ -1,232 +1,266 @@
 /* destination/folder.c - deliver into a folder of the server: local disk or what is mounted there.
  *
- *   locate   open the folder; the reserved name of an earlier attempt is looked at first
- *   write    .platen-<delivery>.part in the same folder, flushed to disk
- *   verify   read back, size and hash
- *   rename   the name is proposed, then taken without replacing anything; the folder is flushed
- *
- * A reader of the folder sees a whole file or none. A missing folder is never made: an unmounted disk
- * would be filled in its place. */
+ * The folder itself is never made: an unmounted disk would be filled in its place. What is written is
+ * flushed to disk before it gets its name, read back and compared by hash; the rename replaces nothing
+ * (or, when the job says overwrite, everything at once), and the folder is flushed after it. */
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "destination/destination.h"
-#include "model/name.h"
+#include "destination/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 enum {
-    NAMES_MAX = 9999,          /* name.pdf, name_2.pdf ... name_9999.pdf               */
-    SPACE_SPARE = 1024 * 1024, /* left for the file system's own needs                 */
-    DELIVERED_MODE = 0664,     /* the umask of the server decides                      */
+    SPACE_SPARE = 1024 * 1024, /* left for the file system's own needs */
+    ACCOUNT_NAME_SIZE = 64,
+    ACCOUNT_BYTES = 16384, /* of a line of the account database */
+    MODE_SIZE = 5,
 };
 
 typedef struct FolderSettings {
     char path[PATH_TEXT_SIZE];
+    char mode[MODE_SIZE], folder_mode[MODE_SIZE];
+    char owner[ACCOUNT_NAME_SIZE], group[ACCOUNT_NAME_SIZE];
 } FolderSettings;
 
 static const Field folder_fields[] = {
     PATH(FolderSettings, path, true,
          "Absolute path of an existing folder that the server's user may write in."),
+    TEXT_PRESET(FolderSettings, mode, "0664",
+                "Permissions of delivered files in octal; the umask of the server is taken off."),
+    TEXT_PRESET(FolderSettings, folder_mode, "0775",
+                "Permissions of folders that are made, in octal; the umask is taken off."),
+    TEXT(FolderSettings, owner, false,
+         "User who owns delivered files; needs a server with the right to give files away."),
+    TEXT(FolderSettings, group, false,
+         "Group of delivered files; the server's user must be a member of it."),
     FIELDS_END,
 };
 
-/* One delivery on its way. */
-typedef struct Visit {
-    const Parcel *parcel;
-    const DeliveryTalk *talk;
-    DeliveryResult *result;
-    int folder;         /* borrowed */
-    char temporary[64]; /* name in the folder */
-} Visit;
+/* What is kept between deliveries. */
+typedef struct Place {
+    int folder; /* of the last locate, -1 = none */
+    mode_t mode, folder_mode;
+    uid_t owner; /* (uid_t)-1: as it comes */
+    gid_t group;
+} Place;
 
-static bool locate(const FolderSettings *settings, int *ret_folder, DeliveryResult *result)
+static void *folder_open(const void *settings)
 {
-    Err err;
+    Place *place = calloc(1, sizeof *place);
 
-    *ret_folder = file_open_folder(AT_FDCWD, settings->path, &err);
-    return *ret_folder >= 0 || delivery_failed_file(result, "locate", &err);
+    (void)settings;
+    if (place)
+        place->folder = -1;
+    return place;
 }
 
-/* True when the folder has a plain file of this name with the parcel's size and hash. */
-static bool is_ours(const Visit *visit, const char *name)
+static void folder_close(void *connection)
 {
-    char sha256[65];
-    int64_t size = 0;
-    struct stat st;
-    Err err;
+    Place *place = connection;
 
-    if (fstatat(visit->folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-        st.st_size != visit->parcel->size_bytes)
-        return false;
-    AUTO_FD fd = file_open_read(visit->folder, name, &err);
-    return fd >= 0 && file_hash(fd, sha256, &size, &err) && size == visit->parcel->size_bytes &&
-           text_equal(sha256, visit->parcel->sha256);
+    if (place)
+        fd_autoclose(&place->folder);
+    free(place);
 }
 
-static bool is_taken(int folder, const char *name)
-{
-    struct stat st;
+/* --- locate ---------------------------------------------------------------------------------------- */
 
-    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+static bool read_mode(const char *text, const char *what, mode_t *ret_mode, const Errand *errand)
+{
+    char *end;
+    unsigned long mode = strtoul(text, &end, 8);
+
+    *ret_mode = (mode_t)mode;
+    return (end > text && *end == '\0' && mode <= 0777) ||
+           delivery_failed(errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
+                           "Give permissions as three octal digits, for example 0664.",
+                           "\"%s\" is no %s", text, what);
 }
 
-static void fill_receipt(const Visit *visit, const char *name)
+static bool no_account(const Errand *errand, const char *what, const char *name)
 {
-    DeliveryResult *result = visit->result;
-
-    *result = (DeliveryResult){ .class = DELIVERY_CLASS_OK,
-                                .size_bytes = visit->parcel->size_bytes };
-    (void)text_copy(result->stage, sizeof result->stage, "rename");
-    (void)text_copy(result->remote_name, sizeof result->remote_name, name);
-    (void)text_copy(result->sha256, sizeof result->sha256, visit->parcel->sha256);
-    (void)text_printf(result->text, sizeof result->text, "%s is in the folder", name);
+    return delivery_failed(errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
+                           "Correct the name, or make the account on the server.",
+                           "the server knows no %s \"%s\"", what, name);
 }
 
-/* Says which side of a copy is wrong: a source that changed is not worth another attempt. */
-static bool damaged(const Visit *visit, int source)
+static bool read_accounts(const FolderSettings *settings, Place *place, const Errand *errand)
 {
-    char sha256[65];
-    int64_t size = 0;
-    Err err;
+    char bytes[ACCOUNT_BYTES];
+    struct passwd user, *user_found = NULL;
+    struct group group, *group_found = NULL;
 
-    if (file_hash(source, sha256, &size, &err) &&
-        (size != visit->parcel->size_bytes || !text_equal(sha256, visit->parcel->sha256)))
-        return delivery_failed(visit->result, DELIVERY_CLASS_FATAL, "verify", 0,
-                               "Compose the batch again from its pages.",
-                               "the document in the spool is damaged: %lld bytes, hash %.16s...",
-                               (long long)size, sha256);
-    return delivery_failed(visit->result, DELIVERY_CLASS_RETRY, "verify", 0,
-                           "Check the disk of the folder.",
-                           "what was written into the folder reads back different");
+    place->owner = (uid_t)-1;
+    place->group = (gid_t)-1;
+    if (settings->owner[0]) {
+        (void)getpwnam_r(settings->owner, &user, bytes, sizeof bytes, &user_found);
+        if (!user_found)
+            return no_account(errand, "user", settings->owner);
+        place->owner = user.pw_uid;
+    }
+    if (settings->group[0]) {
+        (void)getgrnam_r(settings->group, &group, bytes, sizeof bytes, &group_found);
+        if (!group_found)
+            return no_account(errand, "group", settings->group);
+        place->group = group.gr_gid;
+    }
+    return true;
 }
 
-static bool check_space(const Visit *visit)
+static bool check_space(const Place *place, const Errand *errand)
 {
     int64_t left = 0;
     Err err;
 
-    if (!file_space_left(visit->folder, &left, &err))
-        return delivery_failed_file(visit->result, "locate", &err);
-    if (left < visit->parcel->size_bytes + SPACE_SPARE)
-        return delivery_failed(visit->result, DELIVERY_CLASS_RETRY, "locate", ENOSPC,
+    if (!file_space_left(place->folder, &left, &err))
+        return delivery_failed_file(errand->result, "locate", &err);
+    if (left < errand->parcel->size_bytes + SPACE_SPARE)
+        return delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "locate", ENOSPC,
                                "Make room on the disk of the folder.",
                                "the folder's disk has %lld bytes left, the document needs %lld",
-                               (long long)left, (long long)visit->parcel->size_bytes);
+                               (long long)left, (long long)errand->parcel->size_bytes);
     return true;
 }
 
-/* Write and verify. */
-static bool copy_in(const Visit *visit)
+/* Goes one level down, which is made when it is not there. */
+static bool enter(Place *place, const char *name, Err *err)
 {
-    Err err;
+    AUTO_FD below = file_make_subfolder(place->folder, name, place->folder_mode, err);
 
-    if (!check_space(visit))
+    if (below < 0)
         return false;
-    AUTO_FD source = file_open_read(AT_FDCWD, visit->parcel->path, &err);
-    if (source < 0)
-        return delivery_failed(
-            visit->result, err.kind == ERR_NOT_FOUND ? DELIVERY_CLASS_FATAL : DELIVERY_CLASS_RETRY,
-            "write", err.code, "Compose the batch again from its pages.", "%s", err.text);
-    AUTO_FD fd = file_create(visit->folder, visit->temporary, DELIVERED_MODE, &err);
-    if (fd < 0)
-        return delivery_failed_file(visit->result, "write", &err);
-    fault_point("folder.created");
-    if (!file_copy(source, 0, visit->parcel->size_bytes, fd, &err))
-        return err.code == 0 ? damaged(visit, source)
-                             : delivery_failed_file(visit->result, "write", &err);
-    fault_point("folder.copied");
-    if (!file_sync_data(fd, &err) || !file_close(&fd, &err))
-        return delivery_failed_file(visit->result, "write", &err);
-    fault_point("folder.written");
-    if (!is_ours(visit, visit->temporary))
-        return damaged(visit, source);
-    fault_point("folder.verified");
+    fd_autoclose(&place->folder);
+    place->folder = STEAL_FD(below);
     return true;
 }
 
-/* Candidate number n: the reserved name, the wanted one, then numbered ones. */
-static void candidate(const Parcel *parcel, uint32_t n, char ret_name[FILE_NAME_BYTES_MAX + 1])
+static bool folder_locate(const Errand *errand, const char *folder)
 {
-    if (n == 0)
-        (void)text_copy(ret_name, FILE_NAME_BYTES_MAX + 1, parcel->reserved);
-    else if (n == 1)
-        (void)text_copy(ret_name, FILE_NAME_BYTES_MAX + 1, parcel->name);
-    else
-        name_with_number(parcel->name, n, ret_name);
-}
-
-static bool take_name(const Visit *visit)
-{
-    char name[FILE_NAME_BYTES_MAX + 1];
+    const FolderSettings *settings = errand->settings;
+    Place *place = errand->connection;
+    char part[FILE_NAME_BYTES_MAX + 1];
     Err err;
 
-    for (uint32_t n = visit->parcel->reserved[0] ? 0 : 1; n <= NAMES_MAX; n++) {
-        candidate(visit->parcel, n, name);
-        if (is_taken(visit->folder, name))
-            continue;
-        if (!visit->talk->propose(visit->talk->arg, name))
-            return delivery_failed(visit->result, DELIVERY_CLASS_RETRY, "rename", 0,
-                                   "Nothing: the delivery is tried again.",
-                                   "the server stopped the delivery before %s appeared", name);
-        fault_point("folder.before-rename");
-        if (!file_rename_noreplace(visit->folder, visit->temporary, visit->folder, name, &err)) {
-            if (err.kind == ERR_CONFLICT) /* somebody took it meanwhile */
-                continue;
-            return delivery_failed_file(visit->result, "rename", &err);
-        }
-        fault_point("folder.renamed");
-        if (!file_sync_folder(visit->folder, &err))
-            return delivery_failed_file(visit->result, "rename", &err);
-        fault_point("folder.done");
-        fill_receipt(visit, name);
+    if (!read_mode(settings->mode, "mode", &place->mode, errand) ||
+        !read_mode(settings->folder_mode, "folder_mode", &place->folder_mode, errand) ||
+        !read_accounts(settings, place, errand))
+        return false;
+    fd_autoclose(&place->folder);
+    place->folder = file_open_folder(AT_FDCWD, settings->path, &err);
+    if (place->folder < 0)
+        return delivery_failed_file(errand->result, "locate", &err);
+    while (name_folder_part(&folder, part))
+        if (!enter(place, part, &err))
+            return delivery_failed_file(errand->result, "locate", &err);
+    return check_space(place, errand);
+}
+
+/* --- files ----------------------------------------------------------------------------------------- */
+
+static bool folder_look(const Errand *errand, const char *name, SiteFile *ret_file)
+{
+    const Place *place = errand->connection;
+    struct stat st;
+    Err err;
+
+    *ret_file = (SiteFile){ .size_bytes = -1 };
+    if (fstatat(place->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        *ret_file = (SiteFile){ true, S_ISREG(st.st_mode), st.st_size };
         return true;
     }
-    return delivery_failed(visit->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
-                           "Empty the folder, or put {time} or {seq:N} into the job's file name.",
-                           "the folder has %s and %d numbered files beside it", visit->parcel->name,
-                           NAMES_MAX - 1);
+    if (errno == ENOENT)
+        return true;
+    err_errno(&err, errno, "cannot look for %s", name);
+    return delivery_failed_file(errand->result, "locate", &err);
 }
 
-/* An earlier attempt was allowed to use a name and then died, or its answer was lost. */
-static bool is_done_already(const Visit *visit)
+/* The umask keeps what the administrator of the server wants to keep; the owner goes last, because only
+ * the owner of a file may do the rest. */
+static bool give_away(const Place *place, int fd, const Errand *errand)
 {
+    if ((place->owner == (uid_t)-1 && place->group == (gid_t)-1) ||
+        fchown(fd, place->owner, place->group) == 0)
+        return true;
+    return delivery_failed(
+        errand->result, DELIVERY_CLASS_CONFIG, "write", errno,
+        "Make the server's user a member of the group; only root may set an owner.",
+        "the server may not set owner or group of its files");
+}
+
+static bool folder_write(const Errand *errand, const char *name)
+{
+    const Place *place = errand->connection;
     Err err;
 
-    if (!visit->parcel->reserved[0] || !is_ours(visit, visit->parcel->reserved))
+    /* What stands in the way of the temporary file, of whatever sort, is not written into. */
+    if (!file_remove(place->folder, name, &err))
+        return delivery_failed_file(errand->result, "write", &err);
+    AUTO_FD fd = file_create_new(place->folder, name, place->mode, &err);
+    if (fd < 0)
+        return delivery_failed_file(errand->result, "write", &err);
+    fault_point("folder.created");
+    if (!file_copy(errand->parcel->fd, 0, errand->parcel->size_bytes, fd, &err))
+        return err.code == 0 ? errand_source_sound(errand) &&
+                                   delivery_failed_file(errand->result, "write", &err)
+                             : delivery_failed_file(errand->result, "write", &err);
+    fault_point("folder.copied");
+    if (!give_away(place, fd, errand))
         return false;
-    if (file_remove(visit->folder, visit->temporary, &err) && file_sync_folder(visit->folder, &err))
-        fill_receipt(visit, visit->parcel->reserved);
-    else
-        (void)delivery_failed_file(visit->result, "rename", &err);
-    return true;
+    return (file_sync_data(fd, &err) && file_close(&fd, &err)) ||
+           delivery_failed_file(errand->result, "write", &err);
 }
 
-static void folder_deliver(const void *settings, const Parcel *parcel, const DeliveryTalk *talk,
-                           DeliveryResult *ret_result)
+static bool folder_hash(const Errand *errand, const char *name, char ret_sha256[65])
 {
-    AUTO_FD folder = -1;
-    Visit visit = { .parcel = parcel, .talk = talk, .result = ret_result };
-    Err ignored;
+    const Place *place = errand->connection;
+    int64_t size;
+    Err err;
+    AUTO_FD fd = file_open_read(place->folder, name, &err);
 
-    if (!text_printf(visit.temporary, sizeof visit.temporary, ".platen-%s.part",
-                     parcel->delivery)) {
-        (void)delivery_failed(ret_result, DELIVERY_CLASS_FATAL, "locate", 0,
-                              "Report this as a fault of Platen.", "delivery id is too long");
-        return;
-    }
-    if (!locate(settings, &folder, ret_result))
-        return;
-    visit.folder = folder;
-    if (is_done_already(&visit))
-        return;
-    if (!copy_in(&visit) || !take_name(&visit)) /* nothing of a failed attempt stays */
-        (void)file_remove(folder, visit.temporary, &ignored);
+    return (fd >= 0 && file_hash(fd, ret_sha256, &size, &err)) ||
+           delivery_failed_file(errand->result, "verify", &err);
 }
+
+static bool folder_rename(const Errand *errand, const char *from, const char *to, bool replace,
+                          bool *ret_taken)
+{
+    const Place *place = errand->connection;
+    Err err;
+    bool ok = replace ? file_rename(place->folder, from, place->folder, to, &err)
+                      : file_rename_noreplace(place->folder, from, place->folder, to, &err);
+
+    *ret_taken = !ok && !replace && err.kind == ERR_CONFLICT;
+    if (*ret_taken)
+        return true;
+    return (ok && file_sync_folder(place->folder, &err)) ||
+           delivery_failed_file(errand->result, "rename", &err);
+}
+
+static bool folder_remove(const Errand *errand, const char *name)
+{
+    const Place *place = errand->connection;
+    Err err;
+
+    return (file_remove(place->folder, name, &err) && file_sync_folder(place->folder, &err)) ||
+           delivery_failed_file(errand->result, "remove", &err);
+}
+
+static const SiteVerbs folder_verbs = {
+    .locate = folder_locate,
+    .look = folder_look,
+    .write = folder_write,
+    .hash = folder_hash,
+    .rename = folder_rename,
+    .remove = folder_remove,
+};
 
 extern const DestinationType destination_folder;
 const DestinationType destination_folder = {
@@ -234,6 +268,10 @@ const DestinationType destination_folder = {
     .title = "Folder of the server",
     .fields = folder_fields,
     .settings_size = sizeof(FolderSettings),
-    .traits = DESTINATION_RENAMES | DESTINATION_HASHES,
-    .deliver = folder_deliver,
+    .options = site_option_fields,
+    .options_size = sizeof(SiteOptions),
+    .traits = DESTINATION_RENAMES | DESTINATION_EXCLUSIVE,
+    .site = &folder_verbs,
+    .open = folder_open,
+    .close = folder_close,
 };

@@ -12,6 +12,12 @@
 
 /* --- table to description ---------------------------------------------------------------------- */
 
+static const char *const pattern_words[] = {
+    [FIELD_PATTERN_NONE] = "",
+    [FIELD_PATTERN_FOLDER] = "folder",
+    [FIELD_PATTERN_TEXT] = "text",
+};
+
 static Json *describe_choices(const char *const *choices)
 {
     Json *words = json_new_array();
@@ -36,6 +42,8 @@ static void describe_limits(Json *object, const Field *field)
         json_set_take(object, "items", json_describe_fields(field->items));
     if (field->is_path)
         json_set_bool(object, "path", true);
+    if (field->pattern != FIELD_PATTERN_NONE)
+        json_set_text(object, "pattern", pattern_words[field->pattern]);
 }
 
 /* What an absent member means; secrets, lists and objects are always empty then. */

@@ -104,7 +104,7 @@ Json *json_from_fields(const Field *fields, const void *settings, bool with_secr
 /* Description of a table for --describe: [{"name","type","required","min","max","size","default",
  * "choices","path","items","help"}], each with only what its type has, and no default when it is
  * required. type is text, secret, int, bool, choice, list or json; size is the most bytes of a text;
- * path is true when the text is an absolute path. NULL when memory is gone. */
+ * path is true when the text is an absolute path, pattern is folder or text when it may have tokens. NULL when memory is gone. */
 Json *json_describe_fields(const Field *fields);
 
 /* JSON Schema (2020-12) of such a table, made from a description; for OpenAPI. It refuses nothing

@@ -19,6 +19,8 @@ static const char *const index_words[] = { "none", "csv", NULL };
 
 static const Field job_destination_fields[] = {
     TEXT(JobDestination, destination, true, "Id of the destination."),
+    JSON_OBJECT(JobDestination, options,
+                "Folder, subject and the like at this destination, as its kind describes them."),
     FIELDS_END,
 };
 

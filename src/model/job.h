@@ -19,7 +19,8 @@ typedef enum IndexFormat { INDEX_FORMAT_NONE, INDEX_FORMAT_CSV } IndexFormat;
 extern const char *const file_format_words[];
 
 typedef struct JobDestination {
-    char destination[ID_TEXT_SIZE]; /* DestinationId as text */
+    char destination[ID_TEXT_SIZE];  /* DestinationId as text                           */
+    char options[OPTIONS_TEXT_SIZE]; /* JSON object: folder, subject ... as its kind says */
 } JobDestination;
 
 enum { FILE_NAME_PATTERN_SIZE = 160 };

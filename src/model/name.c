@@ -63,7 +63,7 @@ static bool unknown_token(Bytes word, Err *err)
     bool whole = text_copy_bytes(text, sizeof text, word);
     const char *nearest = whole ? text_nearest(text, token_words) : NULL;
 
-    err_set(err, ERR_BAD_INPUT, 0, "file name has an unknown token {%s}", text);
+    err_set(err, ERR_BAD_INPUT, 0, "unknown token {%s}", text);
     if (nearest)
         return err_remedy(err, "Did you mean {%s%s}?", nearest,
                           strcmp(nearest, "seq") == 0 ? ":3" : "");
@@ -114,7 +114,7 @@ static bool next_token(const char **at, Token *ret_token, Err *err)
     }
     n = **at == '{' ? strcspn(*at + 1, "{}") : 0;
     if (**at != '{' || (*at)[1 + n] != '}')
-        return err_set(err, ERR_BAD_INPUT, 0, "file name has a lone brace at \"%.20s\"", *at);
+        return err_set(err, ERR_BAD_INPUT, 0, "lone brace at \"%.20s\"", *at);
     *at += n + 2;
     ret_token->text.n = n + 2;
     return read_token((Bytes){ begin + 1, n }, ret_token, err);
@@ -186,17 +186,19 @@ static bool is_forbidden(uint8_t c)
     return c < 0x20 || c == 0x7f || strchr("/\\:*?\"<>|", c) != NULL;
 }
 
-/* A value must not bring a token or a folder with it. */
-static void put_value(Buf *out, const char *value)
+/* In a name a value must not bring a token or a folder with it; in free text only what steers is taken
+ * out: a line of its own could be a header of a mail. */
+static void put_value(Buf *out, const char *value, bool in_name)
 {
     for (; *value; value++) {
         uint8_t c = (uint8_t)*value;
+        bool bad = in_name ? is_forbidden(c) || c == '{' || c == '}' : c < 0x20 || c == 0x7f;
 
-        (void)buf_put_u8(out, is_forbidden(c) || c == '{' || c == '}' ? '_' : c);
+        (void)buf_put_u8(out, bad ? '_' : c);
     }
 }
 
-static void put_token(Buf *out, const Token *token, const NameFacts *facts)
+static void put_token(Buf *out, const Token *token, const NameFacts *facts, bool in_name)
 {
     const char *format = token->detail.n             ? (const char *)token->detail.p
                          : token->kind == TOKEN_DATE ? "%Y%m%d"
@@ -209,10 +211,10 @@ static void put_token(Buf *out, const Token *token, const NameFacts *facts)
         put_format(out, format, format_n, wall_civil(facts->started, facts->utc_offset_min));
         break;
     case TOKEN_JOB:
-        put_value(out, facts->job);
+        put_value(out, facts->job, in_name);
         break;
     case TOKEN_DEVICE:
-        put_value(out, facts->device);
+        put_value(out, facts->device, in_name);
         break;
     case TOKEN_DOC:
         (void)buf_printf(out, "%u", facts->document);
@@ -235,7 +237,7 @@ bool name_resolve(const char *pattern, const NameFacts *facts,
     if (!name_pattern_check(pattern, err))
         return false;
     while (next_token(&pattern, &token, err))
-        put_token(&out, &token, facts);
+        put_token(&out, &token, facts, true);
     if (out.n == 0) /* a device without a name */
         (void)buf_put_text(&out, "_");
     if (out.failed)
@@ -243,6 +245,100 @@ bool name_resolve(const char *pattern, const NameFacts *facts,
                        NAME_TEMPLATE_SIZE - 1);
     return text_copy_bytes(ret_template, NAME_TEMPLATE_SIZE, buf_bytes(&out)) ||
            err_set(err, ERR_BUG, 0, "file name has a NUL byte");
+}
+
+/* --- folders and free text ------------------------------------------------------------------------ */
+
+static bool no_counter(const char *pattern, Err *err)
+{
+    if (!name_has_seq(pattern))
+        return true;
+    err_set(err, ERR_BAD_INPUT, 0, "{seq:N} counts files: it cannot stand here");
+    return err_remedy(err, "Use {date}, {time} or {doc}.");
+}
+
+/* Takes the part of a folder pattern before the next "/"; braces hold no "/". */
+static bool next_part(const char **at, char ret_part[FOLDER_PATTERN_SIZE])
+{
+    size_t n = strcspn(*at, "/");
+    bool any = text_copy_bytes(ret_part, FOLDER_PATTERN_SIZE, (Bytes){ (const uint8_t *)*at, n });
+
+    *at += n + ((*at)[n] == '/');
+    return any;
+}
+
+bool name_folder_check(const char *pattern, Err *err)
+{
+    char part[FOLDER_PATTERN_SIZE];
+    size_t n = strlen(pattern);
+
+    if (n > 0 && (pattern[0] == '/' || pattern[n - 1] == '/'))
+        return err_set(err, ERR_BAD_INPUT, 0,
+                       "a folder is given below the destination's, without \"/\" at its ends");
+    while (*pattern) {
+        if (!next_part(&pattern, part))
+            return err_set(err, ERR_BAD_INPUT, 0, "a part of the folder is too long");
+        if (strcmp(part, ".") == 0 || strcmp(part, "..") == 0)
+            return err_set(err, ERR_BAD_INPUT, 0, "\"%s\" is no name of a folder", part);
+        if (!name_pattern_check(part, err) || !no_counter(part, err))
+            return err_prefix(err, "folder \"%.40s\"", part);
+    }
+    return true;
+}
+
+bool name_folder_resolve(const char *pattern, const NameFacts *facts,
+                         char ret_folder[PATH_TEXT_SIZE], Err *err)
+{
+    AUTO_BUF out = buf_with_max(PATH_TEXT_SIZE - 1);
+    char part[FOLDER_PATTERN_SIZE], resolved[NAME_TEMPLATE_SIZE], clean[FILE_NAME_BYTES_MAX + 1];
+
+    if (!name_folder_check(pattern, err))
+        return false;
+    while (*pattern) {
+        (void)next_part(&pattern, part);
+        if (!name_resolve(part, facts, resolved, err))
+            return false;
+        name_clean(resolved, sizeof resolved);
+        (void)text_copy(clean, sizeof clean, resolved);
+        (void)buf_printf(&out, "%s%s", out.n > 0 ? "/" : "", clean);
+    }
+    return (!out.failed && text_copy(ret_folder, PATH_TEXT_SIZE, buf_text(&out))) ||
+           err_set(err, ERR_BAD_INPUT, 0, "the folder becomes longer than %d bytes",
+                   PATH_TEXT_SIZE - 1);
+}
+
+bool name_folder_part(const char **folder, char ret_part[FILE_NAME_BYTES_MAX + 1])
+{
+    size_t n = strcspn(*folder, "/");
+
+    if (n == 0)
+        return false;
+    (void)text_copy_bytes(ret_part, FILE_NAME_BYTES_MAX + 1,
+                          (Bytes){ (const uint8_t *)*folder, n });
+    *folder += n + ((*folder)[n] == '/');
+    return true;
+}
+
+bool name_text_check(const char *pattern, Err *err)
+{
+    const char *at = pattern;
+    Token token;
+
+    while (next_token(&at, &token, err))
+        continue;
+    return err->kind == ERR_NONE && no_counter(pattern, err);
+}
+
+bool name_text_resolve(const char *pattern, const NameFacts *facts, Buf *out, Err *err)
+{
+    Token token;
+
+    if (!name_text_check(pattern, err))
+        return false;
+    while (next_token(&pattern, &token, err))
+        put_token(out, &token, facts, false);
+    return !out->failed ||
+           err_set(err, ERR_BAD_INPUT, 0, "the text becomes longer than %zu bytes", out->max);
 }
 
 /* --- cleaning ------------------------------------------------------------------------------------- */

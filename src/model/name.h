@@ -14,6 +14,7 @@
 #ifndef PLATEN_MODEL_NAME_H
 #define PLATEN_MODEL_NAME_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -54,6 +55,24 @@ bool name_resolve(const char *pattern, const NameFacts *facts,
  * a counter. seq: 0..10^15; extension without dot, at most 10 characters. */
 bool name_finish(const char *template, uint64_t seq, const char *extension,
                  char ret_name[FILE_NAME_BYTES_MAX + 1], Err *err);
+
+/* Checks a folder below a destination's: parts as in a pattern, separated by "/", without counters, none of
+ * them empty, "." or ".."; "" is the destination's own. ERR_BAD_INPUT. */
+bool name_folder_check(const char *pattern, Err *err);
+
+/* Resolves such a folder: parts that name_clean has passed, separated by "/". ERR_BAD_INPUT as above, and when it
+ * gets too long. */
+bool name_folder_resolve(const char *pattern, const NameFacts *facts,
+                         char ret_folder[PATH_TEXT_SIZE], Err *err);
+
+/* Takes the first part from *folder, a resolved one, and leaves the rest; false when there is none. */
+bool name_folder_part(const char **folder, char ret_part[FILE_NAME_BYTES_MAX + 1]);
+
+/* Checks free text with tokens, as in a mail; any text without counters and lone braces. ERR_BAD_INPUT. */
+bool name_text_check(const char *pattern, Err *err);
+
+/* Appends such a text with its values, of which only control characters become "_". ERR_BAD_INPUT. */
+bool name_text_resolve(const char *pattern, const NameFacts *facts, Buf *out, Err *err);
 
 /* Makes a text safe as the stem of a file name on Windows and here, in place: / \ : * ? " < > | and
  * control characters become "_"; blanks at the ends and dots at the end go; a leading dot becomes

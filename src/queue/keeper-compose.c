@@ -16,19 +16,6 @@ enum {
 
 /* --- messages --------------------------------------------------------------------------------------- */
 
-/* What a worker is told of a batch: a copy of the job, never a destination's settings. */
-static Json *batch_message(const Batch *batch)
-{
-    Json *message = json_new_object();
-
-    json_set_text(message, "id", batch->id.text);
-    json_set_int(message, "started_at_ms", batch->started_at.ms);
-    json_set_int(message, "utc_offset_min", batch->utc_offset_min);
-    json_set_text(message, "device", batch->device_name);
-    json_set_take(message, "job", json_from_fields(job_fields, &batch->job, false));
-    return message;
-}
-
 static Json *page_message(const Page *page)
 {
     char side[2] = { page->side, '\0' };
@@ -65,22 +52,6 @@ static bool collect_page(void *arg, const Page *page)
     json_add_take(c->pages, page_message(page));
     c->scan_dpi = page->scan_dpi;
     c->bytes += page->size_bytes;
-    return true;
-}
-
-static bool collect_document(void *arg, const Document *document)
-{
-    Json *message = json_new_object();
-
-    if (document->kind != DOCUMENT_PAGES) {
-        json_free(message);
-        return true;
-    }
-    json_set_text(message, "file_name", document->name);
-    json_set_int(message, "pages", document->page_count);
-    json_set_int(message, "size", document->size_bytes);
-    json_set_text(message, "sha256", document->sha256);
-    json_add_take(arg, message);
     return true;
 }
 
@@ -194,7 +165,7 @@ static bool plan(Keeper *keeper, PlanWork *work, Err *err)
     AUTO(Json) result = NULL;
 
     bool listed = page_list(reader_db(keeper->reader), &work->batch.id, collect_page, &pages, err);
-    json_set_take(task, "batch", batch_message(&work->batch));
+    json_set_take(task, "batch", keeper_batch_message(&work->batch));
     json_set_take(task, "pages", pages.pages);
     return listed &&
            attempt(keeper, task, PLAN_TIMEOUT_MS, work->attempt, &result, &work->pause_ms, err) &&
@@ -257,13 +228,13 @@ static Json *index_task(Keeper *keeper, const DocumentClaim *claim, Err *err)
     AUTO(Json)
     task = keeper_new_task(keeper, "write-index", claim->document.id.text, claim->batch.folder);
     Json *index = json_new_object(), *documents = json_new_array();
-    bool listed = document_list(reader_db(keeper->reader), &claim->batch.id, collect_document,
+    bool listed = document_list(reader_db(keeper->reader), &claim->batch.id, keeper_add_index_row,
                                 documents, err);
 
     json_set_text(index, "name", claim->document.name);
     json_set_take(task, "index", index);
     json_set_take(task, "documents", documents);
-    json_set_take(task, "batch", batch_message(&claim->batch));
+    json_set_take(task, "batch", keeper_batch_message(&claim->batch));
     return listed ? STEAL(task) : NULL;
 }
 

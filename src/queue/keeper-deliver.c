@@ -60,20 +60,52 @@ static bool result_write(Tx *tx, void *arg, Err *err)
 
 /* --- messages ------------------------------------------------------------------------------------------ */
 
+/* What tokens in a job's options stand for. */
+static Json *facts_message(const DeliveryClaim *c)
+{
+    Json *facts = json_new_object();
+
+    json_set_text(facts, "job", c->batch.job.name);
+    json_set_text(facts, "device", c->batch.device_name);
+    json_set_int(facts, "started_at_ms", c->batch.started_at.ms);
+    json_set_int(facts, "utc_offset_min", c->batch.utc_offset_min);
+    json_set_int(facts, "document", c->document.number);
+    json_set_int(facts, "pages", c->document.page_count);
+    return facts;
+}
+
+/* The index tells the names that the documents got at this destination: what is in out/ was written
+ * before any of them was numbered. */
+static bool add_index(const Keeper *keeper, const DeliveryClaim *c, Json *task, Err *err)
+{
+    Json *index = json_new_object(), *documents = json_new_array();
+    bool ok = delivered_list(reader_db(keeper->reader), &c->batch.id, &c->delivery.destination,
+                             keeper_add_index_row, documents, err);
+
+    json_set_take(index, "documents", documents);
+    json_set_take(index, "batch", keeper_batch_message(&c->batch));
+    json_set_take(task, "index", index);
+    return ok;
+}
+
 static Json *deliver_task(const Keeper *keeper, const DeliverWork *w, Err *err)
 {
     char path[PATH_TEXT_SIZE + 320];
     const DeliveryClaim *c = &w->claim;
-    Json *settings = json_parse(bytes_of_text(c->settings), err);
+    AUTO(Json) settings = json_parse(bytes_of_text(c->settings), err);
+    AUTO(Json)
+    options = json_parse(bytes_of_text(c->options[0] ? c->options : "{}"), err);
 
-    if (!settings)
+    if (!settings || !options)
         return NULL;
-    Json *task = keeper_new_task(keeper, "deliver", c->delivery.id.text, c->folder);
+    AUTO(Json) task = keeper_new_task(keeper, "deliver", c->delivery.id.text, c->batch.folder);
     Json *file = json_new_object();
-    (void)text_printf(path, sizeof path, "%s/%s/out/%s", keeper->queue->spool_path, c->folder,
+    (void)text_printf(path, sizeof path, "%s/%s/out/%s", keeper->queue->spool_path, c->batch.folder,
                       c->document.name);
     json_set_text(task, "kind", c->kind);
-    json_set_take(task, "settings", settings);
+    json_set_take(task, "settings", STEAL(settings));
+    json_set_take(task, "options", STEAL(options));
+    json_set_take(task, "facts", facts_message(c));
     json_set_text(file, "path", path);
     json_set_text(file, "name", c->document.name);
     json_set_int(file, "size", c->document.size_bytes);
@@ -83,7 +115,9 @@ static Json *deliver_task(const Keeper *keeper, const DeliverWork *w, Err *err)
         json_set_text(task, "reserved_name", c->delivery.reserved_name);
     else
         json_set_null(task, "reserved_name");
-    return task;
+    if (c->document.kind == DOCUMENT_INDEX && !add_index(keeper, c, task, err))
+        return NULL;
+    return STEAL(task);
 }
 
 /* The worker proposes the final name; it is committed before it may rename. */

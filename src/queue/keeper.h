@@ -74,4 +74,11 @@ bool keeper_result_ok(const Json *result, Err *err);
 /* A task's skeleton: {"type":"task","task":what,"id":id,"folder":<spool>/<folder>}. */
 Json *keeper_new_task(const Keeper *keeper, const char *what, const char *id, const char *folder);
 
+/* What a worker is told of a batch: a copy of the job, never a destination's settings. */
+Json *keeper_batch_message(const Batch *batch);
+
+/* A DocumentVisit: adds what the index says of a document to arg, a Json array; the index itself is
+ * left out. */
+bool keeper_add_index_row(void *arg, const Document *document);
+
 #endif

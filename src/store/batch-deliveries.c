@@ -186,27 +186,39 @@ static bool name_is_used(Tx *tx, const DeliveryClaim *claim, bool *ret_used, Err
                        &one, ret_used, err);
 }
 
+/* What the job says for the destination; a delivery elsewhere has none. */
+static void take_options(DeliveryClaim *claim)
+{
+    const Job *job = &claim->batch.job;
+
+    claim->options[0] = '\0';
+    for (size_t i = 0; i < job->destination_count; i++)
+        if (text_equal(job->destinations[i].destination, claim->delivery.destination.text))
+            (void)text_copy(claim->options, sizeof claim->options, job->destinations[i].options);
+}
+
 /* The claimed row as the keeper needs it. */
 static bool claim_read(Tx *tx, int64_t row, DeliveryClaim *ret_claim, Err *err)
 {
     AUTO_QUERY query = db_query(
         tx->db,
-        "SELECT " DELIVERY_COLUMNS ", " DOCUMENT_COLUMNS ", batch.folder,"
+        "SELECT " DELIVERY_COLUMNS ", " DOCUMENT_COLUMNS ", " BATCH_COLUMNS ","
         " destination.kind, destination.settings, destination.name FROM " DELIVERY_FROM
         " JOIN document ON document.id = delivery.document_id"
         " JOIN batch ON batch.id = delivery.batch_id"
         " JOIN destination ON destination.id = delivery.destination_id"
         " WHERE delivery.rowid = ?1",
         ARGS(ARG_INT(row)));
-    int at = DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT;
+    int at = DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT + BATCH_COLUMN_COUNT;
 
     if (query_next(&query)) {
         delivery_read(&query, 0, &ret_claim->delivery);
         document_read(&query, DELIVERY_COLUMN_COUNT, &ret_claim->document);
-        QUERY_COPY(&query, at, ret_claim->folder);
-        QUERY_COPY(&query, at + 1, ret_claim->kind);
-        QUERY_COPY(&query, at + 2, ret_claim->settings);
-        QUERY_COPY(&query, at + 3, ret_claim->destination_name);
+        batch_read(&query, DELIVERY_COLUMN_COUNT + DOCUMENT_COLUMN_COUNT, &ret_claim->batch);
+        QUERY_COPY(&query, at, ret_claim->kind);
+        QUERY_COPY(&query, at + 1, ret_claim->settings);
+        QUERY_COPY(&query, at + 2, ret_claim->destination_name);
+        take_options(ret_claim);
     }
     return query_ok(&query, err);
 }

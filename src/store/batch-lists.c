@@ -195,6 +195,29 @@ bool document_list(Db *db, const BatchId *id, DocumentVisit *visit, void *arg, E
     return query_ok(&query, err);
 }
 
+bool delivered_list(Db *db, const BatchId *id, const DestinationId *destination,
+                    DocumentVisit *visit, void *arg, Err *err)
+{
+    AUTO_QUERY query = db_query(db,
+                                "SELECT " DOCUMENT_COLUMNS ", attempt.remote_name FROM delivery"
+                                " JOIN document ON document.id = delivery.document_id"
+                                " JOIN attempt ON attempt.id = delivery.last_attempt"
+                                " WHERE delivery.batch_id = ?1 AND delivery.destination_id = ?2"
+                                " AND delivery.state = 'done' AND document.kind <> 'index'"
+                                " ORDER BY document.number",
+                                ARGS(ARG_TEXT(id->text), ARG_TEXT(destination->text)));
+    Document document;
+
+    while (query_next(&query)) {
+        document_read(&query, 0, &document);
+        if (query_text(&query, DOCUMENT_COLUMN_COUNT)[0])
+            QUERY_COPY(&query, DOCUMENT_COLUMN_COUNT, document.name);
+        if (query.failed || !visit(arg, &document))
+            break;
+    }
+    return query_ok(&query, err);
+}
+
 bool document_get(Db *db, const BatchId *id, const DocumentId *document, Document *ret_document,
                   Err *err)
 {

@@ -91,8 +91,9 @@ bool deliveries_insert(Tx *tx, const BatchId *id, Err *err);
 typedef struct DeliveryClaim {
     Delivery delivery;
     Document document;
-    char folder[64]; /* of the batch */
+    Batch batch;
     char kind[32];
+    char options[OPTIONS_TEXT_SIZE]; /* of the batch's job for this destination, "" = none */
     char settings[SETTINGS_TEXT_SIZE];
     char destination_name[NAME_TEXT_SIZE];
 } DeliveryClaim;
@@ -100,6 +101,11 @@ bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy
                     DeliveryClaim *ret_claim, bool *ret_found, Err *err);
 /* Commits the name before "go"; SENDING and ours only. */
 bool delivery_reserve(Tx *tx, const DeliveryId *id, const char *name, Err *err);
+/* The documents of a batch that are DONE at a destination, index left out, as document_list, but with the
+ * name each has there. */
+typedef bool DocumentVisit(void *arg, const Document *document);
+bool delivered_list(Db *db, const BatchId *id, const DestinationId *destination,
+                    DocumentVisit *visit, void *arg, Err *err);
 /* The attempt ended: event from the retry policy, due when it is RETRY_LATER. Writes an attempt row. */
 bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const DeliveryResult *result,
                     Wall due, Err *err);
@@ -135,7 +141,6 @@ bool batch_list(Db *db, const char *before, int state, uint32_t limit, BatchVisi
 typedef bool PageVisit(void *arg, const Page *page);
 bool page_list(Db *db, const BatchId *id, PageVisit *visit, void *arg, Err *err); /* by number */
 bool page_get(Db *db, const BatchId *id, uint32_t number, Page *ret_page, Err *err);
-typedef bool DocumentVisit(void *arg, const Document *document);
 bool document_list(Db *db, const BatchId *id, DocumentVisit *visit, void *arg, Err *err);
 bool document_get(Db *db, const BatchId *id, const DocumentId *document, Document *ret_document,
                   Err *err);

@@ -73,6 +73,26 @@ bool destination_insert(Tx *tx, const Actor *actor, const StoredDestination *des
                         err);
 }
 
+/* What jobs say for a destination fits its kind. */
+static bool kind_may_change(Tx *tx, const StoredDestination *before, const Destination *after,
+                            Err *err)
+{
+    int64_t one;
+    bool used = false;
+
+    if (text_equal(before->destination.kind, after->kind))
+        return true;
+    if (!db_find_int(tx->db, "SELECT 1 FROM job_destination WHERE destination_id = ?1",
+                     ARGS(ARG_TEXT(before->id.text)), &one, &used, err))
+        return false;
+    if (!used)
+        return true;
+    err_set(err, ERR_CONFLICT, 0, "a job delivers to \"%s\": its kind stays %s",
+            before->destination.name, before->destination.kind);
+    err_remedy(err, "Make another destination, and name it in the jobs.");
+    return err_field(err, "kind");
+}
+
 bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err)
 {
     const Destination *d = &destination->destination;
@@ -81,6 +101,7 @@ bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *des
     return revision_check(tx->db, "SELECT revision FROM destination WHERE id = ?1", "destination",
                           destination->id.text, destination->revision, err) &&
            destination_get(tx->db, &destination->id, &before, err) &&
+           kind_may_change(tx, &before, d, err) &&
            destination_can_be_stored(tx, destination, err) &&
            db_run(tx->db,
                   "UPDATE destination SET name = ?2, kind = ?3, settings = ?4,"

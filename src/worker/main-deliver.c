@@ -32,8 +32,10 @@ static int describe(void)
         json_set_text(kind, "name", (*type)->name);
         json_set_text(kind, "title", (*type)->title);
         json_set_bool(kind, "renames", ((*type)->traits & DESTINATION_RENAMES) != 0);
-        json_set_bool(kind, "hashes", ((*type)->traits & DESTINATION_HASHES) != 0);
+        json_set_bool(kind, "exclusive", ((*type)->traits & DESTINATION_EXCLUSIVE) != 0);
         json_set_take(kind, "fields", json_describe_fields((*type)->fields));
+        json_set_take(kind, "options",
+                      (*type)->options ? json_describe_fields((*type)->options) : json_new_array());
         json_add_take(kinds, kind);
     }
     json_set_take(all, "destinations", kinds);

@@ -8,12 +8,12 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "document/format.h"
-#include "document/index-csv.h"
 #include "worker/ask.h"
 #include "worker/binder.h"
+#include "worker/index.h"
 #include "worker/task.h"
 
-enum { OUT_MODE = 0640, INDEX_BYTES_MAX = 16 * 1024 * 1024 };
+enum { OUT_MODE = 0640 };
 
 /* A file on its way into out/. */
 typedef struct Output {
@@ -120,37 +120,14 @@ bool task_write(const Json *task, int folder_fd, Json *result, Err *err)
 
 /* --- index ---------------------------------------------------------------------------------------- */
 
-static bool add_row(Buf *csv, const IndexBatch *batch, const Json *document, Err *err)
-{
-    IndexRow row = { 0 };
-    int64_t pages = 0;
-
-    if (!ask_file(document, "file_name", &row.file_name, err) ||
-        !ask_int(document, "pages", 1, BATCH_PAGES_MAX, &pages, err) ||
-        !ask_int(document, "size", 0, INT64_MAX - 1, &row.size_bytes, err) ||
-        !ask_sha256(document, "sha256", &row.sha256, err))
-        return false;
-    row.pages = (uint32_t)pages;
-    return index_csv_row(csv, batch, &row) ||
-           err_set(err, ERR_PERMANENT, 0, "index is larger than %d bytes", INDEX_BYTES_MAX);
-}
-
 bool task_write_index(const Json *task, int folder_fd, Json *result, Err *err)
 {
-    const Json *facts = json_get(task, "batch"), *documents = NULL;
     AUTO_BUF csv = buf_with_max(INDEX_BYTES_MAX);
-    IndexBatch batch = { .job = json_get_text(json_get(facts, "job"), "name"),
-                         .device = json_get_text(facts, "device") };
     const char *name = NULL;
 
     if (!ask_file(json_get(task, "index"), "name", &name, err) ||
-        !ask_array(task, "documents", BATCH_PAGES_MAX, &documents, err) ||
-        !ask_moment(facts, "started_at_ms", &batch.started, &batch.utc_offset_min, err))
+        !index_rows(json_get(task, "batch"), task, &csv, err))
         return false;
-    (void)index_csv_begin(&csv);
-    for (size_t i = 0; i < json_count(documents); i++)
-        if (!add_row(&csv, &batch, json_item(documents, i), err))
-            return err_prefix(err, "documents[%zu]", i);
     Output output;
     bool ok = output_begin(&output, folder_fd, name, err) &&
               file_write_all(output.fd, buf_bytes(&csv), err) &&

@@ -112,8 +112,10 @@ def test_panel_choice_selects_the_job_and_each_job_counts():
 
 def test_a_taken_name_is_numbered_and_nothing_is_overwritten():
     with started() as house:
-        with open(os.path.join(house.delivered, "scan.pdf"), "wb") as f:
+        own = os.path.join(house.folder, "own.pdf")
+        with open(own, "wb") as f:  # whole before it is in the watched folder
             f.write(b"somebody's own file")
+        os.rename(own, os.path.join(house.delivered, "scan.pdf"))
         os.mkdir(os.path.join(house.folder, "delivered", ".keep"))
         device = house.device(pages(4, "taken"))
         assert device.scan(2) == "done"
@@ -122,6 +124,10 @@ def test_a_taken_name_is_numbered_and_nothing_is_overwritten():
         assert house.content("scan.pdf") == b"somebody's own file"
         assert house.files(".pdf") == ["scan.pdf", "scan_2.pdf", "scan_3.pdf"]
         assert house.files(".csv") == ["scan.csv", "scan_2.csv"]
+        for index, name in ("scan.csv", "scan_2.pdf"), ("scan_2.csv", "scan_3.pdf"):
+            row, = house.index(index)
+            assert row["file_name"] == name, "the index has the name that the file got"
+            assert row["sha256"] == sha256(house.content(name))
 
 
 def test_missing_folder_waits_for_a_person():

@@ -166,5 +166,5 @@ def test_descriptions_are_json():
     described = json.loads(subprocess.run([DELIVER, "--describe"], stdout=subprocess.PIPE,
                                           check=True).stdout)
     folder = described["destinations"][0]
-    assert folder["name"] == "folder" and folder["renames"] and folder["hashes"]
+    assert folder["name"] == "folder" and folder["renames"] and folder["exclusive"]
     assert folder["fields"][0]["name"] == "path" and folder["fields"][0]["required"]

@@ -28,6 +28,18 @@ static const Field share_fields[] = {
     FIELDS_END,
 };
 
+typedef struct ShareOptions {
+    char folder[64], subject[64];
+    int64_t copies;
+} ShareOptions;
+
+static const Field share_options[] = {
+    PATTERN(ShareOptions, folder, FIELD_PATTERN_FOLDER, "Folder with tokens."),
+    PATTERN(ShareOptions, subject, FIELD_PATTERN_TEXT, "Text with tokens."),
+    INTEGER(ShareOptions, copies, 1, 9, 1, "How many."),
+    FIELDS_END,
+};
+
 static Fixture *fx;
 static Api *api;
 static HttpServer *server;
@@ -46,6 +58,7 @@ static inline void describe_kinds(Buf *text)
     json_set_text(kind, "name", "share");
     json_set_text(kind, "title", "A share");
     json_set_take(kind, "fields", json_describe_fields(share_fields));
+    json_set_take(kind, "options", json_describe_fields(share_options));
     json_add_take(list, kind);
     kind = json_new_object();
     json_set_text(kind, "name", "folder");

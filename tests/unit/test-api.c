@@ -75,6 +75,43 @@ static void wrong_nouns_are_refused_with_the_field(void **state)
     assert_status(400, call("POST", "/api/v1/jobs", "{"));
 }
 
+static void a_job_says_what_the_kind_lets_it_say(void **state)
+{
+    static const struct {
+        const char *options, *field;
+    } wrong[] = {
+        { "{\"foldr\":\"x\"}", "destinations[0].options.foldr" },
+        { "{\"copies\":10}", "destinations[0].options.copies" },
+        { "{\"folder\":\"/x\"}", "destinations[0].options.folder" },
+        { "{\"folder\":\"a/../b\"}", "destinations[0].options.folder" },
+        { "{\"folder\":\"a//b\"}", "destinations[0].options.folder" },
+        { "{\"folder\":\"{seq:3}\"}", "destinations[0].options.folder" },
+        { "{\"folder\":\"{dat}\"}", "destinations[0].options.folder" },
+        { "{\"subject\":\"{dat}\"}", "destinations[0].options.subject" },
+        { "{\"subject\":\"{seq:3}\"}", "destinations[0].options.subject" },
+        { "[]", "destinations[0].options" },
+    };
+    char body[256];
+
+    (void)state;
+    make_nouns();
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        (void)text_printf(body, sizeof body,
+                          "{\"name\":\"Letters\",\"destinations\":"
+                          "[{\"destination\":\"%s\",\"options\":%s}]}",
+                          destination_id, wrong[i].options);
+        assert_status(400, call("PUT", at("jobs", job_id, ""), body));
+        assert_string_equal(said("field"), wrong[i].field);
+    }
+    (void)text_printf(body, sizeof body,
+                      "{\"name\":\"Letters\",\"destinations\":[{\"destination\":\"%s\",\"options\":"
+                      "{\"folder\":\"{date:%%Y}/{job}\",\"subject\":\"Scan of {date}: a/b\"}}]}",
+                      destination_id);
+    assert_status(200, call("PUT", at("jobs", job_id, ""), body));
+    assert_status(200, call("GET", at("jobs", job_id, ""), NULL));
+    assert_non_null(strstr(answer.body, "{date:%Y}/{job}"));
+}
+
 static void settings_follow_the_description_of_the_kind(void **state)
 {
     (void)state;
@@ -125,7 +162,13 @@ static void secrets_come_in_and_never_go_out(void **state)
                             "{\"name\":\"Archive\",\"kind\":\"share\",\"settings\":"
                             "{\"folder\":\"b\",\"password\":\"new\"}}"));
     assert_string_equal(stored_password(), "new");
-    /* Another kind must not inherit them. */
+    /* What the job says for it is checked by its kind; another kind must not inherit secrets. */
+    assert_status(
+        409, call("PUT", at("destinations", destination_id, ""),
+                  "{\"name\":\"Archive\",\"kind\":\"folder\",\"settings\":{\"folder\":\"b\"}}"));
+    assert_string_equal(said("field"), "kind");
+    assert_status(204, call("DELETE", at("job-groups", group_id, ""), NULL));
+    assert_status(204, call("DELETE", at("jobs", job_id, ""), NULL));
     assert_status(
         200, call("PUT", at("destinations", destination_id, ""),
                   "{\"name\":\"Archive\",\"kind\":\"folder\",\"settings\":{\"folder\":\"b\"}}"));
@@ -536,6 +579,7 @@ int main(void)
         API_TEST(nouns_are_made_listed_changed_and_removed),
         API_TEST(a_created_noun_says_where_it_is),
         API_TEST(wrong_nouns_are_refused_with_the_field),
+        API_TEST(a_job_says_what_the_kind_lets_it_say),
         API_TEST(settings_follow_the_description_of_the_kind),
         API_TEST(secrets_come_in_and_never_go_out),
         API_TEST(devices_are_approved_named_and_forgotten),

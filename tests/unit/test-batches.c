@@ -386,7 +386,7 @@ static void the_index_is_delivered_last(void **state)
     assert_string_equal(claim.kind, "folder");
     assert_string_equal(claim.settings, "{\"folder\":\"/srv\"}");
     assert_string_equal(claim.destination_name, "Archive");
-    assert_string_equal(claim.folder, batch.folder);
+    assert_string_equal(claim.batch.folder, batch.folder);
     assert_int_equal(claim.delivery.attempt, 1);
     assert_read(f, delivery_next_due(fixture_db(f), NULL, NULL, 0, &due, &f->err));
     assert_int_equal(due.ms, INT64_MAX); /* the index waits */

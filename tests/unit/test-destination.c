@@ -3,8 +3,9 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "destination/destination.h"
+#include "destination/site.h"
 #include "tests/unit/cm.h"
+#include "json/json.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,12 +20,15 @@ static const char content[] = "%PDF-1.7 a document";
 /* A folder to deliver into, beside a spool with one document. */
 typedef struct World {
     char root[64], folder[80], spool[80], document[96], sha256[65];
-    char settings[PATH_TEXT_SIZE]; /* FolderSettings has this one member */
+    char path[PATH_TEXT_SIZE]; /* the folder in the settings */
+    const char *settings;      /* further members as JSON, begins with a comma; "" = none */
+    const char *options;       /* a JSON object */
     Parcel parcel;
     unsigned asked;   /* questions so far */
     unsigned stop_at; /* the answer to this question is stop, 0 = never */
     char proposed[FILE_NAME_BYTES_MAX + 1];
     const char *steal; /* before answering the first question somebody makes this file */
+    char stages[120];  /* that passed in a test, with a blank behind each */
     DeliveryResult result;
 } World;
 
@@ -62,12 +66,14 @@ static int set_up(void **state)
     assert_int_equal(mkdir(world->folder, 0755), 0);
     assert_int_equal(mkdir(world->spool, 0755), 0);
     put_file(world->spool, "a.pdf", content);
-    (void)text_copy(world->settings, sizeof world->settings, world->folder);
+    (void)text_copy(world->path, sizeof world->path, world->folder);
+    world->settings = "";
+    world->options = "{}";
     sha256_start(&hash);
     sha256_add(&hash, bytes_of_text(content));
     sha256_finish(&hash, world->sha256);
     world->parcel = (Parcel){ .delivery = "01k0000000000000000000000a",
-                              .path = world->document,
+                              .facts = { .job = "Job", .device = "Scanner", .document = 1 },
                               .size_bytes = sizeof content - 1,
                               .sha256 = world->sha256,
                               .name = "a.pdf",
@@ -79,9 +85,15 @@ static int set_up(void **state)
 static void empty_folder(const char *path)
 {
     DIR *dir = opendir(path);
+    char below[400];
 
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        (void)unlinkat(dirfd(dir), e->d_name, 0);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (unlinkat(dirfd(dir), e->d_name, 0) == 0 || e->d_name[0] == '.')
+            continue;
+        (void)text_printf(below, sizeof below, "%s/%s", path, e->d_name);
+        empty_folder(below);
+        (void)rmdir(below);
+    }
     if (dir)
         (void)closedir(dir);
 }
@@ -100,12 +112,55 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void passed(void *arg, const char *stage, int64_t ms)
+{
+    World *world = arg;
+    size_t n = strlen(world->stages);
+
+    assert_true(ms >= 0);
+    assert_true(text_printf(world->stages + n, sizeof world->stages - n, "%s ", stage));
+}
+
+/* Settings or options from JSON, as platen-deliver gets them; freed by the caller. */
+static void *fill(const char *text, const Field *fields, size_t size)
+{
+    void *filled = calloc(1, size);
+    Err err;
+    AUTO(Json) json = json_parse(bytes_of_text(text), &err);
+
+    assert_true(json && filled);
+    if (!json_read_fields(json, fields, filled, size, &err))
+        fail_msg("%s: %s", text, err.text);
+    return filled;
+}
+
+typedef void Run(const DestinationType *type, const Errand *errand);
+
+static DeliveryClass run(World *world, Run *fn)
+{
+    const DestinationType *type = destination_find("folder");
+    DeliveryTalk talk = { .arg = world, .propose = propose, .passed = passed };
+    char text[2 * PATH_TEXT_SIZE];
+
+    assert_true(
+        text_printf(text, sizeof text, "{\"path\":\"%s\"%s}", world->path, world->settings));
+    void *settings = fill(text, type->fields, type->settings_size);
+    void *options = fill(world->options, type->options, type->options_size);
+    void *connection = type->open(settings);
+    AUTO_FD fd = open(world->document, O_RDONLY | O_CLOEXEC); /* not a call that may fail */
+    assert_true(fd >= 0);
+    world->parcel.fd = fd;
+    world->result = (DeliveryResult){ 0 };
+    fn(type, &(Errand){ settings, options, connection, &world->parcel, &talk, &world->result });
+    type->close(connection);
+    free(settings);
+    free(options);
+    return world->result.class;
+}
+
 static DeliveryClass deliver(World *world)
 {
-    DeliveryTalk talk = { .arg = world, .propose = propose };
-
-    destination_find("folder")->deliver(world->settings, &world->parcel, &talk, &world->result);
-    return world->result.class;
+    return run(world, destination_deliver);
 }
 
 /* Files in the folder; *ret_temporary counts those that begin with a dot. */
@@ -219,13 +274,13 @@ static void wrong_folders_are_named(void **state)
 {
     World *world = *state;
 
-    (void)text_printf(world->settings, sizeof world->settings, "%s/none", world->root);
+    (void)text_printf(world->path, sizeof world->path, "%s/none", world->root);
     assert_int_equal(deliver(world), DELIVERY_CLASS_CONFIG);
     assert_int_equal(world->result.native_code, ENOENT);
     assert_string_equal(world->result.stage, "locate");
     assert_non_null(strstr(world->result.cure, "Make the folder"));
-    assert_int_equal(access(world->settings, F_OK), -1); /* never made silently */
-    (void)text_copy(world->settings, sizeof world->settings, world->document);
+    assert_int_equal(access(world->path, F_OK), -1); /* never made silently */
+    (void)text_copy(world->path, sizeof world->path, world->document);
     assert_int_equal(deliver(world), DELIVERY_CLASS_CONFIG);
     assert_int_equal(world->result.native_code, ENOTDIR);
     assert_int_equal(world->asked, 0);
@@ -241,9 +296,6 @@ static void damaged_documents_are_not_delivered(void **state)
     assert_non_null(strstr(world->result.text, "damaged"));
     put_file(world->spool, "a.pdf", "short");
     assert_int_equal(deliver(world), DELIVERY_CLASS_FATAL);
-    assert_int_equal(unlink(world->document), 0);
-    assert_int_equal(deliver(world), DELIVERY_CLASS_FATAL);
-    assert_int_equal(world->result.native_code, ENOENT);
     assert_int_equal(count_files(world, &temporary) + temporary, 0);
     assert_int_equal(world->asked, 0);
 }
@@ -255,9 +307,146 @@ static void a_planted_link_is_not_followed(void **state)
 
     (void)text_printf(link, sizeof link, "%s/.platen-01k0000000000000000000000a.part",
                       world->folder);
-    assert_int_equal(symlink(world->document, link), 0);
+    assert_int_equal(symlink("/etc/passwd", link), 0);
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_delivered_as(world, "a.pdf");
+    assert_int_equal(mkfifo(link, 0644), 0); /* nobody reads it: opening would wait for ever */
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_delivered_as(world, "a_2.pdf");
+    (void)text_printf(link, sizeof link, "%s/2026", world->folder);
+    assert_int_equal(symlink(world->spool, link), 0);
+    world->options = "{\"folder\":\"2026\"}";
     assert_int_equal(deliver(world), DELIVERY_CLASS_CONFIG);
-    assert_int_equal(world->result.native_code, ELOOP);
+    assert_string_equal(world->result.stage, "locate");
+}
+
+/* Mode and owner of a file or folder below the folder. */
+static struct stat stat_of(const World *world, const char *name)
+{
+    char path[200];
+    struct stat st;
+
+    (void)text_printf(path, sizeof path, "%s/%s", world->folder, name);
+    if (lstat(path, &st) != 0)
+        fail_msg("no %s", path);
+    return st;
+}
+
+static void a_job_has_folders_of_its_own(void **state)
+{
+    World *world = *state;
+    struct stat st;
+
+    world->parcel.facts.job = "a/b"; /* a value is one part, whatever it holds */
+    world->parcel.facts.started.ms = 1764201600000;
+    world->options = "{\"folder\":\"{date:%Y}/{job}/x\"}";
+    world->settings = ",\"folder_mode\":\"0750\",\"mode\":\"0640\"";
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_string_equal(world->result.remote_name, "a.pdf");
+    st = stat_of(world, "2025/a_b/x");
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0750);
+    st = stat_of(world, "2025/a_b/x/a.pdf");
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(unlinkat(AT_FDCWD, world->document, 0), 0);
+    put_file(world->spool, "a.pdf", content);
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_string_equal(world->result.remote_name, "a_2.pdf");
+    put_file(world->folder, "blocked", "a file");
+    world->options = "{\"folder\":\"blocked\"}";
+    assert_int_equal(deliver(world), DELIVERY_CLASS_CONFIG);
+    assert_string_equal(world->result.stage, "locate");
+}
+
+static void a_taken_name_is_overwritten_or_refused(void **state)
+{
+    World *world = *state;
+    unsigned temporary;
+
+    put_file(world->folder, "a.pdf", "other");
+    world->options = "{\"same_name\":\"refuse\"}";
+    assert_int_equal(deliver(world), DELIVERY_CLASS_FATAL);
+    assert_non_null(strstr(world->result.text, "a.pdf"));
+    assert_int_equal(world->asked, 0);
+    world->options = "{\"same_name\":\"overwrite\"}";
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_delivered_as(world, "a.pdf");
+    assert_int_equal(count_files(world, &temporary), 1);
+    assert_int_equal(temporary, 0);
+    empty_folder(world->folder);
+    world->options = "{\"same_name\":\"refuse\"}";
+    world->asked = 0;
+    world->steal = "a.pdf"; /* between the look and the rename */
+    assert_int_equal(deliver(world), DELIVERY_CLASS_FATAL);
+    assert_int_equal(count_files(world, &temporary), 1);
+    assert_int_equal(temporary, 0);
+}
+
+static void accounts_and_modes_are_checked(void **state)
+{
+    static const struct {
+        const char *settings, *text;
+    } wrong[] = {
+        { ",\"mode\":\"rwx\"", "mode" },         { ",\"mode\":\"1777\"", "mode" },
+        { ",\"folder_mode\":\"8\"", "mode" },    { ",\"owner\":\"nobody-here\"", "user" },
+        { ",\"group\":\"none-such\"", "group" },
+    };
+    World *world = *state;
+    unsigned temporary;
+
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        world->settings = wrong[i].settings;
+        assert_int_equal(deliver(world), DELIVERY_CLASS_CONFIG);
+        assert_string_equal(world->result.stage, "locate");
+        assert_non_null(strstr(world->result.text, wrong[i].text));
+    }
+    assert_int_equal(count_files(world, &temporary) + temporary, 0);
+    world->settings = ",\"owner\":\"nobody\",\"group\":\"nogroup\"";
+    bool root = geteuid() == 0;
+    assert_int_equal(deliver(world), root ? DELIVERY_CLASS_OK : DELIVERY_CLASS_CONFIG);
+    if (root) {
+        const struct stat st = stat_of(world, "a.pdf");
+
+        assert_int_equal(st.st_uid, 65534);
+        assert_int_equal(st.st_gid, 65534);
+    }
+}
+
+static void numbers_are_found_with_few_looks(void **state)
+{
+    World *world = *state;
+    char name[32];
+
+    put_file(world->folder, "a.pdf", "other");
+    for (int i = 2; i <= 300; i++) {
+        (void)text_printf(name, sizeof name, "a_%d.pdf", i);
+        put_file(world->folder, name, "other");
+    }
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_delivered_as(world, "a_301.pdf");
+    put_file(world->folder, "a_9999.pdf", "other");
+    assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+    assert_delivered_as(world, "a_302.pdf");
+}
+
+static void a_test_leaves_nothing_and_tells_its_stages(void **state)
+{
+    World *world = *state;
+    unsigned temporary;
+
+    world->parcel.name = "platen-test.txt";
+    assert_int_equal(run(world, destination_test), DELIVERY_CLASS_OK);
+    assert_string_equal(world->stages, "locate write verify rename remove ");
+    assert_int_equal(count_files(world, &temporary) + temporary, 0);
+    put_file(world->folder, "platen-test.txt", "somebody's");
+    assert_int_equal(run(world, destination_test), DELIVERY_CLASS_OK);
+    assert_int_equal(count_files(world, &temporary), 1); /* not ours: it stays */
+    assert_int_equal(temporary, 0);
+    world->stages[0] = '\0';
+    (void)text_copy(world->path, sizeof world->path, "/nowhere");
+    assert_int_equal(run(world, destination_test), DELIVERY_CLASS_CONFIG);
+    assert_string_equal(world->stages, "");
+    assert_int_equal(world->asked, 0);
 }
 
 /* --- every call fails once ------------------------------------------------------------------------ */
@@ -349,11 +538,16 @@ static void every_destination_is_whole(void **state)
 
     (void)state;
     for (const DestinationType *const *type = destination_types; *type; type++, count++) {
-        assert_true((*type)->name && (*type)->title && (*type)->deliver);
+        assert_true((*type)->name && (*type)->title &&
+                    ((*type)->site || ((*type)->deliver && (*type)->test)));
         assert_true((*type)->settings_size > 0);
         assert_ptr_equal(destination_find((*type)->name), *type);
         for (const Field *field = (*type)->fields; field->name; field++)
             assert_true(field->help && text_ends_with(field->help, "."));
+        for (const Field *field = (*type)->options; field && field->name; field++)
+            assert_true(field->help && text_ends_with(field->help, "."));
+        assert_true(!(*type)->site || (*type)->options_size >= sizeof(SiteOptions));
+        assert_true(!(*type)->open == !(*type)->close);
     }
     assert_true(count >= 1);
     assert_null(destination_find("carrier-pigeon"));
@@ -372,6 +566,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_folders_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_documents_are_not_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_planted_link_is_not_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_job_has_folders_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_taken_name_is_overwritten_or_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(accounts_and_modes_are_checked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_are_found_with_few_looks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_test_leaves_nothing_and_tells_its_stages, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(every_failing_call_is_survived, set_up, tear_down),
     };
 

@@ -178,6 +178,67 @@ static void second_names_are_numbered(void **state)
     assert_true(text_ends_with(name, "a_12.pdf"));
 }
 
+static void folders_resolve_part_by_part(void **state)
+{
+    static const struct {
+        const char *pattern, *expected; /* NULL: refused */
+    } cases[] = {
+        { "", "" },
+        { "in", "in" },
+        { "{date:%Y}/{job}/{device}", "2026/Invoices/WF-C5890 _2nd_ floor" },
+        { "CON/ x ./.hidden", "_CON/x/_hidden" },
+        { "/in", NULL },
+        { "in/", NULL },
+        { "a//b", NULL },
+        { "../in", NULL },
+        { "a/.", NULL },
+        { "a\\b", NULL },
+        { "{seq:3}", NULL },
+        { "{date:%Y/%m}", NULL },
+        { "{datee}", NULL },
+    };
+    char folder[PATH_TEXT_SIZE], part[FILE_NAME_BYTES_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Err err = { 0 };
+
+        if (name_folder_resolve(cases[i].pattern, &facts, folder, &err) !=
+            (cases[i].expected != NULL))
+            fail_msg("\"%s\": %s", cases[i].pattern, err.text);
+        if (cases[i].expected)
+            assert_string_equal(folder, cases[i].expected);
+        else
+            assert_int_equal(err.kind, ERR_BAD_INPUT);
+    }
+    const char *rest = "a/bc/d";
+    assert_true(name_folder_part(&rest, part));
+    assert_string_equal(part, "a");
+    assert_true(name_folder_part(&rest, part));
+    assert_string_equal(part, "bc");
+    assert_true(name_folder_part(&rest, part));
+    assert_string_equal(part, "d");
+    assert_false(name_folder_part(&rest, part));
+}
+
+static void free_text_keeps_its_values(void **state)
+{
+    const NameFacts odd = { .job = "a/b: {c}\r\nBcc: x", .device = "" };
+    AUTO_BUF out = buf_with_max(100);
+    Err err;
+
+    (void)state;
+    assert_true(name_text_resolve("Scan of {job}, {pages} p.\nBye", &odd, &out, &err));
+    assert_string_equal(buf_text(&out), "Scan of a/b: {c}__Bcc: x, 0 p.\nBye");
+    buf_clear(&out);
+    assert_false(name_text_resolve("{seq:3}", &odd, &out, &err));
+    assert_false(name_text_resolve("{jobb}", &odd, &out, &err));
+    assert_non_null(strstr(err.remedy, "{job}"));
+    AUTO_BUF small = buf_with_max(4);
+    assert_false(name_text_resolve("Scan", &odd, &small, &err) &&
+                 name_text_resolve("more", &odd, &small, &err));
+}
+
 static void names_from_elsewhere_are_checked(void **state)
 {
     static const char *const bad[] = { "", ".", "..", "a/b", "/", "a\n", "\xff" };
@@ -201,6 +262,8 @@ int main(void)
         cmocka_unit_test(names_are_finished),
         cmocka_unit_test(long_names_lose_text_and_keep_their_counter),
         cmocka_unit_test(second_names_are_numbered),
+        cmocka_unit_test(folders_resolve_part_by_part),
+        cmocka_unit_test(free_text_keeps_its_values),
         cmocka_unit_test(names_from_elsewhere_are_checked),
     };
 

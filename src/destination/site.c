@@ -1,0 +1,301 @@
+/* destination/site.c - see site.h. */
+#include "destination/site.h"
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#include <errno.h>
+
+enum {
+    NAMES_MAX = 9999,      /* name.pdf, name_2.pdf ... name_9999.pdf                        */
+    NAMES_ONE_BY_ONE = 16, /* numbers looked at in turn, before bigger steps are taken     */
+    TEMPORARY_SIZE = 64,
+};
+
+const char *const same_name_words[] = { "number", "overwrite", "refuse", NULL };
+
+const Field site_option_fields[] = {
+    SITE_OPTION_FIELDS,
+    FIELDS_END,
+};
+
+/* One delivery on its way. */
+typedef struct Visit {
+    const SiteVerbs *verbs;
+    const Errand *errand;
+    const Parcel *parcel;
+    SameName same_name;
+    char temporary[TEMPORARY_SIZE];
+} Visit;
+
+static bool locate(const Visit *visit)
+{
+    const SiteOptions *options = visit->errand->options;
+    char folder[PATH_TEXT_SIZE];
+    Err err;
+
+    if (!name_folder_resolve(options->folder, &visit->parcel->facts, folder, &err))
+        return delivery_failed(visit->errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
+                               "Correct the folder in the job.", "%s", err.text);
+    return visit->verbs->locate(visit->errand, folder);
+}
+
+/* Is a plain file of this name there, with the parcel's size and (where it can be known) hash? */
+static bool is_ours(const Visit *visit, const char *name, bool *ret_ours)
+{
+    SiteFile file = { .size_bytes = -1 };
+    char sha256[65];
+
+    *ret_ours = false;
+    if (!visit->verbs->look(visit->errand, name, &file))
+        return false;
+    if (!file.found || !file.plain || file.size_bytes != visit->parcel->size_bytes)
+        return true;
+    *ret_ours = true;
+    if (!visit->verbs->hash)
+        return true;
+    if (!visit->verbs->hash(visit->errand, name, sha256))
+        return false;
+    *ret_ours = text_equal(sha256, visit->parcel->sha256);
+    return true;
+}
+
+/* What was written is not what was sent: a source that changed is not worth another attempt. */
+static bool damaged(const Visit *visit)
+{
+    DeliveryResult *result = visit->errand->result;
+
+    if (!errand_source_sound(visit->errand))
+        return false;
+    return delivery_failed(result, DELIVERY_CLASS_RETRY, "verify", 0,
+                           "Check the disk of the destination.",
+                           "what was written reads back different");
+}
+
+static bool write_and_verify(const Visit *visit)
+{
+    bool ours;
+
+    if (!visit->verbs->write(visit->errand, visit->temporary))
+        return false;
+    fault_point("site.written");
+    if (!is_ours(visit, visit->temporary, &ours))
+        return false;
+    if (!ours)
+        return damaged(visit);
+    fault_point("site.verified");
+    return true;
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+/* Candidate number n: the wanted name, then numbered ones. */
+static void candidate(const Visit *visit, uint32_t n, char ret_name[FILE_NAME_BYTES_MAX + 1])
+{
+    if (n <= 1)
+        (void)text_copy(ret_name, FILE_NAME_BYTES_MAX + 1, visit->parcel->name);
+    else
+        name_with_number(visit->parcel->name, n, ret_name);
+}
+
+static bool is_taken(const Visit *visit, uint32_t n, bool *ret_taken)
+{
+    char name[FILE_NAME_BYTES_MAX + 1];
+    SiteFile file = { 0 };
+
+    candidate(visit, n, name);
+    if (!visit->verbs->look(visit->errand, name, &file))
+        return false;
+    *ret_taken = file.found;
+    return true;
+}
+
+/* The first free number from n on; NAMES_MAX + 1 when there is none. Beyond the first few, doubling steps
+ * and halving intervals find the end of a long row of numbers with few questions. */
+static bool first_free(const Visit *visit, uint32_t n, uint32_t *ret_n)
+{
+    uint32_t low = n, high, step = 1;
+    bool taken = true;
+
+    for (high = n; high <= NAMES_MAX && taken; high += step) {
+        if (!is_taken(visit, high, &taken))
+            return false;
+        if (!taken)
+            break;
+        low = high;
+        if (high >= n + NAMES_ONE_BY_ONE)
+            step *= 2;
+    }
+    if (taken) {
+        if (low == NAMES_MAX || !is_taken(visit, NAMES_MAX, &taken) || taken) {
+            *ret_n = NAMES_MAX + 1;
+            return taken;
+        }
+        high = NAMES_MAX;
+    }
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (!is_taken(visit, middle, &taken))
+            return false;
+        if (taken)
+            low = middle;
+        else
+            high = middle;
+    }
+    *ret_n = high;
+    return true;
+}
+
+/* Proposes a name and takes it. *ret_taken: somebody has it. */
+static bool take(const Visit *visit, const char *name, bool *ret_taken)
+{
+    *ret_taken = false;
+    if (!errand_propose(visit->errand, name))
+        return false;
+    fault_point("site.before-rename");
+    if (!visit->verbs->rename(visit->errand, visit->temporary, name,
+                              visit->same_name == SAME_NAME_OVERWRITE, ret_taken))
+        return false;
+    if (*ret_taken)
+        return true;
+    fault_point("site.renamed");
+    return errand_done(visit->errand, "rename", name);
+}
+
+static bool refuse_taken(const Visit *visit, const char *name)
+{
+    return delivery_failed(visit->errand->result, DELIVERY_CLASS_FATAL, "rename", EEXIST,
+                           "Remove the file there, or let the job number or overwrite.",
+                           "%s is there already, and the job says refuse", name);
+}
+
+static bool take_numbered(const Visit *visit)
+{
+    char name[FILE_NAME_BYTES_MAX + 1];
+    uint32_t n = 1;
+    bool taken = true;
+
+    while (taken) {
+        if (!first_free(visit, n, &n))
+            return false;
+        if (n > NAMES_MAX)
+            return delivery_failed(
+                visit->errand->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
+                "Empty the folder, or put {time} or {seq:N} into the job's file name.",
+                "the folder has %s and %d numbered files beside it", visit->parcel->name,
+                NAMES_MAX - 1);
+        candidate(visit, n, name);
+        if (!take(visit, name, &taken))
+            return false;
+    }
+    return true;
+}
+
+static bool take_name(const Visit *visit)
+{
+    const Parcel *parcel = visit->parcel;
+    bool taken = true;
+
+    /* A name that was reserved is used when it is still free: the server has it in its rows. */
+    if (parcel->reserved[0] && visit->same_name == SAME_NAME_NUMBER) {
+        SiteFile file = { 0 };
+
+        if (!visit->verbs->look(visit->errand, parcel->reserved, &file))
+            return false;
+        if (!file.found && !take(visit, parcel->reserved, &taken))
+            return false;
+        if (!taken)
+            return true;
+    }
+    if (visit->same_name == SAME_NAME_NUMBER)
+        return take_numbered(visit);
+    if (visit->same_name == SAME_NAME_REFUSE &&
+        (!is_taken(visit, 1, &taken) || (taken && !refuse_taken(visit, parcel->name))))
+        return false;
+    return take(visit, parcel->name, &taken) && (!taken || refuse_taken(visit, parcel->name));
+}
+
+/* --- delivery ------------------------------------------------------------------------------------- */
+
+/* An earlier attempt was allowed to use a name and then died, or its answer was lost. */
+static bool finish_earlier(const Visit *visit, bool *ret_done)
+{
+    *ret_done = false;
+    if (!visit->parcel->reserved[0])
+        return true;
+    if (!is_ours(visit, visit->parcel->reserved, ret_done))
+        return false;
+    return !*ret_done || (visit->verbs->remove(visit->errand, visit->temporary) &&
+                          errand_done(visit->errand, "rename", visit->parcel->reserved));
+}
+
+/* Nothing of a failed attempt stays; why it failed is what is told. */
+static void clean_up(const Visit *visit)
+{
+    DeliveryResult why = *visit->errand->result;
+
+    (void)visit->verbs->remove(visit->errand, visit->temporary);
+    *visit->errand->result = why;
+}
+
+static bool visit_begin(Visit *visit, const SiteVerbs *verbs, const Errand *errand)
+{
+    const SiteOptions *options = errand->options;
+
+    *visit = (Visit){ .verbs = verbs,
+                      .errand = errand,
+                      .parcel = errand->parcel,
+                      .same_name = (SameName)options->same_name };
+    return text_printf(visit->temporary, sizeof visit->temporary, ".platen-%s.part",
+                       errand->parcel->delivery) ||
+           delivery_failed(errand->result, DELIVERY_CLASS_FATAL, "locate", 0,
+                           "Report this as a fault of Platen.", "delivery id is too long");
+}
+
+void site_deliver(const SiteVerbs *verbs, const Errand *errand)
+{
+    Visit visit;
+    bool done;
+
+    if (!visit_begin(&visit, verbs, errand) || !locate(&visit) || !finish_earlier(&visit, &done) ||
+        done)
+        return;
+    if (!write_and_verify(&visit) || !take_name(&visit))
+        clean_up(&visit);
+}
+
+/* --- test ------------------------------------------------------------------------------------------ */
+
+/* Tells that a stage ended, and when the next begins. */
+static bool passed(const Errand *errand, const char *stage, Mono *since)
+{
+    Mono now = mono_now();
+
+    errand->talk->passed(errand->talk->arg, stage, now.ms - since->ms);
+    *since = now;
+    return true;
+}
+
+void site_test(const SiteVerbs *verbs, const Errand *errand)
+{
+    const char *name = errand->parcel->name;
+    bool ours = false, taken = false;
+    Mono since = mono_now();
+    Visit visit;
+
+    if (!visit_begin(&visit, verbs, errand) || !locate(&visit))
+        return;
+    passed(errand, "locate", &since);
+    bool written = verbs->write(errand, visit.temporary) && passed(errand, "write", &since) &&
+                   is_ours(&visit, visit.temporary, &ours) && (ours || damaged(&visit)) &&
+                   passed(errand, "verify", &since);
+    if (!written || !verbs->rename(errand, visit.temporary, name, false, &taken)) {
+        clean_up(&visit);
+        return;
+    }
+    passed(errand, "rename", &since);
+    if (verbs->remove(errand, taken ? visit.temporary : name) && passed(errand, "remove", &since))
+        (void)errand_done(errand, "remove", "");
+}

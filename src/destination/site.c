@@ -236,6 +236,8 @@ static void clean_up(const Visit *visit)
 {
     DeliveryResult why = *visit->errand->result;
 
+    if (why.peer_lost)
+        return; /* the next attempt writes over it */
     (void)visit->verbs->remove(visit->errand, visit->temporary);
     *visit->errand->result = why;
 }

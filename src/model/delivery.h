@@ -61,12 +61,13 @@ extern const char *const delivery_class_words[]; /* ends with NULL */
 
 typedef struct DeliveryResult {
     DeliveryClass class;
-    char stage[16];                            /* locate, write, verify, rename ...             */
-    int64_t native_code;                       /* errno or the library's code, else 0           */
-    int64_t protocol_code;                     /* reply code of the peer, else 0               */
-    char text[240];                            /* what happened, one sentence                   */
-    char cure[160];                            /* what to do, one sentence; "" for OK           */
-    int64_t retry_after_s;                     /* the peer's wish, 0 = none                    */
+    char stage[16];        /* locate, write, verify, rename ...             */
+    int64_t native_code;   /* errno or the library's code, else 0           */
+    int64_t protocol_code; /* reply code of the peer, else 0               */
+    char text[240];        /* what happened, one sentence                   */
+    char cure[160];        /* what to do, one sentence; "" for OK           */
+    int64_t retry_after_s; /* the peer's wish, 0 = none                    */
+    bool peer_lost; /* while it runs: the connection is gone, nothing can be tidied up over it */
     char remote_name[FILE_NAME_BYTES_MAX + 1]; /* the name it has there    */
     int64_t size_bytes;                        /* OK: what was verified                         */
     char sha256[65];                           /* OK: of what was sent, or verified             */

@@ -195,7 +195,7 @@ static void folders_resolve_part_by_part(void **state)
         { "a\\b", NULL },
         { "{seq:3}", NULL },
         { "{date:%Y/%m}", NULL },
-        { "{datee}", NULL },
+        { "{dat}", NULL },
     };
     char folder[PATH_TEXT_SIZE], part[FILE_NAME_BYTES_MAX + 1];
 

@@ -1,0 +1,482 @@
+/* destination/transfer.c - see transfer.h. */
+#include "destination/transfer.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CONNECT_TIMEOUT_S = 15,
+    BODY_BYTES_MAX = 1024 * 1024,
+    REPLY_SIZE = 160,
+    HTTP_ERRORS = 400,
+};
+
+const char *const tls_trust_words[] = { "strict", "ca", "pin", "first-use", "insecure", NULL };
+
+struct Transfer {
+    TransferConfig config;
+    CURL *curl;
+    const Errand *errand;
+    char peer[TRANSFER_PEER_SIZE];
+    struct curl_slist *headers;  /* of the exchange */
+    char pin[TLS_PIN_SIZE];      /* that is trusted: configured or learned        */
+    char seen_pin[TLS_PIN_SIZE]; /* of a key that is not trusted, "" = none       */
+    char words[CURL_ERROR_SIZE]; /* libcurl's, of the last run                    */
+    char reply[REPLY_SIZE];      /* last line of a reply, without its end         */
+    Buf body;
+    int64_t sent_bytes; /* of the parcel, as libcurl has taken them      */
+    bool sends, source_failed;
+    bool told;   /* the stages of connecting */
+    bool spoilt; /* the last exchange failed */
+    long code;
+};
+
+Transfer *transfer_new(const TransferConfig *config)
+{
+    Transfer *t = calloc(1, sizeof *t);
+
+    if (!t)
+        return NULL;
+    t->config = *config;
+    (void)text_copy(t->peer, sizeof t->peer, config->peer);
+    t->body = buf_with_max(BODY_BYTES_MAX);
+    (void)text_copy(t->pin, sizeof t->pin, config->tls.pin ? config->tls.pin : "");
+    t->curl = curl_easy_init();
+    if (t->curl)
+        return t;
+    transfer_free(t);
+    return NULL;
+}
+
+void transfer_free(Transfer *t)
+{
+    if (!t)
+        return;
+    curl_easy_cleanup(t->curl);
+    curl_slist_free_all(t->headers);
+    buf_done(&t->body);
+    free(t);
+}
+
+/* --- trust ----------------------------------------------------------------------------------------- */
+
+/* "sha256//<base64>" of a certificate's public key, as libcurl and RFC 7469 write it. */
+static bool pin_of(X509 *certificate, char ret_pin[TLS_PIN_SIZE])
+{
+    unsigned char *der = NULL, hash[EVP_MAX_MD_SIZE], text[TLS_PIN_SIZE];
+    unsigned hash_n = 0;
+    int der_n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    bool ok = der_n > 0 && EVP_Digest(der, (size_t)der_n, hash, &hash_n, EVP_sha256(), NULL) == 1;
+
+    OPENSSL_free(der);
+    if (!ok)
+        return false;
+    (void)EVP_EncodeBlock(text, hash, (int)hash_n);
+    return text_printf(ret_pin, TLS_PIN_SIZE, "sha256//%s", (char *)text);
+}
+
+/* Instead of OpenSSL's own check of the chain: only the key counts. It runs inside the handshake, before
+ * any password is sent. */
+static int check_pin(X509_STORE_CTX *store, void *arg)
+{
+    Transfer *t = arg;
+    const DeliveryTalk *talk = t->errand->talk;
+    X509 *certificate = X509_STORE_CTX_get0_cert(store);
+    char pin[TLS_PIN_SIZE];
+
+    if (certificate && pin_of(certificate, pin)) {
+        if (text_equal(pin, t->pin))
+            return 1;
+        (void)text_copy(t->seen_pin, sizeof t->seen_pin, pin);
+        if (t->config.tls.trust == TLS_TRUST_FIRST_USE && !t->pin[0] &&
+            talk->learn(talk->arg, "tls_pin", pin)) {
+            (void)text_copy(t->pin, sizeof t->pin, pin);
+            return 1;
+        }
+    }
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
+
+static CURLcode prepare_tls(CURL *curl, void *context, void *arg)
+{
+    (void)curl;
+    SSL_CTX_set_cert_verify_callback(context, check_pin, arg);
+    return CURLE_OK;
+}
+
+static void set_tls(Transfer *t)
+{
+    const TlsPolicy *tls = &t->config.tls;
+    struct curl_blob ca = { (void *)(uintptr_t)tls->ca, tls->ca ? strlen(tls->ca) : 0,
+                            CURL_BLOB_COPY };
+
+    curl_easy_setopt(t->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (tls->trust == TLS_TRUST_CA) {
+        curl_easy_setopt(t->curl, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(t->curl, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(t->curl, CURLOPT_CAINFO_BLOB, &ca);
+    }
+    if (tls->trust == TLS_TRUST_PIN || tls->trust == TLS_TRUST_FIRST_USE) {
+        curl_easy_setopt(t->curl, CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
+        curl_easy_setopt(t->curl, CURLOPT_SSL_CTX_DATA, t);
+        curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (tls->trust == TLS_TRUST_INSECURE) {
+        curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(t->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+/* --- bytes ----------------------------------------------------------------------------------------- */
+
+static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
+{
+    Transfer *t = arg;
+
+    (void)one;
+    (void)buf_put(&t->body, (Bytes){ (const uint8_t *)bytes, n });
+    return n; /* what is too long is cut: nobody needs more of an error page */
+}
+
+/* Lines of the peer: HTTP headers, replies of FTP and SMTP. */
+static size_t take_line(char *line, size_t one, size_t n, void *arg)
+{
+    Transfer *t = arg;
+    size_t end = n;
+
+    (void)one;
+    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n'))
+        end--;
+    if (end > 0)
+        (void)text_copy_bytes(t->reply, sizeof t->reply, (Bytes){ (const uint8_t *)line, end });
+    return n;
+}
+
+static size_t give_bytes(char *to, size_t one, size_t n, void *arg)
+{
+    Transfer *t = arg;
+    size_t got = 0;
+
+    if (!errand_read(t->errand, t->sent_bytes, to, one * n, &got)) {
+        t->source_failed = true;
+        return CURL_READFUNC_ABORT;
+    }
+    t->sent_bytes += (int64_t)got;
+    return got;
+}
+
+static int go_back(void *arg, curl_off_t offset, int origin)
+{
+    Transfer *t = arg;
+
+    if (origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    t->sent_bytes = offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* A handle whose last exchange failed is not used again. libcurl 7.88 (Debian 12) can go on with an FTP
+ * connection that is out of step, and then reads a buffer that it has freed: seen when a server answers STOR
+ * with 550 and resets the data connection inside its TLS handshake. */
+static void renew(Transfer *t)
+{
+    CURL *fresh = curl_easy_init();
+
+    t->spoilt = false;
+    if (!fresh)
+        return; /* no memory: the next exchange says so */
+    curl_easy_cleanup(t->curl);
+    t->curl = fresh;
+}
+
+CURL *transfer_begin(Transfer *t, const Errand *errand)
+{
+    if (t->spoilt)
+        renew(t);
+    CURL *curl = t->curl;
+
+    t->errand = errand;
+    t->sends = false;
+    t->sent_bytes = 0;
+    curl_easy_reset(curl);
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, t->config.protocols);
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* not what the environment happens to say */
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+                     t->config.timeout_s < CONNECT_TIMEOUT_S ? (long)t->config.timeout_s
+                                                             : (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)t->config.timeout_s);
+    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)t->config.timeout_s);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "Platen/" PLATEN_VERSION);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->words);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_line);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
+    set_tls(t);
+    return curl;
+}
+
+CURL *transfer_handle(Transfer *t)
+{
+    return t->curl;
+}
+
+void transfer_add_header(Transfer *t, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(t->headers, line);
+
+    if (longer)
+        t->headers = longer;
+    curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+}
+
+void transfer_upload(Transfer *t)
+{
+    t->sends = true;
+    curl_easy_setopt(t->curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(t->curl, CURLOPT_READFUNCTION, give_bytes);
+    curl_easy_setopt(t->curl, CURLOPT_READDATA, t);
+    curl_easy_setopt(t->curl, CURLOPT_SEEKFUNCTION, go_back);
+    curl_easy_setopt(t->curl, CURLOPT_SEEKDATA, t);
+    curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->errand->parcel->size_bytes);
+}
+
+/* --- what a failure means -------------------------------------------------------------------------- */
+
+/* libcurl's codes. stage NULL: the one of the run. */
+typedef struct CodeRow {
+    CURLcode code;
+    DeliveryClass class;
+    const char *stage, *cure;
+} CodeRow;
+
+static const char connect_cure[] =
+    "Check that the server runs, its address, port and encryption, and firewalls.";
+static const char tls_cure[] = "Check port and encryption of the destination against the server's.";
+static const char broken_cure[] =
+    "Nothing: it is tried again. If it stays, look at the server's log.";
+
+static const CodeRow code_rows[] = {
+    { CURLE_COULDNT_RESOLVE_HOST, DELIVERY_CLASS_RETRY, "resolve",
+      "Correct the host name of the destination, or mend the name service." },
+    { CURLE_COULDNT_CONNECT, DELIVERY_CLASS_RETRY, "connect", connect_cure },
+    { CURLE_WEIRD_SERVER_REPLY, DELIVERY_CLASS_RETRY, "connect",
+      "Check that port and encryption are those of the server." },
+    { CURLE_SSL_CONNECT_ERROR, DELIVERY_CLASS_RETRY, "tls", tls_cure },
+    { CURLE_PEER_FAILED_VERIFICATION, DELIVERY_CLASS_CONFIG, "tls",
+      "Trust the server's authority (tls_trust ca), or its key (tls_trust pin)." },
+    { CURLE_SSL_CACERT_BADFILE, DELIVERY_CLASS_CONFIG, "tls",
+      "Put the authority's certificate into tls_ca, as PEM text." },
+    { CURLE_USE_SSL_FAILED, DELIVERY_CLASS_CONFIG, "tls",
+      "The server offers no encryption here: correct the port, or set encryption to none." },
+    { CURLE_LOGIN_DENIED, DELIVERY_CLASS_AUTH, "login",
+      "Correct user and password of the destination." },
+    { CURLE_AUTH_ERROR, DELIVERY_CLASS_AUTH, "login",
+      "Correct user and password of the destination." },
+    { CURLE_URL_MALFORMAT, DELIVERY_CLASS_CONFIG, "resolve", "Correct the address." },
+    { CURLE_UNSUPPORTED_PROTOCOL, DELIVERY_CLASS_CONFIG, "resolve", "Correct the address." },
+    { CURLE_REMOTE_ACCESS_DENIED, DELIVERY_CLASS_CONFIG, "locate",
+      "Make the folder on the server, or correct its path and the rights of the user." },
+    { CURLE_REMOTE_FILE_NOT_FOUND, DELIVERY_CLASS_CONFIG, "locate",
+      "Make the folder on the server, or correct its path." },
+    { CURLE_OUT_OF_MEMORY, DELIVERY_CLASS_RETRY, NULL, "Give the server more memory." },
+};
+
+/* HTTP statuses as far as they mean the same everywhere (RFC 9110, 4918, 6585). */
+static const TransferReply http_rows[] = {
+    { 401, 401, DELIVERY_CLASS_AUTH, "login", "Correct user and password of the destination." },
+    { 407, 407, DELIVERY_CLASS_AUTH, "connect", "A proxy wants a password: go around it." },
+    { 403, 403, DELIVERY_CLASS_CONFIG, NULL,
+      "Give the user the right to write there, or allow writing on the server." },
+    { 404, 404, DELIVERY_CLASS_CONFIG, NULL, "Correct the address of the destination." },
+    { 413, 413, DELIVERY_CLASS_FATAL, NULL, "Raise the size limit of the server." },
+    { 408, 408, DELIVERY_CLASS_RETRY, NULL, broken_cure },
+    { 423, 429, DELIVERY_CLASS_RETRY, NULL, "Nothing: it is tried again, less often." },
+    { 507, 507, DELIVERY_CLASS_RETRY, NULL, "Make room on the server, or raise the quota." },
+    { 500, 599, DELIVERY_CLASS_RETRY, NULL, "Look at the log of the server." },
+    { 300, 399, DELIVERY_CLASS_CONFIG, NULL, "Give the address that the server redirects to." },
+    { 400, 499, DELIVERY_CLASS_FATAL, NULL, "Look at the log of the server." },
+    { .first = 0 },
+};
+
+static const TransferReply *find_reply(const TransferReply *rows, long code)
+{
+    for (; rows && rows->first; rows++)
+        if (code >= rows->first && code <= rows->last)
+            return rows;
+    return NULL;
+}
+
+bool transfer_failed(Transfer *t, DeliveryClass class, const char *stage, const char *cure,
+                     const char *fmt, ...)
+{
+    char text[sizeof t->errand->result->text];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    (void)delivery_failed(t->errand->result, class, stage, 0, cure, "%s: %s", t->peer, text);
+    t->errand->result->protocol_code = t->code;
+    return false;
+}
+
+static bool is_http(Transfer *t)
+{
+    char *scheme = NULL;
+
+    curl_easy_getinfo(t->curl, CURLINFO_SCHEME, &scheme);
+    return scheme && (text_equal_nocase(scheme, "http") || text_equal_nocase(scheme, "https"));
+}
+
+/* A timeout is said of the stage that did not end. */
+static const char *stage_of_timeout(Transfer *t, const char *stage)
+{
+    curl_off_t resolved = 0, connected = 0;
+    long connects = 0;
+
+    curl_easy_getinfo(t->curl, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(t->curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+    curl_easy_getinfo(t->curl, CURLINFO_CONNECT_TIME_T, &connected);
+    if (connects > 0 && resolved == 0)
+        return "resolve";
+    /* A server of FTP or SMTP speaks first: silence means that it waits for TLS. */
+    bool silent = !is_http(t) && !t->told && !t->reply[0];
+    return silent || (connects > 0 && connected == 0) ? "connect" : stage;
+}
+
+static bool fail_reply(Transfer *t, const TransferReply *row, const char *stage)
+{
+    curl_off_t wait_s = 0;
+
+    (void)transfer_failed(t, row->class, row->stage ? row->stage : stage, row->cure,
+                          "the server answered %ld: %s", t->code, t->reply);
+    curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait_s);
+    t->errand->result->retry_after_s = wait_s;
+    return false;
+}
+
+static bool fail_pin(Transfer *t)
+{
+    return transfer_failed(t, DELIVERY_CLASS_CONFIG, "tls",
+                           "If the server's key was changed on purpose, set tls_pin to the new "
+                           "one; else find out who answers.",
+                           "the server's key is %s, not the one that is trusted", t->seen_pin);
+}
+
+static bool fail_code(Transfer *t, CURLcode code, const char *stage)
+{
+    const char *words = t->words[0] ? t->words : curl_easy_strerror(code);
+    const char *said = is_http(t) ? "" : t->reply; /* FTP and SMTP say why in words */
+
+    if (t->seen_pin[0])
+        (void)fail_pin(t);
+    else if (code == CURLE_OPERATION_TIMEDOUT)
+        (void)transfer_failed(t, DELIVERY_CLASS_RETRY, stage_of_timeout(t, stage), connect_cure,
+                              "%s", words);
+    else {
+        const CodeRow *row = NULL;
+
+        for (size_t i = 0; i < COUNT_OF(code_rows) && !row; i++)
+            if (code_rows[i].code == code)
+                row = &code_rows[i];
+        (void)transfer_failed(t, row ? row->class : DELIVERY_CLASS_RETRY,
+                              row && row->stage ? row->stage : stage, row ? row->cure : broken_cure,
+                              "%s%s%s", words, said[0] ? ": " : "", said);
+    }
+    t->errand->result->native_code = code;
+    t->errand->result->peer_lost = t->code == 0 || code == CURLE_OPERATION_TIMEDOUT;
+    return false;
+}
+
+/* --- running --------------------------------------------------------------------------------------- */
+
+/* Which stages of connecting the first exchange went through; where a log-in belongs to them, it too. */
+static void tell_stages(Transfer *t)
+{
+    static const struct {
+        CURLINFO info;
+        const char *stage;
+    } rows[] = {
+        { CURLINFO_NAMELOOKUP_TIME_T, "resolve" },
+        { CURLINFO_CONNECT_TIME_T, "connect" },
+        { CURLINFO_APPCONNECT_TIME_T, "tls" },
+        { CURLINFO_PRETRANSFER_TIME_T, "login" },
+    };
+    const DeliveryTalk *talk = t->errand->talk;
+    curl_off_t before = 0, at = 0;
+
+    for (size_t i = 0; i < COUNT_OF(rows) - (is_http(t) ? 1 : 0) && !t->told; i++) {
+        curl_easy_getinfo(t->curl, rows[i].info, &at);
+        if (at == 0)
+            continue;
+        talk->passed(talk->arg, rows[i].stage, (at - before) / 1000);
+        before = at;
+    }
+    t->told = true;
+}
+
+bool transfer_run(Transfer *t, const char *stage, const TransferReply *replies)
+{
+    t->words[0] = t->reply[0] = t->seen_pin[0] = '\0';
+    t->source_failed = false;
+    t->code = 0;
+    buf_clear(&t->body);
+    CURLcode code = curl_easy_perform(t->curl);
+    t->spoilt = code != CURLE_OK;
+    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->code);
+    if (code == CURLE_OK)
+        tell_stages(t);
+    if (t->source_failed)
+        return false; /* errand_read has said why */
+    const TransferReply *row = find_reply(replies, t->code);
+    if (row && row->class == DELIVERY_CLASS_OK && (code == CURLE_OK || !is_http(t)))
+        return true;
+    if (code == CURLE_OK && !row && is_http(t))
+        row = find_reply(http_rows, t->code);
+    if (row && (code != CURLE_OK || is_http(t)))
+        return fail_reply(t, row, stage);
+    return code == CURLE_OK || fail_code(t, code, stage);
+}
+
+long transfer_code(const Transfer *t)
+{
+    return t->code;
+}
+
+const char *transfer_body(Transfer *t)
+{
+    return buf_text(&t->body);
+}
+
+bool transfer_all_sent(const Transfer *t)
+{
+    return t->sends && t->sent_bytes == t->errand->parcel->size_bytes;
+}
+
+bool url_put(Buf *url, const char *text)
+{
+    for (; *text; text++) {
+        uint8_t c = (uint8_t)*text;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && strchr("-._~", c));
+
+        (void)(plain ? buf_put_u8(url, c) : buf_printf(url, "%%%02X", c));
+    }
+    return !url->failed;
+}

@@ -1,0 +1,38 @@
+"""Every kind of destination with its servers, started once for the run."""
+
+import importlib
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "peers")]
+
+from kind import Kind  # noqa: E402
+
+WORDS = sorted(name[len("kind_"):-len(".py")] for name in os.listdir(HERE)
+               if name.startswith("kind_") and name.endswith(".py"))
+
+
+def kind_class(word):
+    module = importlib.import_module("kind_" + word)
+    found, = [c for c in vars(module).values()
+              if isinstance(c, type) and issubclass(c, Kind) and c.__module__ == module.__name__
+              and c.name == word.replace("_", "-")]
+    return found
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory):
+    """word -> Kind, started when first asked for."""
+    started = {}
+
+    def get(word):
+        if word not in started:
+            started[word] = kind_class(word)(str(tmp_path_factory.mktemp(word)))
+        return started[word]
+
+    yield get
+    for kind in started.values():
+        kind.close()

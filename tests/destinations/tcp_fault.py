@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+"""tcp_fault.py LISTEN HOST:PORT [late=MS] [cut=BYTES] [how=rst|hang] [refuse=N] - a proxy with faults.
+
+late: nothing comes back from the server before so many milliseconds. cut: after so many bytes from the
+client the connection is reset, or (how=hang) goes on without another byte. refuse: the first N
+connections are reset at once; the one that looks whether the proxy is there is not counted."""
+
+import socket
+import struct
+import sys
+import threading
+import time
+
+
+def reset(s):
+    """Ends a connection with RST."""
+    try:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass
+    s.close()
+
+
+def pump(source, sink, budget, how):
+    """Bytes from source to sink until one of them ends, or the budget is used up."""
+    try:
+        while True:
+            data = source.recv(16384)
+            if not data:
+                sink.shutdown(socket.SHUT_WR)
+                return
+            if budget is not None:
+                budget -= len(data)
+                if budget < 0:
+                    if how == "hang":
+                        time.sleep(3600)
+                    reset(source)
+                    reset(sink)
+                    return
+            sink.sendall(data)
+    except OSError:
+        reset(source)
+        reset(sink)
+
+
+def serve(client, target, options):
+    try:
+        server = socket.create_connection(target)
+    except OSError:
+        reset(client)
+        return
+    cut = int(options["cut"]) if "cut" in options else None
+    threading.Thread(target=pump, args=(client, server, cut, options.get("how")), daemon=True).start()
+    time.sleep(int(options.get("late", 0)) / 1000)
+    pump(server, client, None, None)
+
+
+def main():
+    host, port = sys.argv[2].rsplit(":", 1)
+    options = dict(word.split("=", 1) for word in sys.argv[3:])
+    refuse = int(options.get("refuse", 0))
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=64)
+    listener.accept()[0].close()  # whoever started us looked whether we are there
+    while True:
+        client, _ = listener.accept()
+        if refuse > 0:
+            refuse -= 1
+            reset(client)
+            continue
+        threading.Thread(target=serve, args=(client, (host, int(port)), options),
+                         daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

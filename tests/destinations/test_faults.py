@@ -1,0 +1,109 @@
+"""Every kind of destination with every fault, against real servers.
+
+The content is compared byte for byte, nothing temporary is left, and each failure names its stage and
+a cure. docs/destination-faults.md is this table; a test compares it."""
+
+import os
+import subprocess
+
+import pytest
+
+import delivering
+from conftest import WORDS, kind_class
+from delivering import LEAST_CURE, Document, result_of
+from kind import FAULTS
+from workers import DELIVER, TOP
+
+TABLE = os.path.join(TOP, "docs", "destination-faults.md")
+CELLS = [(word, fault) for word in WORDS for fault in FAULTS if fault not in kind_class(word).without]
+
+
+def name_of(word):
+    return kind_class(word).name
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_right(kinds, word, tmp_path):
+    kind = kinds(word)
+    before = kind.files()
+    for size in (1, 70000, 3 << 20):
+        document = Document(tmp_path, size, f"right-{size}.pdf")
+        result = result_of(document.task(kind.name, kind.settings(), options=kind.options()))
+        assert result["class"] == "ok", result
+        assert result["size_bytes"] == size
+        new = {name: content for name, content in kind.files().items() if name not in before}
+        assert list(new.values()).count(document.content) == 1
+        before = kind.files()
+    assert kind.temporary() == []
+
+
+@pytest.mark.parametrize("word, fault", CELLS)
+def test_fault(kinds, word, fault, tmp_path):
+    kind, row = kinds(word), FAULTS[fault]
+    document = Document(tmp_path, row.document_bytes, f"{fault}.pdf")
+    with getattr(kind, fault)() as given:
+        settings, meanwhile = given if isinstance(given, tuple) else (given, None)
+        before = kind.files()
+        task = document.task(kind.name, settings, options=kind.options())
+        result = result_of(task, seconds=row.seconds, meanwhile=meanwhile)
+        assert result["class"] in row.classes.split(), result
+        if row.classes != "ok":
+            assert result["stage"] in row.stages.split(), result
+            assert len(result["cure"]) >= LEAST_CURE and result["cure"].endswith("."), result
+            assert len(result["text"]) >= LEAST_CURE, result
+            if meanwhile is None:
+                assert kind.files() == before, "nothing is seen of a delivery that failed"
+                assert kind.temporary() == []
+    if result["class"] in ("retry", "ok"):
+        # The same delivery again, as the server repeats it: there is exactly one file in the end.
+        if result["class"] == "retry" and fault != "disk_full":
+            again = dict(task, settings=kind.through(kind.port()) if fault == "refuses" else
+                         settings if meanwhile else kind.settings())
+            assert result_of(again)["class"] == "ok"
+        if fault != "disk_full":
+            where = kind.files(settings["user"]) if meanwhile and "user" in settings else kind.files()
+            assert list(where.values()).count(document.content) == 1
+    assert kind.temporary() == []
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_test_leaves_nothing(kinds, word):
+    """The test button: stages in their order, nothing stays behind."""
+    kind = kinds(word)
+    before = kind.files()
+    task = {"type": "task", "id": delivering.new_id(), "task": "test", "kind": kind.name,
+            "settings": kind.settings()}
+    messages = delivering.deliver(task)
+    assert messages[-1]["result"]["class"] == "ok", messages
+    stages = [m["stage"] for m in messages if m["type"] == "progress"]
+    order = ["resolve", "connect", "tls", "login", "locate", "write", "verify", "rename", "remove",
+             "send"]
+    assert stages and stages == sorted(set(stages), key=order.index), stages
+    assert kind.files() == before and kind.temporary() == []
+
+
+def test_every_kind_has_its_file():
+    described = subprocess.run([DELIVER, "--describe"], capture_output=True, check=True, text=True)
+    for word in WORDS:
+        assert f'"name": "{name_of(word)}"' in described.stdout
+    assert described.stdout.count('"renames"') == len(WORDS), "a kind without a row in this table"
+
+
+def table():
+    """The table as the page has it."""
+    lines = ["# Destinations and faults", "",
+             "Each cell is a test against a real server (`tests/destinations`): **yes**, or the reason why "
+             "there is no", "such thing. The page is written by `tests/destinations/test_faults.py` and "
+             "compared in every run.", ""]
+    for word in WORDS:
+        kind = kind_class(word)
+        lines += [f"## {kind.name}", "", "| fault | tried |", "|---|---|"]
+        lines += ["| right: bytes compared, nothing left | yes |"]
+        lines += [f"| {row.says} | {kind.without.get(row.name, 'yes')} |" for row in FAULTS.values()]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def test_the_page_is_the_table():
+    with open(TABLE, encoding="utf-8") as f:
+        assert f.read() == table(), "write it anew: tests/destinations/write-table"

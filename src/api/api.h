@@ -16,6 +16,7 @@
 #include "http/events.h"
 #include "http/route.h"
 #include "queue/queue.h"
+#include "seal/seal.h"
 #include "store/batch-rows.h"
 #include "store/store.h"
 
@@ -25,6 +26,7 @@ typedef struct Api Api;
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
+    const Sealer *sealer;          /* seals secrets that come in                                 */
     HttpEvents *events;            /* streams; may be NULL in tests                              */
     const char *spool_path;        /* absolute                                                   */
     int64_t spool_reserve_bytes;   /* health complains when less is left                         */

@@ -1,6 +1,7 @@
 /* api/batch.c - batches over HTTP: what ran, how far it came, and what a person can do about it. */
 #include "api/batch.h"
 
+#include "api/delivery.h"
 #include "api/noun.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -78,46 +79,6 @@ static Json *document_show(const Document *document)
     return object;
 }
 
-static Json *result_show(const DeliveryResult *result)
-{
-    Json *object = json_new_object();
-
-    json_set_text(object, "class", delivery_class_words[result->class]);
-    json_set_text(object, "stage", result->stage);
-    json_set_text(object, "text", result->text);
-    json_set_text(object, "cure", result->cure);
-    json_set_int(object, "native_code", result->native_code);
-    json_set_int(object, "protocol_code", result->protocol_code);
-    json_set_text(object, "remote_name", result->remote_name);
-    if (result->class == DELIVERY_CLASS_OK) {
-        json_set_int(object, "size_bytes", result->size_bytes);
-        json_set_text(object, "sha256", result->sha256);
-    }
-    return object;
-}
-
-static Json *delivery_show(const Delivery *delivery, const char *destination_name,
-                           int utc_offset_min)
-{
-    Json *object = json_new_object();
-    bool was_tried = delivery->last.class != DELIVERY_CLASS_OK || delivery->last.text[0];
-
-    json_set_text(object, "id", delivery->id.text);
-    json_set_text(object, "document", delivery->document.text);
-    json_set_text(object, "destination", delivery->destination.text);
-    json_set_text(object, "destination_name", destination_name);
-    json_set_text(object, "state", delivery_state_words[delivery->state]);
-    json_set_int(object, "attempts", delivery->attempt);
-    json_set_wall_at(object, "created_at", delivery->created_at, utc_offset_min);
-    if (delivery->state == DELIVERY_READY)
-        json_set_wall_at(object, "due_at", delivery->due_at, utc_offset_min);
-    json_set_wall_at(object, "finished_at", delivery->finished_at, utc_offset_min);
-    json_set_text(object, "reserved_name", delivery->reserved_name);
-    if (was_tried || delivery->state == DELIVERY_DONE)
-        json_set_take(object, "result", result_show(&delivery->last));
-    return object;
-}
-
 /* --- lists ---------------------------------------------------------------------------------------------- */
 
 typedef struct BatchList {
@@ -133,25 +94,6 @@ static bool list_batch(void *arg, const Batch *batch)
     return text_copy(list->last, sizeof list->last, batch->id.text);
 }
 
-static bool query_state(const HttpRequest *req, int *ret_state, Err *err)
-{
-    const char *word = http_request_query(req, "state");
-    const char *nearest;
-
-    *ret_state = -1;
-    if (!word)
-        return true;
-    for (int i = 0; batch_state_words[i]; i++)
-        if (text_equal(word, batch_state_words[i]))
-            *ret_state = i;
-    if (*ret_state >= 0)
-        return true;
-    nearest = text_nearest(word, batch_state_words);
-    err_set(err, ERR_BAD_INPUT, 0, "a batch has no state \"%.40s\"", word);
-    err_field(err, "state");
-    return nearest ? err_remedy(err, "Did you mean \"%s\"?", nearest) : false;
-}
-
 static bool batches_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
@@ -162,7 +104,7 @@ static bool batches_get(HttpRequest *req, HttpResponse *res, Err *err)
     int state;
 
     json_set_take(answer, "items", list.items); /* borrowed by list from here */
-    if (!read.db || !query_state(req, &state, err) ||
+    if (!read.db || !query_state(req, "a batch", batch_state_words, &state, err) ||
         !http_request_query_int(req, "limit", 1, BATCHES_LIMIT_MAX, BATCHES_LIMIT_PRESET, &limit,
                                 err))
         return false;

@@ -7,7 +7,7 @@
 const RouteParameter no_query[] = { { .name = NULL } };
 
 /* What answers show and bodies may carry back without meaning anything. */
-static const char *const read_only_members[] = { "id", "revision", NULL };
+static const char *const read_only_members[] = { "id", "revision", "stopped", NULL };
 
 _Static_assert(offsetof(Job, name) == 0 && offsetof(JobGroup, name) == 0 &&
                    offsetof(Destination, name) == 0,
@@ -58,6 +58,8 @@ static Json *noun_show(const Api *api, const ApiNoun *noun, const void *row)
         (void)json_each(value, copy_member, object);
     else
         json_set_take(object, "name", NULL); /* poisons: the answer is an error */
+    if (noun->tell)
+        noun->tell(row, object);
     return object;
 }
 
@@ -73,8 +75,7 @@ bool noun_read_value(const Api *api, const ApiNoun *noun, const Json *object,
     }
     return json_read_fields(value, noun->fields, to, noun->value_size, err) &&
            noun->check(to, err) &&
-           (!noun->complete ||
-            noun->complete(api, to, stored_row ? row_value(noun, stored_row) : NULL, err));
+           (!noun->complete || noun->complete(api, ret_row, stored_row, err));
 }
 
 /* --- reading ------------------------------------------------------------------------------------------ */
@@ -153,9 +154,9 @@ static bool create_write(Tx *tx, void *arg, Err *err)
     NounChange *c = arg;
     char *id = (char *)&c->row;
 
+    id_new_text(tx_now(tx), id); /* before the value: secrets are sealed for their row */
     if (!noun_read_value(c->api, c->noun, c->body, NULL, &c->row, err))
         return false;
-    id_new_text(tx_now(tx), id);
     row_set_revision(c->noun, &c->row, 1);
     return noun_insert(c->api, c->noun, tx, &c->actor, &c->row, err);
 }

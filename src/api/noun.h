@@ -26,13 +26,16 @@ typedef struct ApiNoun {
 
     /* Checks a value beyond its table. */
     bool (*check)(const void *value, Err *err);
-    /* Checks and completes the value with what is stored (NULL = new): kinds, secrets; NULL = nothing. */
-    bool (*complete)(const Api *api, void *value, const void *stored_value, Err *err);
+    /* Checks and completes a row, whose id is known, with what is stored (NULL = new): kinds, secrets;
+     * NULL = nothing. */
+    bool (*complete)(const Api *api, void *row, const void *stored_row, Err *err);
     /* Checks a value against the rows it refers to, inside the write; NULL = nothing. */
     bool (*check_rows)(const Api *api, Db *db, const void *value, Err *err);
     /* Replaces in a shown object what may not be shown; stored: see settings_masked; NULL = nothing. */
     bool (*hide)(const Api *api, const void *value, const void *stored_value, bool masked,
                  Json *object);
+    /* Adds to a shown resource what is told about it but not set; NULL = nothing. */
+    void (*tell)(const void *row, Json *object);
 } ApiNoun;
 
 extern const ApiNoun noun_job, noun_job_group, noun_destination;

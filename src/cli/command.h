@@ -85,12 +85,15 @@ CommandRun run_device_list, run_device_show, run_device_approve, run_device_revo
 CommandRun run_job_list, run_job_show, run_job_create, run_job_set, run_job_delete;
 CommandRun run_group_list, run_group_show, run_group_create, run_group_set, run_group_delete;
 CommandRun run_destination_list, run_destination_show, run_destination_create, run_destination_set,
-    run_destination_delete, run_destination_kinds;
+    run_destination_delete, run_destination_kinds, run_destination_test, run_destination_stop,
+    run_destination_resume;
+CommandRun run_delivery_list, run_delivery_show, run_delivery_retry, run_delivery_hold,
+    run_delivery_drop, run_delivery_confirm, run_delivery_elsewhere;
 CommandRun run_batch_list, run_batch_show, run_batch_pages, run_batch_documents,
     run_batch_deliveries, run_batch_deliver, run_batch_retry;
 CommandRun run_event_list, run_event_follow;
 CommandRun run_token_list, run_token_create, run_token_delete;
 CommandRun run_config_export, run_config_plan, run_config_apply;
-CommandRun run_health, run_metrics, run_openapi, run_version, run_compose, run_fsck;
+CommandRun run_health, run_metrics, run_openapi, run_version, run_compose, run_fsck, run_rotate_key;
 
 #endif

@@ -10,6 +10,16 @@ static const Option limit_options[] = {
     { "state", "WORD", "Only batches in this state, for example attention." },
     { .name = NULL },
 };
+static const Option delivery_list_options[] = {
+    { "limit", "N", "How many at most (20)." },
+    { "state", "WORD", "Only deliveries in this state, for example held." },
+    { "destination", "DESTINATION", "Only deliveries to this destination." },
+    { .name = NULL },
+};
+static const Option elsewhere_options[] = {
+    { "options", "JSON", "Folder, subject and the like there, as an object." },
+    { .name = NULL },
+};
 static const Option after_options[] = {
     { "after", "ID", "Only events after this one." },
     { "limit", "N", "How many at most (100)." },
@@ -70,6 +80,29 @@ const Command command_table[] = {
     ROW("destination", "kinds", "", 0, 0, "Shows the kinds of destination and their settings.",
         run_destination_kinds),
 
+    ROW("destination", "test", "DESTINATION", 1, 1,
+        "Tries a destination stage by stage and leaves nothing there; exit code 1 when it fails.",
+        run_destination_test),
+    ROW("destination", "stop", "DESTINATION", 1, 1, "Stops a destination: its deliveries are held.",
+        run_destination_stop),
+    ROW("destination", "resume", "DESTINATION", 1, 1, "Lets a stopped destination go on.",
+        run_destination_resume),
+
+    ROW("delivery", "list", "", 0, 0, "Lists deliveries, newest first.", run_delivery_list,
+        .options = delivery_list_options),
+    ROW("delivery", "show", "DELIVERY", 1, 1, "Shows one delivery with all its attempts.",
+        run_delivery_show),
+    ROW("delivery", "retry", "DELIVERY", 1, 1, "Tries a delivery again now.", run_delivery_retry),
+    ROW("delivery", "hold", "DELIVERY", 1, 1, "Holds a delivery until it is retried.",
+        run_delivery_hold),
+    ROW("delivery", "drop", "DELIVERY", 1, 1, "Gives a delivery up; its batch goes on without it.",
+        run_delivery_drop),
+    ROW("delivery", "confirm", "DELIVERY", 1, 1, "Says of an uncertain delivery that it has arrived.",
+        run_delivery_confirm),
+    ROW("delivery", "elsewhere", "DELIVERY DESTINATION", 2, 2,
+        "Sends the document to another destination.", run_delivery_elsewhere,
+        .options = elsewhere_options),
+
     ROW("batch", "list", "", 0, 0, "Lists batches, newest first.", run_batch_list,
         .options = limit_options),
     ROW("batch", "show", "BATCH", 1, 1, "Shows one batch and what it waits for.", run_batch_show),
@@ -106,6 +139,9 @@ const Command command_table[] = {
         run_compose, .pass_on = true, .local = true),
     ROW("fsck", NULL, "[--dry-run] [--full] [--config FILE]", 0, ANY,
         "Settles spool and database with each other while the server is down.", run_fsck,
+        .pass_on = true, .local = true),
+    ROW("rotate-key", NULL, "[--config FILE]", 0, ANY,
+        "Makes a new master key for the secrets while the server is down.", run_rotate_key,
         .pass_on = true, .local = true),
     ROW("version", NULL, "", 0, 0, "Prints the version of platen.", run_version, .local = true),
 };

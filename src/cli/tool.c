@@ -206,3 +206,9 @@ bool run_fsck(Cli *cli, const Args *args, Err *err)
     (void)cli;
     return run_program("platend", "--fsck", args->rest, err);
 }
+
+bool run_rotate_key(Cli *cli, const Args *args, Err *err)
+{
+    (void)cli;
+    return run_program("platend", "--rotate-key", args->rest, err);
+}

@@ -25,6 +25,7 @@ static const BatchRule batch_rules[BATCH_STATE_MAX_][BATCH_EVENT_MAX_] = {
                           [BATCH_EVENT_STUCK] = { BATCH_ATTENTION, true } },
     [BATCH_DELIVERING] = { [BATCH_EVENT_DELIVERED] = { BATCH_DONE, true },
                            [BATCH_EVENT_STUCK] = { BATCH_ATTENTION, true } },
+    [BATCH_DONE] = { [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true } },
     [BATCH_ATTENTION] = { [BATCH_EVENT_RETRY_COMPOSE] = { BATCH_COMPOSING, true },
                           [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true } },
     [BATCH_BROKEN] = { [BATCH_EVENT_DELIVER] = { BATCH_COMPOSING, true } },

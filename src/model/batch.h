@@ -8,6 +8,7 @@
  *      |    failed, server died         deliver |  |   | retry   ATTENTION
  *      +---------------------> BROKEN ----------+  +---|------------^
  *                                                 cannot be composed
+ *   DONE -> DELIVERING: a person sends a document to another destination as well
  *
  * A page is never changed after it was stored; everything else is derived from pages. */
 #ifndef PLATEN_MODEL_BATCH_H

@@ -1,12 +1,15 @@
 /* model/delivery.h - the Delivery: one document going to one destination; and how it ended.
  *
  *                 claim              OK
- *      READY  ----------> SENDING --------> DONE
- *        ^  ^                |
- *        |  +----------------+  RETRY (due later), owner died
- *        |                   +--> HELD    AUTH, CONFIG: a person must mend something
- *        |    retry          +--> FAILED  FATAL, or expired
- *        +---- HELD, FAILED, UNCERTAIN    +--> UNCERTAIN  UNKNOWN
+ *      READY  ----------> SENDING --------> DONE <--------------------------+
+ *        ^  ^                |                                              |
+ *        |  +----------------+  RETRY (due later), AUTH, owner died         |
+ *        |                   +--> HELD    CONFIG: a person must mend it     | confirmed: a person
+ *        |    retry          +--> FAILED  FATAL, or expired                 | has seen that it came
+ *        +---- HELD, FAILED, UNCERTAIN, DROPPED   +--> UNCERTAIN (UNKNOWN) -+
+ *
+ *      READY --hold--> HELD     a person, or the destination was stopped (wrong password)
+ *      READY, HELD, FAILED, UNCERTAIN --drop--> DROPPED     a person does not want it any more
  */
 #ifndef PLATEN_MODEL_DELIVERY_H
 #define PLATEN_MODEL_DELIVERY_H
@@ -23,6 +26,7 @@ typedef enum DeliveryState {
     DELIVERY_HELD,
     DELIVERY_FAILED,
     DELIVERY_UNCERTAIN,
+    DELIVERY_DROPPED,
     DELIVERY_STATE_MAX_
 } DeliveryState;
 
@@ -30,10 +34,12 @@ typedef enum DeliveryEvent {
     DELIVERY_EVENT_CLAIM,
     DELIVERY_EVENT_OK,
     DELIVERY_EVENT_RETRY_LATER, /* a transient failure, or the owner died */
-    DELIVERY_EVENT_HOLD,
+    DELIVERY_EVENT_HOLD, /* wrong as set up; of a READY one: a person, or the destination stopped */
     DELIVERY_EVENT_FAIL,
     DELIVERY_EVENT_UNKNOWN,
-    DELIVERY_EVENT_RETRY_NOW, /* a person asked */
+    DELIVERY_EVENT_RETRY_NOW, /* a person asked, or the destination goes on          */
+    DELIVERY_EVENT_DROP,      /* a person does not want it any more                  */
+    DELIVERY_EVENT_CONFIRM,   /* a person has seen that it arrived                   */
     DELIVERY_EVENT_MAX_
 } DeliveryEvent;
 
@@ -82,7 +88,9 @@ typedef struct Delivery {
     DeliveryState state;
     uint32_t attempt; /* attempts begun                                    */
     Wall created_at, due_at, finished_at;
+    Wall tried_since; /* the expiry counts from here: made, or a person's retry */
     char reserved_name[FILE_NAME_BYTES_MAX + 1]; /* committed before "go", "" = none */
+    char note[160];      /* why it is held or dropped, "" = by its last attempt */
     DeliveryResult last; /* of the last attempt; class OK with empty text = none yet */
 } Delivery;
 

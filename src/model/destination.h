@@ -9,12 +9,24 @@
 #include "base/field.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "base/time.h"
 
 typedef struct Destination {
     char name[NAME_TEXT_SIZE];
     char kind[32];                     /* "folder": stored, never renamed */
     char settings[SETTINGS_TEXT_SIZE]; /* JSON object                     */
+    int64_t parallel;                  /* deliveries at the same time, 1..8                      */
+    int64_t expiry_hours;              /* a delivery that did not get through in this time fails */
 } Destination;
+
+enum { DESTINATION_PARALLEL_MAX = 8, DESTINATION_AUTH_FAILURES_MAX = 2 };
+
+/* Why nothing is sent to a destination: it refused the password so often in a row that an account may soon
+ * be locked, or a person stopped it. */
+typedef struct DestinationStop {
+    Wall at; /* 0 = it is not stopped */
+    char text[240], cure[160];
+} DestinationStop;
 
 extern const Field destination_fields[];
 

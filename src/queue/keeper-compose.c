@@ -62,7 +62,7 @@ static bool attempt(Keeper *keeper, const Json *task, int64_t timeout_ms, uint32
                     Json **ret_result, int64_t *ret_pause_ms, Err *err)
 {
     *ret_pause_ms = (int64_t)number * PAUSE_AFTER_DEATH_MS;
-    if (!keeper_task(keeper, task, timeout_ms, NULL, NULL, ret_result, err))
+    if (!keeper_task(keeper, task, timeout_ms, NULL, ret_result, err))
         return false;
     if (keeper_result_ok(*ret_result, err))
         return true;

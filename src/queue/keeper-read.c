@@ -57,7 +57,7 @@ static void read_page(Keeper *keeper, ReadWork *work)
     AUTO(Json) result = NULL;
     Err err;
 
-    if (!keeper_task(keeper, task, READ_TIMEOUT_MS, NULL, NULL, &result, &err) ||
+    if (!keeper_task(keeper, task, READ_TIMEOUT_MS, NULL, &result, &err) ||
         !keeper_result_ok(result, &err)) {
         const char *field = json_get_text(json_get(result, "error"), "field");
 

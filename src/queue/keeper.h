@@ -5,6 +5,7 @@
 #ifndef PLATEN_QUEUE_KEEPER_H
 #define PLATEN_QUEUE_KEEPER_H
 
+#include "model/delivery.h"
 #include "queue/queue.h"
 #include "queue/worker-process.h"
 
@@ -24,12 +25,19 @@ typedef struct Keeper {
     DestinationId bound; /* delivery keepers: whose queue; "" = looking for one */
 } Keeper;
 
+/* The keepers of one destination. Under the queue's mutex. */
+typedef struct Lane {
+    DestinationId destination;
+    unsigned keepers, allowed; /* keepers 0: the lane is free */
+} Lane;
+
 struct Queue {
     QueueConfig config;
     char data_path[PATH_TEXT_SIZE], spool_path[PATH_TEXT_SIZE];
     char worker_program[PATH_TEXT_SIZE], deliver_program[PATH_TEXT_SIZE];
     int lock_fd;
     atomic_uint_fast64_t deaths;
+    atomic_uint tests;     /* of destinations, that run now */
     atomic_bool hurry;     /* the drain is over */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
@@ -37,12 +45,17 @@ struct Queue {
     bool stopping;
     unsigned running; /* keeper threads alive */
     Keeper keepers[32 + QUEUE_DELIVER_KEEPERS_MAX];
+    Lane lanes[QUEUE_DELIVER_KEEPERS_MAX];
 };
 
 /* The loops of the three sorts; each returns when the queue is stopping. */
 void keeper_read(Keeper *keeper);
 void keeper_compose(Keeper *keeper);
 void keeper_deliver(Keeper *keeper);
+
+/* Inside a write: what an attempt's end says about the destination's log-in. The second refusal in a row
+ * stops the destination, before an account is locked; success forgets them. */
+bool queue_login_settle(Tx *tx, const DestinationId *id, const DeliveryResult *result, Err *err);
 
 /* Starts a thread in a free slot; false when there is none or no thread can be had. */
 bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err);
@@ -60,8 +73,8 @@ void keeper_pause(Queue *queue, int64_t ms);
 bool keeper_stopping(Queue *queue);
 
 /* worker_task() with the keeper's process, started when there is none. Deaths are counted. */
-bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, Err *err);
+bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, const WorkerTalk *talk,
+                 Json **ret_result, Err *err);
 
 /* Runs a write for the keeper until it is committed or the queue stops: a full disk must not lose
  * a result. Only errors that can pass are repeated. */

@@ -301,8 +301,8 @@ static void name_pid(Keeper *keeper, pid_t pid)
     pthread_mutex_unlock(&keeper->queue->mutex);
 }
 
-bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, Err *err)
+bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, const WorkerTalk *talk,
+                 Json **ret_result, Err *err)
 {
     if (!keeper->worker)
         keeper->worker = worker_start(keeper->program, keeper->queue->lock_fd, err);
@@ -310,7 +310,7 @@ bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, WorkerAns
         return false;
     bool lost;
     name_pid(keeper, worker_pid(keeper->worker));
-    bool ok = worker_task(keeper->worker, task, timeout_ms, answer, arg, ret_result, &lost, err);
+    bool ok = worker_task(keeper->worker, task, timeout_ms, talk, ret_result, &lost, err);
     name_pid(keeper, 0);
     if (lost)
         worker_stop(STEAL(keeper->worker));

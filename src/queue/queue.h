@@ -12,13 +12,17 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "model/batch.h"
+#include "model/delivery.h"
+#include "seal/seal.h"
 #include "store/config-rows.h"
 #include "store/store.h"
+#include "json/json.h"
 
 typedef struct Queue Queue;
 
 typedef struct QueueConfig {
     Store *store;
+    const Sealer *sealer;        /* opens secrets for deliveries     */
     const char *data_path;       /* folder of workers.lock           */
     const char *spool_path;      /* absolute                         */
     const char *worker_program;  /* absolute path of platen-worker   */
@@ -64,6 +68,31 @@ DEFINE_AUTO(Queue, queue_abandon);
  * ATTENTION, or that is DELIVERING to other destinations meanwhile. Blocks until committed. ERR_NOT_FOUND, ERR_CONFLICT (with a remedy) in any other state. */
 bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
 bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
+
+/* A person acts on one delivery: RETRY_NOW, HOLD, DROP or CONFIRM (delivery_act), and its batch goes on.
+ * Block until committed. */
+bool queue_delivery_act(Queue *queue, const Actor *actor, const DeliveryId *id, DeliveryEvent event,
+                        Err *err);
+/* The same document to another destination (delivery_elsewhere). */
+bool queue_delivery_elsewhere(Queue *queue, const Actor *actor, const DeliveryId *id,
+                              const DestinationId *destination, const char *options,
+                              DeliveryId *ret_id, Err *err);
+
+/* Nothing goes to a destination any more, or it goes on; its batches follow. why: shown. Block until
+ * committed. */
+bool queue_destination_stop(Queue *queue, const Actor *actor, const DestinationId *id,
+                            const char *why, Err *err);
+bool queue_destination_resume(Queue *queue, const Actor *actor, const DestinationId *id, Err *err);
+/* The latter inside a write. */
+bool queue_destination_goes_on(Tx *tx, const Actor *actor, const DestinationId *id, Err *err);
+
+/* Tries a destination: resolve, connect, tls, login, locate, write, verify, rename, remove, as far as its kind
+ * has them, and leaves nothing there. Blocks, at most 45 s. *ret_stages: [{"stage","ms"}] of those that
+ * ended well, owned by the caller; *ret_result: OK, or the stage that failed and its cure. A destination
+ * that was stopped goes on when it works. ERR_NOT_FOUND, ERR_TEMPORARY when QUEUE_TESTS_MAX run. */
+enum { QUEUE_TESTS_MAX = 3 };
+bool queue_destination_test(Queue *queue, const Actor *actor, const DestinationId *id,
+                            Json **ret_stages, DeliveryResult *ret_result, Err *err);
 
 /* Inside a write: applies the steps that follow from the batch's rows until there is none. */
 bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err);

@@ -5,13 +5,13 @@
 static const DeliveryEvent event_of_class[DELIVERY_CLASS_MAX_] = {
     [DELIVERY_CLASS_OK] = DELIVERY_EVENT_OK,
     [DELIVERY_CLASS_RETRY] = DELIVERY_EVENT_RETRY_LATER,
-    [DELIVERY_CLASS_AUTH] = DELIVERY_EVENT_HOLD,
+    [DELIVERY_CLASS_AUTH] = DELIVERY_EVENT_RETRY_LATER,
     [DELIVERY_CLASS_CONFIG] = DELIVERY_EVENT_HOLD,
     [DELIVERY_CLASS_FATAL] = DELIVERY_EVENT_FAIL,
     [DELIVERY_CLASS_UNKNOWN] = DELIVERY_EVENT_UNKNOWN,
 };
 
-RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t age_ms,
+RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t left_ms,
                      uint32_t random_permille)
 {
     RetryPlan plan = { .event = event_of_class[result->class] };
@@ -19,7 +19,7 @@ RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t age
 
     if (plan.event != DELIVERY_EVENT_RETRY_LATER)
         return plan;
-    if (age_ms >= DELIVERY_EXPIRY_MS)
+    if (left_ms <= 0)
         return (RetryPlan){ .event = DELIVERY_EVENT_FAIL };
     for (uint32_t i = 1; i < attempt && wait < RETRY_CAP_MS; i++)
         wait *= 2;

@@ -14,14 +14,13 @@ typedef struct RetryPlan {
 enum {
     RETRY_FIRST_MS = 30 * 1000,
     RETRY_CAP_MS = 3600 * 1000,
-    DELIVERY_EXPIRY_MS = 3 * 24 * 3600 *
-                         1000, /* a delivery that never got through in this time fails */
 };
 
-/* attempt: 1 for the first. age_ms: since the delivery was created. random_permille: 0..999 spreads
- * the waits by +-20 %. The wait is 30 s x 2^(attempt-1), at most 1 h, never less than the peer's
- * retry-after; a RETRY older than DELIVERY_EXPIRY_MS fails. AUTH and CONFIG wait for a person. */
-RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t age_ms,
+/* attempt: 1 for the first. left_ms: until the delivery expires. random_permille: 0..999 spreads the waits
+ * by +-20 %. The wait is 30 s x 2^(attempt-1), at most 1 h, never less than the peer's retry-after; a
+ * RETRY whose time is over fails. AUTH is tried again likewise, but the destination is stopped
+ * when it happens twice in a row (queue). CONFIG waits for a person. */
+RetryPlan retry_plan(uint32_t attempt, const DeliveryResult *result, int64_t left_ms,
                      uint32_t random_permille);
 
 #endif

@@ -108,26 +108,28 @@ pid_t worker_pid(const WorkerProcess *worker)
 }
 
 /* Sends the answer to a question; true when the dialogue goes on. */
-static bool answer_question(WorkerProcess *worker, const Json *question, WorkerAnswer *answer,
-                            void *arg, Err *err)
+static bool answer_question(WorkerProcess *worker, const Json *question, const WorkerTalk *talk,
+                            Err *err)
 {
-    AUTO(Json) reply = answer ? answer(arg, question, err) : NULL;
-
-    if (!answer)
+    if (!talk || !talk->answer)
         return err_set(err, ERR_BUG, 0, "worker asked a question nobody expected");
+    AUTO(Json) reply = talk->answer(talk->arg, question, err);
     return reply && json_line_send(worker->fd, reply, err);
 }
 
 /* One message: 1 = go on, 0 = result taken, -1 = failed and the worker must go. */
-static int take_message(WorkerProcess *worker, Json **message, WorkerAnswer *answer, void *arg,
+static int take_message(WorkerProcess *worker, Json **message, const WorkerTalk *talk,
                         Json **ret_result, Err *err)
 {
     const char *type = json_get_text(*message, "type");
 
-    if (text_equal(type, "progress"))
+    if (text_equal(type, "progress")) {
+        if (talk && talk->progress)
+            talk->progress(talk->arg, *message);
         return 1;
+    }
     if (text_equal(type, "question"))
-        return answer_question(worker, *message, answer, arg, err) ? 1 : -1;
+        return answer_question(worker, *message, talk, err) ? 1 : -1;
     if (text_equal(type, "result") || text_equal(type, "crashed")) {
         *ret_result = STEAL(*message);
         return 0;
@@ -137,7 +139,7 @@ static int take_message(WorkerProcess *worker, Json **message, WorkerAnswer *ans
 }
 
 static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms,
-                     WorkerAnswer *answer, void *arg, Json **ret_result, Err *err)
+                     const WorkerTalk *talk, Json **ret_result, Err *err)
 {
     Mono deadline = mono_after(mono_now(), timeout_ms);
 
@@ -149,17 +151,17 @@ static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms
 
         if (!json_lines_next(&worker->lines, left > 0 ? left : 0, &message, err))
             return false;
-        int more = take_message(worker, &message, answer, arg, ret_result, err);
+        int more = take_message(worker, &message, talk, ret_result, err);
         if (more <= 0)
             return more == 0;
     }
 }
 
-bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, bool *ret_lost, Err *err)
+bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms,
+                 const WorkerTalk *talk, Json **ret_result, bool *ret_lost, Err *err)
 {
     *ret_result = NULL;
-    *ret_lost = !dialogue(worker, task, timeout_ms, answer, arg, ret_result, err);
+    *ret_lost = !dialogue(worker, task, timeout_ms, talk, ret_result, err);
     if (*ret_lost) {
         /* Whatever it was, this process is not to be trusted with another task. */
         (void)kill(worker->pid, SIGKILL);

@@ -24,14 +24,20 @@ DEFINE_AUTO(WorkerProcess, worker_stop);
 /* To kill it when a drain has taken too long. */
 pid_t worker_pid(const WorkerProcess *worker);
 
-/* Answers a question of the worker; NULL with err set stops the task. */
-typedef Json *WorkerAnswer(void *arg, const Json *question, Err *err);
+/* The server's side of a dialogue. Both may be NULL: no question is expected, news is passed over. */
+typedef struct WorkerTalk {
+    void *arg;
+    /* Answers a question of the worker; NULL with err set stops the task. */
+    Json *(*answer)(void *arg, const Json *question, Err *err);
+    /* A message of type progress. */
+    void (*progress)(void *arg, const Json *message);
+} WorkerTalk;
 
 /* Sends the task and follows the dialogue to its result, at most timeout_ms. On success
  * *ret_result is the result message, owned by the caller. False: the worker died, fell silent or
  * talked nonsense (ERR_TEMPORARY and *ret_lost: it is killed, the caller stops it), or its task
- * crashed (ERR_TEMPORARY with the signal as code; the worker lives). answer may be NULL. */
-bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms, WorkerAnswer *answer,
-                 void *arg, Json **ret_result, bool *ret_lost, Err *err);
+ * crashed (ERR_TEMPORARY with the signal as code; the worker lives). talk may be NULL. */
+bool worker_task(WorkerProcess *worker, const Json *task, int64_t timeout_ms,
+                 const WorkerTalk *talk, Json **ret_result, bool *ret_lost, Err *err);
 
 #endif

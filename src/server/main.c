@@ -3,6 +3,7 @@
  *   platend [--config FILE]                          run until SIGTERM
  *   platend --check-config [--config FILE]           say every problem of the file
  *   platend --print-config [--config FILE]           print every key with its value in force
+ *   platend --rotate-key [--config FILE]             a new master key for the secrets
  *   platend --fsck [--full] [--dry-run] [--config FILE]   settle spool and database */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -14,6 +15,7 @@
 static const char usage[] =
     "usage: platend [--config FILE] [--check-config | --print-config]\n"
     "       platend [--config FILE] --fsck [--full] [--dry-run]\n"
+    "       platend [--config FILE] --rotate-key\n"
     "\n"
     "  --config FILE    configuration, else /etc/platen/platen.conf when it exists\n"
     "  --check-config   say every problem of the configuration and end\n"
@@ -21,6 +23,7 @@ static const char usage[] =
     "  --fsck           settle spool and database with each other while no server runs\n"
     "    --full         hash every page as well\n"
     "    --dry-run      say what would be done, change nothing\n"
+    "  --rotate-key     make a new master key and seal every secret with it while no server runs\n"
     "  --version        print the version and end\n"
     "  --help           print this text and end\n";
 
@@ -28,7 +31,7 @@ enum { EXIT_USAGE = 2, PRINTED_BYTES_MAX = 16 * 1024 };
 
 typedef struct Options {
     const char *config;
-    bool check_config, print_config, fsck, full, dry_run, version, help;
+    bool check_config, print_config, fsck, full, dry_run, rotate_key, version, help;
 } Options;
 
 static bool take_options(int argc, char **argv, Options *ret)
@@ -42,6 +45,7 @@ static bool take_options(int argc, char **argv, Options *ret)
         { "--fsck", &ret->fsck },
         { "--full", &ret->full },
         { "--dry-run", &ret->dry_run },
+        { "--rotate-key", &ret->rotate_key },
         { "--version", &ret->version },
         { "--help", &ret->help },
     };
@@ -89,8 +93,9 @@ static int print_config(const ServerConfig *config)
 static int run(const Options *options, const ServerConfig *config)
 {
     Err err = { 0 };
-    bool ok = options->fsck ? platend_fsck(config, options->full, options->dry_run, &err)
-                            : platend_run(config, &err);
+    bool ok = options->fsck         ? platend_fsck(config, options->full, options->dry_run, &err)
+              : options->rotate_key ? platend_rotate_key(config, &err)
+                                    : platend_run(config, &err);
 
     if (!ok)
         (void)fprintf(stderr, "platend: %s%s%s\n", err.text, err.remedy[0] ? "\n  " : "",

@@ -9,12 +9,14 @@
 #include "http/certificate.h"
 #include "http/server.h"
 #include "scan/service.h"
+#include "seal/seal.h"
 #include "server/privileges.h"
 #include "store/fsck.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 enum {
@@ -25,11 +27,19 @@ enum {
     MIB = 1024 * 1024,
 };
 
+/* The leak checker of sanitizer builds traces its own process, which must be allowed for that. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_LEAK_CHECK 1
+#else
+#define WITH_LEAK_CHECK 0
+#endif
+
 typedef struct Platend {
     const ServerConfig *config;
     char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
     Loop *loop;
     Store *store;
+    Sealer *sealer;
     Queue *queue;
     Spool *spool;
     HttpEvents *events;
@@ -129,7 +139,12 @@ static bool open_data(Platend *p, Err *err)
     p->store = store_open(p->config->data_dir, err);
     if (!p->store)
         return false;
+    AUTO_FD data = file_open_folder(AT_FDCWD, p->config->data_dir, err);
+    p->sealer = data < 0 ? NULL : sealer_open(data, err);
+    if (!p->sealer)
+        return false;
     queue.store = p->store;
+    queue.sealer = p->sealer;
     p->queue = queue_new(&queue, err);
     if (!p->queue)
         return false;
@@ -182,6 +197,7 @@ static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
                       .queue = p->queue,
+                      .sealer = p->sealer,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .destinations_json = (const char *)destinations_json };
@@ -264,6 +280,7 @@ static void end(Platend *p)
     drain_queue(p);
     spool_close(p->spool);
     store_close(p->store);
+    sealer_free(p->sealer);
     api_free(p->api);
     http_events_free(p->events);
     scan_service_free(p->scans);
@@ -284,6 +301,14 @@ static void allow_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: scans beyond the limit are refused, too */
 }
 
+/* No picture of this memory is ever written: it holds opened passwords. The limit alone is not enough where a
+ * program takes core dumps (core(5)). Children inherit the limit. */
+static void forbid_core_dumps(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    (void)prctl(PR_SET_DUMPABLE, WITH_LEAK_CHECK);
+}
+
 /* "/run/platen/platen.sock" -> "/run/platen" */
 static void folder_of(const char *path, char *ret_folder, size_t size)
 {
@@ -301,8 +326,9 @@ bool platend_run(const ServerConfig *config, Err *err)
     (void)signal(SIGPIPE, SIG_IGN);
     allow_descriptors();
     folder_of(config->socket, socket_folder, sizeof socket_folder);
-    bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err) &&
-              start(&p, err);
+    bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err);
+    forbid_core_dumps(); /* another user's process may be pictured again: after that */
+    ok = ok && start(&p, err);
     if (ok) {
         tick(&p);
         log_line(LOG_INFO, "server.ready",

@@ -13,6 +13,9 @@ bool platend_run(const ServerConfig *config, Err *err);
  * output, and a last line with the counts. */
 bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err);
 
+/* Makes a new master key and seals every secret with it, while no server runs; says how many. */
+bool platend_rotate_key(const ServerConfig *config, Err *err);
+
 /* What `platen-deliver --describe` printed when this program was built, NUL-terminated. */
 extern const unsigned char destinations_json[];
 

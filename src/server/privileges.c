@@ -32,8 +32,6 @@ static bool become(const struct passwd *user, Err *err)
         return err_errno(err, errno, "cannot become user %s", user->pw_name);
     if (setuid(0) == 0)
         return err_set(err, ERR_BUG, 0, "root came back after it was given up");
-    /* A change of user clears this: core dumps and /proc stay readable for ourselves. */
-    (void)prctl(PR_SET_DUMPABLE, 1);
     return true;
 }
 

@@ -3,6 +3,8 @@
 #include "store/batch-read.h"
 #include "store/rows.h"
 
+enum { HOUR_MS = 3600 * 1000 };
+
 /* --- making them --------------------------------------------------------------------------------- */
 
 static bool attempt_insert(Tx *tx, const DeliveryId *id, const DeliveryResult *result, Err *err)
@@ -23,22 +25,27 @@ static bool attempt_insert(Tx *tx, const DeliveryId *id, const DeliveryResult *r
                   ARGS(ARG_TEXT(id->text)), NULL, err);
 }
 
-/* Name of the destination; *ret_found false when it was deleted. */
-static bool destination_name(Tx *tx, const char *id, char ret_name[NAME_TEXT_SIZE], bool *ret_found,
-                             Err *err)
+/* What a new delivery needs to know of its destination; found is false when it was deleted. */
+typedef struct Place {
+    char name[NAME_TEXT_SIZE];
+    bool found, stopped;
+} Place;
+
+static bool place_read(Tx *tx, const char *id, Place *ret_place, Err *err)
 {
-    AUTO_QUERY query = db_query(tx->db, "SELECT name FROM destination WHERE id = ?1",
+    AUTO_QUERY query = db_query(tx->db, "SELECT name, stopped_at FROM destination WHERE id = ?1",
                                 ARGS(ARG_TEXT(id)));
 
-    ret_name[0] = '\0';
-    *ret_found = query_next(&query);
-    if (*ret_found)
-        query_copy(&query, 0, ret_name, NAME_TEXT_SIZE);
+    *ret_place = (Place){ .found = query_next(&query) };
+    if (ret_place->found) {
+        query_copy(&query, 0, ret_place->name, NAME_TEXT_SIZE);
+        ret_place->stopped = query_int(&query, 1) != 0;
+    }
     return query_ok(&query, err);
 }
 
-static bool delivery_insert(Tx *tx, const Batch *batch, const char *document,
-                            const char *destination, Err *err)
+bool delivery_insert(Tx *tx, const BatchId *batch, const char *document, const char *destination,
+                     const char *options, DeliveryId *ret_id, Err *err)
 {
     static const DeliveryResult gone = {
         .class = DELIVERY_CLASS_CONFIG,
@@ -48,22 +55,25 @@ static bool delivery_insert(Tx *tx, const Batch *batch, const char *document,
     };
     DeliveryId id = id_new(DeliveryId, tx->now);
     DeliveryState state = DELIVERY_READY;
-    char name[NAME_TEXT_SIZE];
-    bool there;
+    Place place;
 
-    if (!destination_name(tx, destination, name, &there, err))
+    if (!place_read(tx, destination, &place, err))
         return false;
-    if (!there)
+    if (!place.found || place.stopped)
         state = DELIVERY_HELD;
+    *ret_id = id;
     return db_run(tx->db,
                   "INSERT INTO delivery (id, batch_id, document_id, destination_id,"
-                  " destination_name, state, created_at, due_at, finished_at)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
-                  ARGS(ARG_TEXT(id.text), ARG_TEXT(batch->id.text), ARG_TEXT(document),
-                       ARG_TEXT(destination), ARG_TEXT(name), ARG_WORD(delivery_state_words, state),
-                       ARG_INT(tx->now.ms), ARG_INT(there ? 0 : tx->now.ms)),
+                  " destination_name, state, created_at, tried_since, due_at, finished_at, stopped,"
+                  " note, options) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11)",
+                  ARGS(ARG_TEXT(id.text), ARG_TEXT(batch->text), ARG_TEXT(document),
+                       ARG_TEXT(destination), ARG_TEXT(place.name),
+                       ARG_WORD(delivery_state_words, state), ARG_INT(tx->now.ms),
+                       ARG_INT(place.found ? 0 : tx->now.ms), ARG_INT(place.stopped),
+                       ARG_TEXT(place.stopped ? "The destination is stopped." : ""),
+                       ARG_TEXT(options)),
                   NULL, err) &&
-           (there || attempt_insert(tx, &id, &gone, err));
+           (place.found || attempt_insert(tx, &id, &gone, err));
 }
 
 bool batch_adopt_destinations(Tx *tx, const BatchId *id, Err *err)
@@ -125,11 +135,12 @@ bool deliveries_insert(Tx *tx, const BatchId *id, Err *err)
                                 ARGS(ARG_TEXT(id->text)));
     while (query_next(&query)) {
         DocumentId document;
+        DeliveryId delivery;
 
         QUERY_COPY(&query, 0, document.text);
         for (size_t i = 0; i < batch.job.destination_count; i++)
-            if (!delivery_insert(tx, &batch, document.text, batch.job.destinations[i].destination,
-                                 err))
+            if (!delivery_insert(tx, &batch.id, document.text,
+                                 batch.job.destinations[i].destination, "", &delivery, err))
                 return false;
     }
     return query_ok(&query, err);
@@ -139,12 +150,13 @@ bool deliveries_insert(Tx *tx, const BatchId *id, Err *err)
 
 /* READY rows whose turn it can be: the destination exists; the index goes last. ?1 is the one
  * destination or "", ?2 a JSON array of those that are busy. */
-#define DELIVERY_CLAIMABLE                                                                \
-    " FROM delivery d JOIN destination ON destination.id = d.destination_id"              \
-    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)"  \
-    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id"  \
-    "   AND o.destination_id = d.destination_id AND o.id <> d.id AND o.state <> 'done'))" \
-    " AND (?1 = '' OR d.destination_id = ?1)"                                             \
+#define DELIVERY_CLAIMABLE                                                               \
+    " FROM delivery d JOIN destination ON destination.id = d.destination_id"             \
+    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)" \
+    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id" \
+    "   AND o.destination_id = d.destination_id AND o.id <> d.id"                        \
+    "   AND o.state NOT IN ('done', 'dropped')))"                                        \
+    " AND (?1 = '' OR d.destination_id = ?1)"                                            \
     " AND d.destination_id NOT IN (SELECT value FROM json_each(?2))"
 
 /* The ids as a JSON array, which json_each() makes rows of: one statement for any number. */
@@ -186,12 +198,13 @@ static bool name_is_used(Tx *tx, const DeliveryClaim *claim, bool *ret_used, Err
                        &one, ret_used, err);
 }
 
-/* What the job says for the destination; a delivery elsewhere has none. */
+/* What the job says for the destination; a delivery elsewhere has its own. */
 static void take_options(DeliveryClaim *claim)
 {
     const Job *job = &claim->batch.job;
 
-    claim->options[0] = '\0';
+    if (claim->options[0])
+        return;
     for (size_t i = 0; i < job->destination_count; i++)
         if (text_equal(job->destinations[i].destination, claim->delivery.destination.text))
             (void)text_copy(claim->options, sizeof claim->options, job->destinations[i].options);
@@ -203,7 +216,8 @@ static bool claim_read(Tx *tx, int64_t row, DeliveryClaim *ret_claim, Err *err)
     AUTO_QUERY query = db_query(
         tx->db,
         "SELECT " DELIVERY_COLUMNS ", " DOCUMENT_COLUMNS ", " BATCH_COLUMNS ","
-        " destination.kind, destination.settings, destination.name FROM " DELIVERY_FROM
+        " destination.kind, destination.settings, destination.name, destination.parallel,"
+        " destination.expiry_hours, delivery.options FROM " DELIVERY_FROM
         " JOIN document ON document.id = delivery.document_id"
         " JOIN batch ON batch.id = delivery.batch_id"
         " JOIN destination ON destination.id = delivery.destination_id"
@@ -218,6 +232,9 @@ static bool claim_read(Tx *tx, int64_t row, DeliveryClaim *ret_claim, Err *err)
         QUERY_COPY(&query, at, ret_claim->kind);
         QUERY_COPY(&query, at + 1, ret_claim->settings);
         QUERY_COPY(&query, at + 2, ret_claim->destination_name);
+        ret_claim->parallel = (unsigned)query_int(&query, at + 3);
+        ret_claim->expiry_ms = query_int(&query, at + 4) * HOUR_MS;
+        QUERY_COPY(&query, at + 5, ret_claim->options);
         take_options(ret_claim);
     }
     return query_ok(&query, err);

@@ -83,6 +83,8 @@ void delivery_read(Query *query, int at, Delivery *ret_delivery)
     QUERY_COPY(query, at + 17, last->remote_name);
     last->size_bytes = query_int(query, at + 18);
     QUERY_COPY(query, at + 19, last->sha256);
+    ret_delivery->tried_since.ms = query_int(query, at + 20);
+    QUERY_COPY(query, at + 21, ret_delivery->note);
 }
 
 bool batch_get(Db *db, const BatchId *id, Batch *ret_batch, Err *err)

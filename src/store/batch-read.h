@@ -39,11 +39,17 @@ void document_read(Query *query, int at, Document *ret_document);
     " delivery.state, delivery.attempt, delivery.created_at, delivery.due_at,"                     \
     " delivery.finished_at, delivery.reserved_name, coalesce(attempt.class, 'ok'), attempt.stage," \
     " attempt.native_code, attempt.protocol_code, attempt.text, attempt.cure,"                     \
-    " attempt.retry_after_s, attempt.remote_name, attempt.size_bytes, attempt.sha256"
+    " attempt.retry_after_s, attempt.remote_name, attempt.size_bytes, attempt.sha256,"             \
+    " delivery.tried_since, delivery.note"
 #define DELIVERY_FROM "delivery LEFT JOIN attempt ON attempt.id = delivery.last_attempt"
-enum { DELIVERY_COLUMN_COUNT = 20 };
+enum { DELIVERY_COLUMN_COUNT = 22 };
 /* A row of a delivery with its last attempt. */
 void delivery_read(Query *query, int at, Delivery *ret_delivery);
+
+/* One delivery of a document, READY, or HELD when its destination is stopped or gone. options: of the delivery
+ * itself, "" = what the job says. */
+bool delivery_insert(Tx *tx, const BatchId *batch, const char *document, const char *destination,
+                     const char *options, DeliveryId *ret_id, Err *err);
 
 /* Words of the states as arguments. */
 #define ARG_WORD(words, value) ARG_TEXT((words)[(value)])

@@ -180,7 +180,7 @@ static const char summary_sql[] =
     "   AND EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id"
     "    AND o.destination_id = d.destination_id"
     "    AND o.state IN ('held', 'failed', 'uncertain')))),"
-    " (SELECT count(*) FROM delivery WHERE batch_id = ?1 AND state = 'done'),"
+    " (SELECT count(*) FROM delivery WHERE batch_id = ?1 AND state IN ('done', 'dropped')),"
     " (SELECT count(*) FROM page WHERE batch_id = ?1 AND state = 'damaged')"
     " FROM batch WHERE id = ?1";
 
@@ -230,11 +230,13 @@ bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32
                 "UPDATE document SET state = 'planned', attempt = 0"
                 " WHERE batch_id = ?1 AND state = 'failed'",
                 ARGS(ARG_TEXT(id->text)), &documents, err) ||
-        !db_run(tx->db,
-                "UPDATE delivery SET state = 'ready', due_at = ?2, finished_at = 0"
-                " WHERE batch_id = ?1 AND state IN ('held', 'failed', 'uncertain')"
-                " AND EXISTS (SELECT 1 FROM destination WHERE destination.id = destination_id)",
-                ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &deliveries, err))
+        !db_run(
+            tx->db,
+            "UPDATE delivery SET state = 'ready', due_at = ?2, tried_since = ?2, finished_at = 0,"
+            " note = '' WHERE batch_id = ?1 AND state IN ('held', 'failed', 'uncertain')"
+            " AND EXISTS (SELECT 1 FROM destination WHERE destination.id = destination_id"
+            "  AND stopped_at = 0)",
+            ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &deliveries, err))
         return false;
     *ret_documents = (uint32_t)documents;
     *ret_deliveries = (uint32_t)deliveries;

@@ -96,6 +96,8 @@ typedef struct DeliveryClaim {
     char options[OPTIONS_TEXT_SIZE]; /* of the batch's job for this destination, "" = none */
     char settings[SETTINGS_TEXT_SIZE];
     char destination_name[NAME_TEXT_SIZE];
+    unsigned parallel; /* deliveries to it at the same time */
+    int64_t expiry_ms;
 } DeliveryClaim;
 bool delivery_claim(Tx *tx, const DestinationId *only, const DestinationId *busy, size_t busy_count,
                     DeliveryClaim *ret_claim, bool *ret_found, Err *err);
@@ -114,6 +116,20 @@ bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const Del
 bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *busy,
                        size_t busy_count, Wall *ret_due, Err *err);
 
+/* A person acts on one delivery: RETRY_NOW, HOLD, DROP or CONFIRM. note: who and why, shown. ERR_NOT_FOUND;
+ * ERR_CONFLICT with a remedy when its state does not allow it, or a retry's destination is stopped or
+ * gone. The batch is the caller's. */
+bool delivery_act(Tx *tx, const DeliveryId *id, DeliveryEvent event, const char *note, Err *err);
+/* One more delivery of the same document to another destination; one that is not done is dropped with the
+ * note. options: JSON object for the kind, "" = none. ERR_CONFLICT when the document goes there
+ * already. */
+bool delivery_elsewhere(Tx *tx, const DeliveryId *id, const DestinationId *destination,
+                        const char *options, const char *note, DeliveryId *ret_id, Err *err);
+/* The batches with deliveries to a destination that are READY or HELD, one call each; visit may change
+ * them. */
+typedef bool BatchIdVisit(void *arg, const BatchId *id);
+bool destination_batches(Db *db, const DestinationId *id, BatchIdVisit *visit, void *arg, Err *err);
+
 /* --- by hand and at start ------------------------------------------------------------------------- */
 
 /* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and
@@ -126,7 +142,6 @@ bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32
 /* Frees everything claimed by older generations (pages, documents, plans: that attempt is not counted;
  * deliveries: due now, with an attempt row), and lists batches that were RECEIVING (they broke)
  * through visit. Called once, after the older process and its workers are dead. */
-typedef bool BatchIdVisit(void *arg, const BatchId *id);
 bool store_recover(Tx *tx, BatchIdVisit *broken, void *arg, Err *err);
 
 /* Every batch not DONE, CANCELLED or BROKEN, oldest first. */
@@ -146,6 +161,16 @@ bool document_get(Db *db, const BatchId *id, const DocumentId *document, Documen
                   Err *err);
 typedef bool DeliveryVisit(void *arg, const Delivery *delivery, const char *destination_name);
 bool delivery_list(Db *db, const BatchId *id, DeliveryVisit *visit, void *arg, Err *err);
+
+bool delivery_get(Db *db, const DeliveryId *id, Delivery *ret_delivery,
+                  char ret_destination_name[NAME_TEXT_SIZE], Err *err); /* ERR_NOT_FOUND */
+/* The outbox, newest first. before: only ids below it ("" = from the newest); state: -1 = all; destination:
+ * "" = all. */
+bool delivery_list_all(Db *db, const char *before, int state, const char *destination,
+                       uint32_t limit, DeliveryVisit *visit, void *arg, Err *err);
+/* Its attempts, oldest first. */
+typedef bool AttemptVisit(void *arg, uint32_t number, Wall ended_at, const DeliveryResult *result);
+bool attempt_list(Db *db, const DeliveryId *id, AttemptVisit *visit, void *arg, Err *err);
 
 /* History of one batch or of everything: what happened, when. */
 typedef struct Event {

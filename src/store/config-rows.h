@@ -36,6 +36,7 @@ typedef struct StoredDestination {
     DestinationId id;
     Destination destination;
     int64_t revision;
+    DestinationStop stop;
 } StoredDestination;
 
 /* Lists in order of name. visit answers false to stop; then the list answers true as well. */
@@ -64,6 +65,20 @@ bool destination_list(Db *db, DestinationVisit *visit, void *arg, Err *err);
 bool destination_get(Db *db, const DestinationId *id, StoredDestination *ret_destination, Err *err);
 bool destination_insert(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
 bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *destination, Err *err);
+/* New settings and nothing else, from the server itself. action: of the audit row, "destination.learn"; detail
+ * without secrets. ERR_NOT_FOUND. */
+bool destination_put_settings(Tx *tx, const Actor *actor, const DestinationId *id,
+                              const char *settings, const char *action, const char *detail,
+                              Err *err);
+/* It refused the credentials once more in a row / let us in: the row counts. */
+bool destination_refused(Tx *tx, const DestinationId *id, int64_t *ret_failures, Err *err);
+bool destination_let_in(Tx *tx, const DestinationId *id, Err *err);
+/* Nothing is sent any more: what is READY becomes HELD, and so does what comes. Stopping one that is stopped
+ * changes nothing. ERR_NOT_FOUND. */
+bool destination_stop(Tx *tx, const Actor *actor, const DestinationId *id, const char *text,
+                      const char *cure, Err *err);
+/* Goes on: what the stop has held becomes READY, due now. The batches are the caller's. */
+bool destination_resume(Tx *tx, const Actor *actor, const DestinationId *id, Err *err);
 /* ERR_CONFLICT while a job, or the copy of a job in a batch that may still be delivered, has it, or a
  * delivery to it is not done. */
 bool destination_delete(Tx *tx, const Actor *actor, const DestinationId *id, int64_t revision,

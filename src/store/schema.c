@@ -113,7 +113,43 @@ static const char script_1[] =
     " text TEXT NOT NULL) STRICT;"
     "CREATE INDEX event_of_batch ON event (batch_id, id);";
 
-const char *const schema_scripts[] = { script_1, NULL };
+/* The outbox: destinations that stop, deliveries that are held, dropped and sent elsewhere. The table of
+ * deliveries is made anew, because a CHECK cannot be changed. */
+static const char script_2[] =
+    "ALTER TABLE destination ADD COLUMN parallel INTEGER NOT NULL DEFAULT 2;"
+    "ALTER TABLE destination ADD COLUMN expiry_hours INTEGER NOT NULL DEFAULT 72;"
+    "ALTER TABLE destination ADD COLUMN auth_failures INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE destination ADD COLUMN stopped_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE destination ADD COLUMN stop_text TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE destination ADD COLUMN stop_cure TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE delivery_2 (id TEXT NOT NULL PRIMARY KEY,"
+    " batch_id TEXT NOT NULL REFERENCES batch (id),"
+    " document_id TEXT NOT NULL REFERENCES document (id), destination_id TEXT NOT NULL,"
+    " destination_name TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('ready', 'sending', 'done', 'held', 'failed',"
+    "  'uncertain', 'dropped')),"
+    " attempt INTEGER NOT NULL DEFAULT 0, owner INTEGER, created_at INTEGER NOT NULL,"
+    " tried_since INTEGER NOT NULL, due_at INTEGER NOT NULL,"
+    " finished_at INTEGER NOT NULL DEFAULT 0, reserved_name TEXT NOT NULL DEFAULT '',"
+    " options TEXT NOT NULL DEFAULT '',"   /* of one that was sent elsewhere */
+    " stopped INTEGER NOT NULL DEFAULT 0," /* held because its destination is stopped */
+    " note TEXT NOT NULL DEFAULT '', last_attempt INTEGER REFERENCES attempt (id),"
+    " UNIQUE (document_id, destination_id)) STRICT;"
+    "INSERT INTO delivery_2 (id, batch_id, document_id, destination_id, destination_name, state,"
+    " attempt, owner, created_at, tried_since, due_at, finished_at, reserved_name, last_attempt)"
+    " SELECT id, batch_id, document_id, destination_id, destination_name, state, attempt, owner,"
+    " created_at, created_at, due_at, finished_at, reserved_name, last_attempt FROM delivery;"
+    "DROP TABLE delivery;"
+    "ALTER TABLE delivery_2 RENAME TO delivery;"
+    "CREATE INDEX delivery_of_batch ON delivery (batch_id, destination_id, state);"
+    "CREATE INDEX delivery_ready ON delivery (due_at, id) WHERE state = 'ready';"
+    "CREATE INDEX delivery_open ON delivery (created_at) WHERE state IN ('ready', 'sending');"
+    "CREATE INDEX delivery_name ON delivery (reserved_name) WHERE reserved_name <> '';"
+    "CREATE INDEX delivery_destination ON delivery (destination_id)"
+    " WHERE state NOT IN ('done', 'dropped');"
+    "CREATE INDEX delivery_state ON delivery (state, id);";
+
+const char *const schema_scripts[] = { script_1, script_2, NULL };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

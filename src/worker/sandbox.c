@@ -246,7 +246,8 @@ bool sandbox_tie(pid_t parent, Err *err)
     if (parent == 0)
         parent = getppid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        setrlimit(RLIMIT_CORE, &no_core) != 0)
+        setrlimit(RLIMIT_CORE, &no_core) != 0 ||
+        prctl(PR_SET_DUMPABLE, WITH_SHADOW_MEMORY) != 0) /* the leak checker traces its process */
         return err_errno(err, errno, "cannot tie the process to its parent");
     /* It may have died before the signal was asked for. */
     return getppid() == parent || err_set(err, ERR_CANCELLED, 0, "the parent process is gone");

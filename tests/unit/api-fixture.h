@@ -11,8 +11,11 @@
 #include "tests/unit/queue-twin.h"
 
 #include "api/api.h"
+#include "base/file.h"
+#include "seal/settings.h"
 #include "json/json.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /* --- the server ----------------------------------------------------------------------------------- */
@@ -42,6 +45,7 @@ static const Field share_options[] = {
 
 static Fixture *fx;
 static Api *api;
+static Sealer *sealer;
 static HttpServer *server;
 static HttpEvents *events;
 static uint16_t tcp_port;
@@ -76,10 +80,13 @@ static inline void api_start(void)
     HttpConfig http = preset;
     Err err = { 0 };
 
+    AUTO_FD keys = file_open_folder(AT_FDCWD, fx->folder, &err);
+    sealer = sealer_open(keys, &err);
     events = http_events_new(8, &err);
     describe_kinds(&kinds);
     api = api_new(&(ApiConfig){ .store = fx->store,
                                 .queue = &twin,
+                                .sealer = sealer,
                                 .events = events,
                                 .spool_path = spool_path,
                                 .destinations_json = buf_text(&kinds) },
@@ -102,6 +109,7 @@ static inline void api_stop(void)
     answered = NULL;
     assert_write(fx, true);
     api_free(api);
+    sealer_free(sealer);
     http_events_free(events);
 }
 

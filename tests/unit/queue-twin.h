@@ -4,9 +4,12 @@
 
 #include "base/text.h"
 #include "queue/queue.h"
+#include "store/batch-rows.h"
 
 struct Queue {
-    unsigned wakes, delivers, retries;
+    unsigned wakes, delivers, retries, resumes;
+    DeliveryEvent event; /* of the last queue_delivery_act */
+    char other[ID_TEXT_SIZE], options[128];
     char actor[64], batch[ID_TEXT_SIZE];
     bool refuse;
 };
@@ -41,6 +44,63 @@ bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err 
 {
     queue->retries++;
     return twin_act(queue, actor, id, err);
+}
+
+/* Twin: remembers, refuses when told. */
+bool queue_delivery_act(Queue *queue, const Actor *actor, const DeliveryId *id, DeliveryEvent event,
+                        Err *err)
+{
+    queue->event = event;
+    return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
+}
+
+/* Twin: remembers, refuses when told; the new one has the id of the old. */
+bool queue_delivery_elsewhere(Queue *queue, const Actor *actor, const DeliveryId *id,
+                              const DestinationId *destination, const char *options,
+                              DeliveryId *ret_id, Err *err)
+{
+    (void)text_copy(queue->other, sizeof queue->other, destination->text);
+    (void)text_copy(queue->options, sizeof queue->options, options);
+    *ret_id = *id;
+    return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
+}
+
+/* Twin: remembers, refuses when told. */
+bool queue_destination_stop(Queue *queue, const Actor *actor, const DestinationId *id,
+                            const char *why, Err *err)
+{
+    (void)text_copy(queue->options, sizeof queue->options, why);
+    return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
+}
+
+/* Twin: counts, remembers, refuses when told. */
+bool queue_destination_resume(Queue *queue, const Actor *actor, const DestinationId *id, Err *err)
+{
+    queue->resumes++;
+    return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
+}
+
+/* Twin: the rows, without batches. */
+bool queue_destination_goes_on(Tx *tx, const Actor *actor, const DestinationId *id, Err *err)
+{
+    return destination_resume(tx, actor, id, err);
+}
+
+/* Twin: connects, and then knows no password. */
+bool queue_destination_test(Queue *queue, const Actor *actor, const DestinationId *id,
+                            Json **ret_stages, DeliveryResult *ret_result, Err *err)
+{
+    Json *stage = json_new_object();
+
+    *ret_stages = json_new_array();
+    json_set_text(stage, "stage", "connect");
+    json_set_int(stage, "ms", 3);
+    json_add_take(*ret_stages, stage);
+    *ret_result = (DeliveryResult){ .class = DELIVERY_CLASS_AUTH,
+                                    .stage = "login",
+                                    .text = "refused",
+                                    .cure = "Correct the password." };
+    return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
 }
 
 /* Twin: always three. */

@@ -139,7 +139,10 @@ static const char *stored_password(void)
 
     assert_true(id_parse(destination_id, &id));
     assert_read(fx, destination_get(fixture_db(fx), &id, &stored, &fx->err));
-    AUTO(Json) settings = json_parse(bytes_of_text(stored.destination.settings), &fx->err);
+    assert_null(strstr(stored.destination.settings, "s3cret"));
+    AUTO(Json) sealed = json_parse(bytes_of_text(stored.destination.settings), &fx->err);
+    AUTO(Json) settings = settings_opened(sealer, destination_id, sealed, &fx->err);
+    assert_non_null(settings);
     (void)text_copy(password, sizeof password, json_get_text(settings, "password"));
     return password;
 }
@@ -173,6 +176,33 @@ static void secrets_come_in_and_never_go_out(void **state)
         200, call("PUT", at("destinations", destination_id, ""),
                   "{\"name\":\"Archive\",\"kind\":\"folder\",\"settings\":{\"folder\":\"b\"}}"));
     assert_string_equal(stored_password(), "");
+}
+
+/* The key is gone: secrets are entered again, and what does not touch them still works. */
+static void a_secret_that_cannot_be_opened_is_replaced(void **state)
+{
+    StoredDestination stored;
+    DestinationId id;
+
+    (void)state;
+    make_nouns();
+    assert_true(id_parse(destination_id, &id));
+    assert_read(fx, destination_get(fixture_db(fx), &id, &stored, &fx->err));
+    AUTO(Json) settings = json_parse(bytes_of_text(stored.destination.settings), &fx->err);
+    AUTO(Json) opened = settings_opened(sealer, job_id, settings, &fx->err);
+    assert_null(opened); /* sealed for another row */
+    assert_non_null(strstr(fx->err.text, "password"));
+    AUTO_FD folder = file_open_folder(AT_FDCWD, fx->folder, &fx->err);
+    api_stop();
+    assert_true(file_remove(folder, "master.key", &fx->err));
+    api_start();
+    assert_status(200, call("PUT", at("destinations", destination_id, ""),
+                            "{\"name\":\"Other name\",\"kind\":\"share\",\"settings\":"
+                            "{\"folder\":\"c\"}}"));
+    assert_status(200, call("PUT", at("destinations", destination_id, ""),
+                            "{\"name\":\"Other name\",\"kind\":\"share\",\"settings\":"
+                            "{\"folder\":\"c\",\"password\":\"anew\"}}"));
+    assert_string_equal(stored_password(), "anew");
 }
 
 /* --- devices --------------------------------------------------------------------------------------------- */
@@ -281,6 +311,87 @@ static void a_delivery_says_how_it_ended_and_what_cures_it(void **state)
         return;
     }
     fail_msg("no delivery is held: %s", answer.body);
+}
+
+/* --- deliveries ------------------------------------------------------------------------------------------ */
+
+static void the_outbox_is_listed_and_moved(void **state)
+{
+    static const struct {
+        const char *act;
+        DeliveryEvent event;
+    } acts[] = {
+        { "/retry", DELIVERY_EVENT_RETRY_NOW },
+        { "/hold", DELIVERY_EVENT_HOLD },
+        { "/drop", DELIVERY_EVENT_DROP },
+        { "/confirm", DELIVERY_EVENT_CONFIRM },
+    };
+    char id[ID_TEXT_SIZE], body[256];
+    World world;
+
+    (void)state;
+    world_make(fx, &world);
+    (void)world_delivering(fx, &world, 2);
+    assert_status(201, call("POST", "/api/v1/destinations",
+                            "{\"name\":\"Share\",\"kind\":\"share\",\"settings\":"
+                            "{\"folder\":\"in\"}}"));
+    (void)text_copy(destination_id, sizeof destination_id, said("id"));
+    assert_status(200, call("GET", "/api/v1/deliveries?state=ready&limit=2", NULL));
+    assert_int_equal(json_count(items()), 2);
+    assert_true(said("next")[0]);
+    (void)text_printf(body, sizeof body, "/api/v1/deliveries?destination=%s&before=%s",
+                      world.destination.id.text, said("next"));
+    assert_status(200, call("GET", body, NULL));
+    assert_int_equal(json_count(items()), 1);
+    (void)text_copy(id, sizeof id, json_get_text(json_item(items(), 0), "id"));
+    assert_status(200, call("GET", "/api/v1/deliveries?state=held", NULL));
+    assert_int_equal(json_count(items()), 0);
+    assert_status(400, call("GET", "/api/v1/deliveries?state=reedy", NULL));
+    assert_non_null(strstr(said("remedy"), "ready"));
+    assert_status(400, call("GET", "/api/v1/deliveries?destination=1", NULL));
+    assert_status(200, call("GET", at("deliveries", id, ""), NULL));
+    assert_int_equal(json_kind(json_get(answered, "history")), JSON_ARR);
+    for (size_t i = 0; i < COUNT_OF(acts); i++) {
+        assert_status(200, call("POST", at("deliveries", id, acts[i].act), NULL));
+        assert_int_equal(twin.event, acts[i].event);
+        assert_string_equal(twin.batch, id);
+    }
+    (void)text_printf(body, sizeof body, "{\"destination\":\"%s\",\"options\":{\"folder\":\"a\"}}",
+                      destination_id);
+    assert_status(201, call("POST", at("deliveries", id, "/elsewhere"), body));
+    assert_string_equal(twin.other, destination_id);
+    assert_string_equal(twin.options, "{\"folder\":\"a\"}");
+    (void)text_printf(body, sizeof body, "{\"destination\":\"%s\",\"options\":{\"foldr\":\"a\"}}",
+                      destination_id);
+    assert_status(400, call("POST", at("deliveries", id, "/elsewhere"), body));
+    assert_string_equal(said("field"), "options.foldr");
+    twin.refuse = true;
+    assert_status(409, call("POST", at("deliveries", id, "/retry"), NULL));
+}
+
+static void destinations_are_tested_stopped_and_resumed(void **state)
+{
+    (void)state;
+    make_nouns();
+    assert_status(200, call("POST", at("destinations", destination_id, "/test"), NULL));
+    assert_false(json_get_bool(answered, "ok", true));
+    assert_string_equal(json_get_text(json_item(json_get(answered, "stages"), 0), "stage"),
+                        "connect");
+    assert_string_equal(json_get_text(json_get(answered, "result"), "cure"),
+                        "Correct the password.");
+    assert_status(200, call("POST", at("destinations", destination_id, "/stop"), NULL));
+    assert_non_null(strstr(twin.options, "Stopped by"));
+    assert_status(200, call("POST", at("destinations", destination_id, "/resume"), NULL));
+    assert_int_equal(twin.resumes, 1);
+    DestinationId id;
+    assert_true(id_parse(destination_id, &id));
+    assert_write(fx,
+                 destination_stop(tx, &(Actor){ "x", "y" }, &id, "refused", "Mend it.", &fx->err));
+    assert_status(200, call("GET", at("destinations", destination_id, ""), NULL));
+    assert_string_equal(json_get_text(json_get(answered, "stopped"), "cure"), "Mend it.");
+    /* Whoever edits it has mended it. */
+    assert_status(200, call("PUT", at("destinations", destination_id, ""), answer.body));
+    assert_int_equal(json_kind(json_get(answered, "stopped")), JSON_ABSENT);
 }
 
 static void batches_are_listed_newest_first_in_steps(void **state)
@@ -579,9 +690,12 @@ int main(void)
         API_TEST(nouns_are_made_listed_changed_and_removed),
         API_TEST(a_created_noun_says_where_it_is),
         API_TEST(wrong_nouns_are_refused_with_the_field),
+        API_TEST(the_outbox_is_listed_and_moved),
+        API_TEST(destinations_are_tested_stopped_and_resumed),
         API_TEST(a_job_says_what_the_kind_lets_it_say),
         API_TEST(settings_follow_the_description_of_the_kind),
         API_TEST(secrets_come_in_and_never_go_out),
+        API_TEST(a_secret_that_cannot_be_opened_is_replaced),
         API_TEST(devices_are_approved_named_and_forgotten),
         API_TEST(a_batch_is_shown_with_its_parts),
         API_TEST(a_delivery_says_how_it_ended_and_what_cures_it),

@@ -17,6 +17,7 @@ enum { DESTINATIONS_MAX = 3, WAIT_MS = 20000 };
 typedef struct House {
     char folder[64], worker[512];
     Store *store;
+    Sealer *sealer;
     Queue *queue;
     StoreReader *reader;
     DestinationId destinations[DESTINATIONS_MAX];
@@ -31,7 +32,11 @@ static void open_house(House *h)
 
     h->store = store_open(h->folder, &err);
     assert_non_null(h->store);
+    AUTO_FD keys = file_open_folder(AT_FDCWD, h->folder, &err);
+    h->sealer = sealer_open(keys, &err);
+    assert_non_null(h->sealer);
     QueueConfig config = { .store = h->store,
+                           .sealer = h->sealer,
                            .data_path = h->folder,
                            .spool_path = h->folder,
                            .worker_program = h->worker,
@@ -49,6 +54,7 @@ static void close_house(House *h)
     store_reader_close(h->reader);
     queue_stop(h->queue, 0);
     store_close(h->store);
+    sealer_free(h->sealer);
 }
 
 static int setup(void **state)

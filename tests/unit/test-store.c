@@ -215,18 +215,64 @@ static void a_newer_database_is_refused(void **state)
     assert_non_null(strstr(f->err.text, "99"));
     assert_non_null(strstr(f->err.remedy, "newer"));
     assert_true(db_open(&db, path, false, &f->err));
-    assert_true(db_script(&db, "PRAGMA user_version = 1", &f->err));
+    assert_true(db_script(&db, "PRAGMA user_version = 2", &f->err));
     db_close(&db);
     fixture_open(f);
+}
+
+/* A database of the first version, with a delivery, under this program. */
+static void the_first_version_is_brought_along(void **state)
+{
+    static const char rows[] =
+        "INSERT INTO destination VALUES ('d', 'Archive', 'folder', '{\"path\":\"/x\"}', 7);"
+        "INSERT INTO batch (id, device_id, device_name, job_id, job, state, reason_code, "
+        "reason_text,"
+        " reason_remedy, started_at, changed_at, utc_offset_min, folder) VALUES ('b', 'x', 'x', "
+        "'j',"
+        " '{}', 'attention', '', '', '', 1, 1, 0, 'f');"
+        "INSERT INTO document (id, batch_id, kind, number, name, first_page, page_count, state)"
+        " VALUES ('p', 'b', 'document', 1, 'a.pdf', 1, 1, 'written');"
+        "INSERT INTO delivery (id, batch_id, document_id, destination_id, destination_name, state,"
+        " attempt, created_at, due_at, reserved_name) VALUES ('v', 'b', 'p', 'd', 'Archive', "
+        "'held', 3,"
+        " 5, 6, 'a_2.pdf');";
+    const char *const first[] = { schema_scripts[0], NULL };
+    char path[128], name[NAME_TEXT_SIZE];
+    Fixture *f = *state;
+    StoredDestination row;
+    Delivery delivery;
+    Db db;
+
+    fixture_close(f);
+    folder_remove(f->folder);
+    assert_int_equal(mkdir(f->folder, 0755), 0);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
+    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
+    assert_true(db_open(&db, path, false, &f->err));
+    assert_true(schema_migrate(&db, folder, first, &f->err) && db_script(&db, rows, &f->err));
+    db_close(&db);
+    fixture_open(f);
+    assert_read(f, destination_get(fixture_db(f), &(DestinationId){ "d" }, &row, &f->err));
+    assert_int_equal(row.destination.parallel, 2);
+    assert_int_equal(row.destination.expiry_hours, 72);
+    assert_int_equal(row.stop.at.ms, 0);
+    assert_read(f, delivery_get(fixture_db(f), &(DeliveryId){ "v" }, &delivery, name, &f->err));
+    assert_int_equal(delivery.state, DELIVERY_HELD);
+    assert_int_equal(delivery.attempt, 3);
+    assert_int_equal(delivery.tried_since.ms, 5);
+    assert_string_equal(delivery.reserved_name, "a_2.pdf");
+    assert_write(f, delivery_act(tx, &(DeliveryId){ "v" }, DELIVERY_EVENT_DROP, "why", &f->err));
+    assert_refused(f, ERR_CONFLICT,
+                   delivery_act(tx, &(DeliveryId){ "v" }, DELIVERY_EVENT_HOLD, "", &f->err));
 }
 
 static void a_migration_backs_up_first(void **state)
 {
     Fixture *f = *state;
-    const char *const good[] = { schema_scripts[0], "CREATE TABLE added (x INTEGER) STRICT;",
-                                 NULL };
-    const char *const bad[] = { good[0], good[1], "CREATE TABLE half (x INTEGER); nonsense;",
-                                NULL };
+    const char *const good[] = { schema_scripts[0], schema_scripts[1],
+                                 "CREATE TABLE added (x INTEGER) STRICT;", NULL };
+    const char *const bad[] = { good[0], good[1], good[2],
+                                "CREATE TABLE half (x INTEGER); nonsense;", NULL };
     char path[128], backup[160];
     int64_t value;
     bool found;
@@ -239,29 +285,29 @@ static void a_migration_backs_up_first(void **state)
     assert_true(db_open(&db, path, false, &f->err));
     assert_true(schema_migrate(&db, folder, good, &f->err));
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 2);
+    assert_int_equal(value, 3);
     /* A script that fails changes nothing. */
     assert_false(schema_migrate(&db, folder, bad, &f->err));
-    assert_non_null(strstr(f->err.text, "version 3"));
+    assert_non_null(strstr(f->err.text, "version 4"));
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 2);
+    assert_int_equal(value, 3);
     assert_true(db_find_int(&db, "SELECT count(*) FROM sqlite_master WHERE name = 'half'", NO_ARGS,
                             &value, &found, &f->err));
     assert_int_equal(value, 0);
     db_close(&db);
 
     /* The copy is the whole database as it was. */
-    (void)text_printf(backup, sizeof backup, "%s/platen.db.before-v2", f->folder);
+    (void)text_printf(backup, sizeof backup, "%s/platen.db.before-v3", f->folder);
     assert_true(db_open(&db, backup, false, &f->err));
     assert_true(db_find_int(&db, "SELECT count(*) FROM token", NO_ARGS, &value, &found, &f->err));
     assert_int_equal(value, 1);
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 1);
+    assert_int_equal(value, 2);
     db_close(&db);
-    /* With version 2 this program's one script is behind: it must refuse. */
+    /* With version 3 this program is behind: it must refuse. */
     assert_null(store_open(f->folder, &f->err));
     assert_true(db_open(&db, path, false, &f->err));
-    assert_true(db_script(&db, "PRAGMA user_version = 1", &f->err));
+    assert_true(db_script(&db, "PRAGMA user_version = 2", &f->err));
     db_close(&db);
     fixture_open(f);
 }
@@ -504,6 +550,7 @@ int main(void)
         STORE_TEST(a_second_server_is_refused_by_name),
         STORE_TEST(each_start_is_a_generation),
         STORE_TEST(a_newer_database_is_refused),
+        STORE_TEST(the_first_version_is_brought_along),
         STORE_TEST(a_migration_backs_up_first),
         STORE_TEST(a_file_that_is_no_database_is_named),
         STORE_TEST(jobs_keep_their_rules),

@@ -13,6 +13,8 @@
 
 enum {
     CONNECT_TIMEOUT_S = 15,
+    WAIT_MAX_MS = 32,
+    EYEBALLS_MS = 2,
     BODY_BYTES_MAX = 1024 * 1024,
     REPLY_SIZE = 160,
     HTTP_ERRORS = 400,
@@ -22,6 +24,7 @@ const char *const tls_trust_words[] = { "strict", "ca", "pin", "first-use", "ins
 
 struct Transfer {
     TransferConfig config;
+    CURLM *multi; /* has the open connections */
     CURL *curl;
     const Errand *errand;
     char peer[TRANSFER_PEER_SIZE];
@@ -49,7 +52,8 @@ Transfer *transfer_new(const TransferConfig *config)
     t->body = buf_with_max(BODY_BYTES_MAX);
     (void)text_copy(t->pin, sizeof t->pin, config->tls.pin ? config->tls.pin : "");
     t->curl = curl_easy_init();
-    if (t->curl)
+    t->multi = curl_multi_init();
+    if (t->curl && t->multi)
         return t;
     transfer_free(t);
     return NULL;
@@ -60,6 +64,7 @@ void transfer_free(Transfer *t)
     if (!t)
         return;
     curl_easy_cleanup(t->curl);
+    curl_multi_cleanup(t->multi);
     curl_slist_free_all(t->headers);
     buf_done(&t->body);
     free(t);
@@ -188,13 +193,19 @@ static int go_back(void *arg, curl_off_t offset, int origin)
  * with 550 and resets the data connection inside its TLS handshake. */
 static void renew(Transfer *t)
 {
-    CURL *fresh = curl_easy_init();
+    CURL *curl = curl_easy_init();
+    CURLM *multi = curl_multi_init();
 
     t->spoilt = false;
-    if (!fresh)
-        return; /* no memory: the next exchange says so */
+    if (!curl || !multi) { /* no memory: the next exchange says so */
+        curl_easy_cleanup(curl);
+        curl_multi_cleanup(multi);
+        return;
+    }
     curl_easy_cleanup(t->curl);
-    t->curl = fresh;
+    curl_multi_cleanup(t->multi);
+    t->curl = curl;
+    t->multi = multi;
 }
 
 CURL *transfer_begin(Transfer *t, const Errand *errand)
@@ -221,6 +232,8 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)t->config.timeout_s);
     curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)t->config.timeout_s);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS,
+                     (long)EYEBALLS_MS); /* see perform() */
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "Platen/" PLATEN_VERSION);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->words);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
@@ -431,22 +444,47 @@ static void tell_stages(Transfer *t)
     t->told = true;
 }
 
+/* The exchange itself. curl_easy_perform() would do, but libcurl 7.88 misses the moment when the data connection of
+ * FTP is there and goes on only when its wait is over, up to a second later: seen on loopback, three
+ * times in a row for one file. So the waits begin short, and grow while nothing comes. */
+static CURLcode perform(Transfer *t)
+{
+    CURLcode result = CURLE_OUT_OF_MEMORY;
+    int running = 1, left = 0, events = 0, wait_ms = 1;
+    CURLMsg *message;
+
+    if (curl_multi_add_handle(t->multi, t->curl) != CURLM_OK)
+        return result;
+    while (running > 0 && curl_multi_perform(t->multi, &running) == CURLM_OK) {
+        if (running > 0)
+            (void)curl_multi_poll(t->multi, NULL, 0, wait_ms, &events);
+        wait_ms = events > 0 ? 1 : wait_ms < WAIT_MAX_MS ? 2 * wait_ms : wait_ms;
+    }
+    while ((message = curl_multi_info_read(t->multi, &left)))
+        if (message->msg == CURLMSG_DONE)
+            result = message->data.result;
+    (void)curl_multi_remove_handle(t->multi, t->curl);
+    return result;
+}
+
 bool transfer_run(Transfer *t, const char *stage, const TransferReply *replies)
 {
     t->words[0] = t->reply[0] = t->seen_pin[0] = '\0';
     t->source_failed = false;
     t->code = 0;
     buf_clear(&t->body);
-    CURLcode code = curl_easy_perform(t->curl);
-    t->spoilt = code != CURLE_OK;
+    CURLcode code = perform(t);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->code);
     if (code == CURLE_OK)
         tell_stages(t);
-    if (t->source_failed)
+    if (t->source_failed) {
+        t->spoilt = true;
         return false; /* errand_read has said why */
+    }
     const TransferReply *row = find_reply(replies, t->code);
     if (row && row->class == DELIVERY_CLASS_OK && (code == CURLE_OK || !is_http(t)))
-        return true;
+        return true; /* an answer like any other: the connection is sound */
+    t->spoilt = code != CURLE_OK;
     if (code == CURLE_OK && !row && is_http(t))
         row = find_reply(http_rows, t->code);
     if (row && (code != CURLE_OK || is_http(t)))

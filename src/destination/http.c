@@ -18,14 +18,24 @@ static const unsigned long curl_auth[] = {
     [HTTP_AUTH_NEGOTIATE] = CURLAUTH_NEGOTIATE, [HTTP_AUTH_BEARER] = CURLAUTH_BEARER,
 };
 
+/* The part of an address between // and the path; "" when there is none. */
+static Bytes authority_of(const char *url)
+{
+    const char *at = strstr(url, "://");
+
+    at = at ? at + 3 : url;
+    return (Bytes){ (const uint8_t *)at, strcspn(at, "/?#") };
+}
+
 Transfer *http_transfer_new(const char *url, int64_t timeout_s, TlsPolicy tls)
 {
     char peer[TRANSFER_PEER_SIZE];
-    const char *host = strstr(url, "://");
+    Bytes host = authority_of(url);
+    const uint8_t *user_end = memrchr(host.p, '@', host.n);
 
-    host = host ? host + 3 : url;
-    (void)text_copy_bytes(peer, sizeof peer,
-                          (Bytes){ (const uint8_t *)host, strcspn(host, "/?#") });
+    if (user_end)
+        host = bytes_after(host, (size_t)(user_end + 1 - host.p));
+    (void)text_copy_bytes(peer, sizeof peer, host);
     return transfer_new(&(TransferConfig){
         .protocols = "http,https", .peer = peer, .timeout_s = timeout_s, .tls = tls });
 }
@@ -33,8 +43,13 @@ Transfer *http_transfer_new(const char *url, int64_t timeout_s, TlsPolicy tls)
 /* Would somebody on the way read the password? */
 static bool login_is_safe(Transfer *transfer, const HttpLogin *login, const char *url)
 {
+    Bytes host = authority_of(url);
     bool readable = login->auth == HTTP_AUTH_BASIC || login->auth == HTTP_AUTH_BEARER;
 
+    if (memchr(host.p, '@', host.n))
+        return transfer_failed(transfer, DELIVERY_CLASS_CONFIG, "login",
+                               "Put them into user and password, where they are kept secret.",
+                               "the address holds a user or a password");
     if (text_starts_with(url, "https://") || (text_starts_with(url, "http://") && !readable) ||
         (text_starts_with(url, "http://") && login->password_in_clear))
         return true;

@@ -55,8 +55,8 @@ typedef struct HttpLogin {
 Transfer *http_transfer_new(const char *url, int64_t timeout_s, TlsPolicy tls);
 
 /* Begins an exchange with the log-in. method: "PUT", "POST", "MKCOL" ...; url: whole. Without a body of
- * its own it has none. NULL with the result filled: the log-in would be readable on the way, or the
- * address is none of http:// and https://. */
+ * its own it has none. NULL with the result filled: the log-in would be readable on the way, the
+ * address is none of http:// and https://, or holds a user, which would be shown with it. */
 CURL *http_begin(Transfer *transfer, const Errand *errand, const HttpLogin *login,
                  const char *method, const char *url);
 

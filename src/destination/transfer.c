@@ -142,6 +142,14 @@ static void set_tls(Transfer *t)
 
 /* --- bytes ----------------------------------------------------------------------------------------- */
 
+static bool is_http(Transfer *t)
+{
+    char *scheme = NULL;
+
+    curl_easy_getinfo(t->curl, CURLINFO_SCHEME, &scheme);
+    return scheme && (text_equal_nocase(scheme, "http") || text_equal_nocase(scheme, "https"));
+}
+
 static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
 {
     Transfer *t = arg;
@@ -151,7 +159,7 @@ static size_t take_body(char *bytes, size_t one, size_t n, void *arg)
     return n; /* what is too long is cut: nobody needs more of an error page */
 }
 
-/* Lines of the peer: HTTP headers, replies of FTP and SMTP. */
+/* Lines of the peer: HTTP headers, of which only the status is kept; replies of FTP and SMTP. */
 static size_t take_line(char *line, size_t one, size_t n, void *arg)
 {
     Transfer *t = arg;
@@ -160,7 +168,7 @@ static size_t take_line(char *line, size_t one, size_t n, void *arg)
     (void)one;
     while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n'))
         end--;
-    if (end > 0)
+    if (end > 0 && (!is_http(t) || bytes_start_with((Bytes){ (const uint8_t *)line, n }, "HTTP/")))
         (void)text_copy_bytes(t->reply, sizeof t->reply, (Bytes){ (const uint8_t *)line, end });
     return n;
 }
@@ -349,14 +357,6 @@ bool transfer_failed(Transfer *t, DeliveryClass class, const char *stage, const 
     return false;
 }
 
-static bool is_http(Transfer *t)
-{
-    char *scheme = NULL;
-
-    curl_easy_getinfo(t->curl, CURLINFO_SCHEME, &scheme);
-    return scheme && (text_equal_nocase(scheme, "http") || text_equal_nocase(scheme, "https"));
-}
-
 /* A timeout is said of the stage that did not end. */
 static const char *stage_of_timeout(Transfer *t, const char *stage)
 {
@@ -490,6 +490,16 @@ bool transfer_run(Transfer *t, const char *stage, const TransferReply *replies)
     if (row && (code != CURLE_OK || is_http(t)))
         return fail_reply(t, row, stage);
     return code == CURLE_OK || fail_code(t, code, stage);
+}
+
+bool transfer_replied(Transfer *t, long code, const char *stage, const TransferReply *replies)
+{
+    const TransferReply *row = find_reply(replies, code);
+
+    t->code = code;
+    if (!row)
+        row = find_reply(http_rows, code);
+    return !row || row->class == DELIVERY_CLASS_OK || fail_reply(t, row, stage);
 }
 
 long transfer_code(const Transfer *t)

@@ -89,6 +89,11 @@ typedef struct TransferReply {
  * filled. Stages of connecting that were passed are told. */
 bool transfer_run(Transfer *transfer, const char *stage, const TransferReply *replies);
 
+/* A code that the answer of the last run holds inside, as WebDAV's 207 does: what it means is decided as if it
+ * were the reply itself, and it is transfer_code() from now on. */
+bool transfer_replied(Transfer *transfer, long code, const char *stage,
+                      const TransferReply *replies);
+
 /* Of the last run: reply code (HTTP status, FTP or SMTP code), body of the answer (at most 1 MiB, as text),
  * whether the whole parcel had been sent. */
 long transfer_code(const Transfer *transfer);

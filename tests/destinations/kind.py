@@ -12,6 +12,7 @@ from peer import PASSWORD, USER, FaultProxy, free_ports
 class Kind:
     name = ""          # as in the program
     without = {}       # fault -> why there is no such thing
+    more_stages = {}   # fault -> further stages that its failure may name, with the reason beside it
     limit_bytes = None # documents for the table are not larger
 
     def __init__(self, folder):

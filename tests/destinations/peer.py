@@ -6,6 +6,7 @@ exactly what it started. One throw-away certificate authority serves a whole run
 import atexit
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,8 +21,9 @@ END_SECONDS = 10
 
 
 def free_ports(count):
-    """Ports in a row that nobody has now."""
-    for first in range(20000 + os.getpid() % 9000, 32000, count):
+    """Ports in a row that nobody has now. They are looked for from a place of chance, so that two runs beside
+    each other do not find the same ones before they use them."""
+    for first in range(random.randrange(20000, 29000), 32000, count):
         held = []
         try:
             for port in range(first, first + count):

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""tcp_fault.py LISTEN HOST:PORT [late=MS] [cut=BYTES] [how=rst|hang] [refuse=N] - a proxy with faults.
+"""tcp_fault.py LISTEN HOST:PORT [WORD=VALUE...] - a TCP proxy with faults.
 
-late: nothing comes back from the server before so many milliseconds. cut: after so many bytes from the
-client the connection is reset, or (how=hang) goes on without another byte. refuse: the first N
-connections are reset at once; the one that looks whether the proxy is there is not counted."""
+late=MS: nothing comes back from the server before. cut=BYTES: after so many bytes from the client the
+connection is reset, or (how=hang) goes on without another byte. slow=KB_PER_S: the client's bytes go on at
+that speed. refuse=N: the first N connections are reset at once; the one that looks whether the proxy is
+there is not counted."""
 
 import socket
 import struct
@@ -22,7 +23,7 @@ def reset(s):
     s.close()
 
 
-def pump(source, sink, budget, how):
+def pump(source, sink, budget, how, slow=0):
     """Bytes from source to sink until one of them ends, or the budget is used up."""
     try:
         while True:
@@ -39,6 +40,8 @@ def pump(source, sink, budget, how):
                     reset(sink)
                     return
             sink.sendall(data)
+            if slow:
+                time.sleep(len(data) / 1024 / slow)
     except OSError:
         reset(source)
         reset(sink)
@@ -51,7 +54,8 @@ def serve(client, target, options):
         reset(client)
         return
     cut = int(options["cut"]) if "cut" in options else None
-    threading.Thread(target=pump, args=(client, server, cut, options.get("how")), daemon=True).start()
+    threading.Thread(target=pump, daemon=True, args=(
+        client, server, cut, options.get("how"), int(options.get("slow", 0)))).start()
     time.sleep(int(options.get("late", 0)) / 1000)
     pump(server, client, None, None)
 

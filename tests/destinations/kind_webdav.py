@@ -1,0 +1,154 @@
+"""kind_webdav.py - a real Apache with mod_dav: one folder behind a door for every way to log in."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+
+from apache import Apache, login
+from kerberos import Kerberos
+from kind import Kind
+from peer import PASSWORD, USER, FaultProxy, authority, free_ports, tmpfs, wait_until
+
+SLOW_KB_PER_S = 4000
+DOORS = "none basic digest ntlm negotiate bearer".split()
+DOOR = """
+Alias /{auth}/ {{d}}/home/
+<Location /{auth}/>
+  Dav On{login}
+</Location>
+"""
+BODY = """
+DavLockDB {d}/locks
+Alias /readonly/ {d}/home/
+<Location /readonly/>
+  Dav On
+  <LimitExcept GET HEAD OPTIONS PROPFIND>
+    Require all denied
+  </LimitExcept>
+</Location>
+Alias /small/ {d}/home/
+<Location /small/>
+  Dav On
+  LimitRequestBody 1000
+</Location>
+"""
+PROXY = """
+Listen 127.0.0.1:{port} https
+<VirtualHost 127.0.0.1:{port}>
+  SSLEngine on
+  SSLCertificateFile {cert}
+  SSLCertificateKeyFile {key}
+  ProxyPass / http://127.0.0.1:{http}/ nocanon
+</VirtualHost>
+"""
+
+
+class Webdav(Kind):
+    name = "webdav"
+    # libcurl repeats a request by itself when a connection that it kept was lost: it may fail to connect.
+    more_stages = {"dies": "connect tls"}
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.d = tempfile.mkdtemp(prefix="platen-dav-")
+        os.chmod(self.d, 0o755)
+        self.http, self.https, self.front = free_ports(3)
+        os.makedirs(self.home("full"))
+        self.kerberos = Kerberos(self.d + "/realm", "HTTP/localhost", self.d + "/keytab")
+        ca = authority()
+        body = BODY + PROXY.format(port=self.front, http=self.http, cert=ca.path("server.pem"),
+                                   key=ca.path("server.key"))
+        body += "".join(DOOR.format(auth=auth, login=login(auth, self.d)) for auth in DOORS)
+        self.apache = Apache(self.d, self.http, self.https, body, self.kerberos.environment)
+        self.slow = FaultProxy(self.d, self.https, slow=SLOW_KB_PER_S)
+
+    def close(self):
+        for process in self.slow.process, self.apache.process, self.kerberos.process:
+            process.end()
+        shutil.rmtree(self.d)
+
+    def url(self, door="basic", path="", port=None, scheme="https", host="127.0.0.1"):
+        return f"{scheme}://{host}:{port or self.https}/{door}/{path}"
+
+    def settings(self, **changes):
+        return {"url": self.url(), "auth": "basic", "user": USER, "password": PASSWORD,
+                "tls_trust": "ca", "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+
+    def port(self):
+        return self.https
+
+    def through(self, port):
+        return self.settings(url=self.url(port=port))
+
+    def home(self, path=""):
+        return os.path.join(self.d, "home", path)
+
+    def files(self, _user=USER):
+        found = {}
+        for root, _, names in os.walk(self.home()):
+            for name in names:
+                path = os.path.join(root, name)
+                if not name.startswith("."):
+                    with open(path, "rb") as f:
+                        found[os.path.relpath(path, self.home())] = f.read()
+        return found
+
+    def temporary(self):
+        """Apache's own temporary files are not ours: it leaves them when it is killed."""
+        return [name for _, _, names in os.walk(self.home()) for name in names
+                if name.startswith(".platen")]
+
+    # --- faults ---
+
+    @contextlib.contextmanager
+    def wrong_host(self):
+        yield self.settings(url=self.url(host="no-such-host.invalid"))
+
+    @contextlib.contextmanager
+    def wrong_name(self):
+        yield self.settings(url=self.url(path="no/such/folder"))
+
+    @contextlib.contextmanager
+    def untrusted(self):
+        yield self.settings(tls_trust="strict", tls_ca="")
+
+    @contextlib.contextmanager
+    def read_only(self):
+        yield self.settings(url=self.url("readonly"))
+
+    @contextlib.contextmanager
+    def disk_full(self):
+        with tmpfs(self.home("full")):
+            yield self.settings(url=self.url(path="full"))
+
+    def uploading(self):
+        """True when some of a file is there."""
+        return any(os.path.getsize(self.home(name)) for name in os.listdir(self.home())
+                   if name.startswith(".davfs.tmp"))
+
+    @contextlib.contextmanager
+    def while_uploading(self, do, undo):
+        def meanwhile():
+            wait_until(self.uploading, "the beginning of an upload")
+            do()
+
+        try:
+            yield self.through(self.slow.port), meanwhile
+        finally:
+            undo()
+
+    def restart(self):
+        self.apache.process.kill()
+        for name in os.listdir(self.home()):
+            if name.startswith(".davfs.tmp"):
+                os.remove(self.home(name))
+        self.apache.start()
+
+    def dies(self):
+        return self.while_uploading(self.apache.process.kill, self.restart)
+
+    def hangs(self):
+        return self.while_uploading(lambda: self.apache.process.signal(signal.SIGSTOP),
+                                    lambda: self.apache.process.signal(signal.SIGCONT))

@@ -357,6 +357,12 @@ bool transfer_failed(Transfer *t, DeliveryClass class, const char *stage, const 
     return false;
 }
 
+/* SFTP has no reply codes: libcurl's own codes stand for them. */
+static bool is_sftp(const Transfer *t)
+{
+    return text_equal(t->config.protocols, "sftp");
+}
+
 /* A timeout is said of the stage that did not end. */
 static const char *stage_of_timeout(Transfer *t, const char *stage)
 {
@@ -377,8 +383,12 @@ static bool fail_reply(Transfer *t, const TransferReply *row, const char *stage)
 {
     curl_off_t wait_s = 0;
 
-    (void)transfer_failed(t, row->class, row->stage ? row->stage : stage, row->cure,
-                          "the server answered %ld: %s", t->code, t->reply);
+    if (is_sftp(t))
+        (void)transfer_failed(t, row->class, row->stage ? row->stage : stage, row->cure, "%s",
+                              t->words[0] ? t->words : curl_easy_strerror((CURLcode)t->code));
+    else
+        (void)transfer_failed(t, row->class, row->stage ? row->stage : stage, row->cure,
+                              "the server answered %ld: %s", t->code, t->reply);
     curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait_s);
     t->errand->result->retry_after_s = wait_s;
     return false;
@@ -413,7 +423,8 @@ static bool fail_code(Transfer *t, CURLcode code, const char *stage)
                               "%s%s%s", words, said[0] ? ": " : "", said);
     }
     t->errand->result->native_code = code;
-    t->errand->result->peer_lost = t->code == 0 || code == CURLE_OPERATION_TIMEDOUT;
+    t->errand->result->peer_lost = t->code == 0 || code == CURLE_OPERATION_TIMEDOUT ||
+                                   (is_sftp(t) && code == CURLE_COULDNT_CONNECT);
     return false;
 }
 
@@ -474,7 +485,10 @@ bool transfer_run(Transfer *t, const char *stage, const TransferReply *replies)
     t->code = 0;
     buf_clear(&t->body);
     CURLcode code = perform(t);
-    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->code);
+    if (is_sftp(t))
+        t->code = code;
+    else
+        curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->code);
     if (code == CURLE_OK)
         tell_stages(t);
     if (t->source_failed) {

@@ -1,6 +1,6 @@
 /* destination/transfer.h - one libcurl handle with the house's limits, trust and words for failures.
  *
- * A kind that speaks FTP, SMTP or HTTP keeps one Transfer as its connection: libcurl reuses what is
+ * A kind that speaks FTP, SFTP, SMTP or HTTP keeps one Transfer as its connection: libcurl reuses what is
  * still open. For each exchange: transfer_begin(), curl_easy_setopt() what the kind needs, then
  * transfer_run(). Nothing follows a redirect: credentials go to the address that was configured, and
  * nowhere else. One thread. */
@@ -94,8 +94,8 @@ bool transfer_run(Transfer *transfer, const char *stage, const TransferReply *re
 bool transfer_replied(Transfer *transfer, long code, const char *stage,
                       const TransferReply *replies);
 
-/* Of the last run: reply code (HTTP status, FTP or SMTP code), body of the answer (at most 1 MiB, as text),
- * whether the whole parcel had been sent. */
+/* Of the last run: reply code (HTTP status, FTP or SMTP code; with SFTP libcurl's own, which replies name
+ * there), body of the answer (at most 1 MiB, as text), whether the whole parcel had been sent. */
 long transfer_code(const Transfer *transfer);
 const char *transfer_body(Transfer *transfer);
 bool transfer_all_sent(const Transfer *transfer);

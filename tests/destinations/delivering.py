@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from workers import DELIVER
+from workers import DELIVER, Served
 
 _ids = itertools.count(1)
 LEAST_CURE = 15  # characters of a sentence that helps
@@ -61,3 +61,20 @@ def deliver(task, seconds=30, meanwhile=None, program=DELIVER):
 
 def result_of(*args, **more):
     return deliver(*args, **more)[-1]["result"]
+
+
+def dialogue(program, task, answer=lambda question: "go"):
+    """All messages of one task of a served program; answer: gives the words for a question, "go" or "stop"."""
+    program.send(task)
+    messages = []
+    while not messages or messages[-1]["type"] != "result":
+        messages.append(program.receive())
+        if messages[-1]["type"] == "question":
+            program.send({"type": "answer", "id": task["id"], "answer": answer(messages[-1])})
+    return messages
+
+
+def answered(task, answer, program=DELIVER):
+    """The same with a program of its own."""
+    with Served(program) as served:
+        return dialogue(served, task, answer)

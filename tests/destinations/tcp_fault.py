@@ -53,6 +53,8 @@ def serve(client, target, options):
     except OSError:
         reset(client)
         return
+    for s in client, server:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     cut = int(options["cut"]) if "cut" in options else None
     threading.Thread(target=pump, daemon=True, args=(
         client, server, cut, options.get("how"), int(options.get("slow", 0)))).start()

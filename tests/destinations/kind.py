@@ -13,6 +13,7 @@ class Kind:
     name = ""          # as in the program
     without = {}       # fault -> why there is no such thing
     more_stages = {}   # fault -> further stages that its failure may name, with the reason beside it
+    expects = {}       # fault -> (classes, stages), where they are not those of the row
     limit_bytes = None # documents for the table are not larger
 
     def __init__(self, folder):

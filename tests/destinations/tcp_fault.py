@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 
+BUFFER = 32768  # bytes of each socket, where there is a rate
+
 
 def reset(s):
     """Ends a connection with RST."""
@@ -56,8 +58,11 @@ def serve(client, target, options):
     for s in client, server:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     cut = int(options["cut"]) if "cut" in options else None
-    threading.Thread(target=pump, daemon=True, args=(
-        client, server, cut, options.get("how"), int(options.get("slow", 0)))).start()
+    slow = int(options.get("slow", 0))
+    if slow:  # little of it on the way
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    threading.Thread(target=pump, args=(client, server, cut, options.get("how"), slow),
+                     daemon=True).start()
     time.sleep(int(options.get("late", 0)) / 1000)
     pump(server, client, None, None)
 
@@ -67,6 +72,8 @@ def main():
     options = dict(word.split("=", 1) for word in sys.argv[3:])
     refuse = int(options.get("refuse", 0))
     listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=64)
+    if "rate" in options:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
     listener.accept()[0].close()  # whoever started us looked whether we are there
     while True:
         client, _ = listener.accept()

@@ -33,6 +33,8 @@ struct Transfer {
     char seen_pin[TLS_PIN_SIZE]; /* of a key that is not trusted, "" = none       */
     char words[CURL_ERROR_SIZE]; /* libcurl's, of the last run                    */
     char reply[REPLY_SIZE];      /* last line of a reply, without its end         */
+    TransferListener *listener;  /* NULL: nobody listens */
+    void *listener_arg;
     Buf body;
     int64_t sent_bytes; /* of the parcel, as libcurl has taken them      */
     bool sends, source_failed;
@@ -110,6 +112,16 @@ static int check_pin(X509_STORE_CTX *store, void *arg)
     return 0;
 }
 
+const char *transfer_pin(const Transfer *t)
+{
+    return t->pin;
+}
+
+void transfer_trust(Transfer *t, const char *pin)
+{
+    (void)text_copy(t->pin, sizeof t->pin, pin);
+}
+
 static CURLcode prepare_tls(CURL *curl, void *context, void *arg)
 {
     (void)curl;
@@ -170,6 +182,8 @@ static size_t take_line(char *line, size_t one, size_t n, void *arg)
         end--;
     if (end > 0 && (!is_http(t) || bytes_start_with((Bytes){ (const uint8_t *)line, n }, "HTTP/")))
         (void)text_copy_bytes(t->reply, sizeof t->reply, (Bytes){ (const uint8_t *)line, end });
+    if (t->listener)
+        t->listener(t->listener_arg, (Bytes){ (const uint8_t *)line, n });
     return n;
 }
 
@@ -225,6 +239,7 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
     t->errand = errand;
     t->sends = false;
     t->sent_bytes = 0;
+    t->listener = NULL;
     curl_easy_reset(curl);
     curl_slist_free_all(t->headers);
     t->headers = NULL;
@@ -252,9 +267,30 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
     return curl;
 }
 
+void transfer_adopt(Transfer *t, const Errand *errand)
+{
+    t->errand = errand;
+}
+
+void transfer_hang_up(Transfer *t)
+{
+    t->spoilt = true;
+}
+
+void transfer_listen(Transfer *t, TransferListener *fn, void *arg)
+{
+    t->listener = fn;
+    t->listener_arg = arg;
+}
+
 CURL *transfer_handle(Transfer *t)
 {
     return t->curl;
+}
+
+const Errand *transfer_errand(const Transfer *t)
+{
+    return t->errand;
 }
 
 void transfer_add_header(Transfer *t, const char *line)

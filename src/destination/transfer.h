@@ -67,8 +67,23 @@ void transfer_free(Transfer *transfer); /* closes the connection; accepts NULL *
 /* Starts an exchange for an errand: every option of the handle is set anew, open connections stay. */
 CURL *transfer_begin(Transfer *transfer, const Errand *errand);
 
-/* The handle of the exchange that was begun. */
+/* The handle and the errand of the exchange that was begun. */
 CURL *transfer_handle(Transfer *transfer);
+const Errand *transfer_errand(const Transfer *transfer);
+
+/* For a kind that talks itself over a connection of CURLOPT_CONNECT_ONLY: goes on with it for the next errand;
+ * and closes it, so that the next transfer_begin() connects anew. */
+void transfer_adopt(Transfer *transfer, const Errand *errand);
+void transfer_hang_up(Transfer *transfer);
+
+/* Until the next transfer_begin(), each line of the peer, with its end, is also told to fn. */
+typedef void TransferListener(void *arg, Bytes line);
+void transfer_listen(Transfer *transfer, TransferListener *fn, void *arg);
+
+/* The key that is trusted, configured or learnt, "" = none; and lets a second connection of the same destination
+ * trust it, which would ask for it again otherwise. */
+const char *transfer_pin(const Transfer *transfer);
+void transfer_trust(Transfer *transfer, const char *pin);
 
 /* Adds a line to the headers of the exchange that was begun; for http.h. */
 void transfer_add_header(Transfer *transfer, const char *line);

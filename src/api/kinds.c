@@ -4,7 +4,7 @@
  * checked and which of them are secret. */
 #include "api/context.h"
 #include "base/text.h"
-#include "model/name.h"
+#include "model/mail-address.h"
 
 enum { KINDS_MAX = 64 };
 
@@ -79,7 +79,8 @@ static bool patterns_check(const Json *fields, const Json *options, Err *err)
         const char *text = json_get_text(options, name);
 
         if ((text_equal(sort, "folder") && !name_folder_check(text, err)) ||
-            (text_equal(sort, "text") && !name_text_check(text, err)))
+            (text_equal(sort, "text") && !name_text_check(text, err)) ||
+            (text_equal(sort, "addresses") && !mail_list_check(text, err)))
             return err_field(err, "%s", name);
     }
     return true;

@@ -23,8 +23,9 @@ typedef enum FieldType {
 /* Texts with tokens in braces (model/name.h). */
 typedef enum FieldPattern {
     FIELD_PATTERN_NONE,
-    FIELD_PATTERN_FOLDER, /* parts of a path, separated by "/" */
-    FIELD_PATTERN_TEXT,   /* free text, as in a mail           */
+    FIELD_PATTERN_FOLDER,    /* parts of a path, separated by "/"          */
+    FIELD_PATTERN_TEXT,      /* free text, as in a mail                    */
+    FIELD_PATTERN_ADDRESSES, /* a list of mail addresses (model/mail-address.h) */
 } FieldPattern;
 
 typedef struct Field {

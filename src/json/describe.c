@@ -16,6 +16,7 @@ static const char *const pattern_words[] = {
     [FIELD_PATTERN_NONE] = "",
     [FIELD_PATTERN_FOLDER] = "folder",
     [FIELD_PATTERN_TEXT] = "text",
+    [FIELD_PATTERN_ADDRESSES] = "addresses",
 };
 
 static Json *describe_choices(const char *const *choices)

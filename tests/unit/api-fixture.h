@@ -32,13 +32,14 @@ static const Field share_fields[] = {
 };
 
 typedef struct ShareOptions {
-    char folder[64], subject[64];
+    char folder[64], subject[64], to[64];
     int64_t copies;
 } ShareOptions;
 
 static const Field share_options[] = {
     PATTERN(ShareOptions, folder, FIELD_PATTERN_FOLDER, "Folder with tokens."),
     PATTERN(ShareOptions, subject, FIELD_PATTERN_TEXT, "Text with tokens."),
+    PATTERN(ShareOptions, to, FIELD_PATTERN_ADDRESSES, "Addresses."),
     INTEGER(ShareOptions, copies, 1, 9, 1, "How many."),
     FIELDS_END,
 };

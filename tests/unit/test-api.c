@@ -89,6 +89,8 @@ static void a_job_says_what_the_kind_lets_it_say(void **state)
         { "{\"folder\":\"{dat}\"}", "destinations[0].options.folder" },
         { "{\"subject\":\"{dat}\"}", "destinations[0].options.subject" },
         { "{\"subject\":\"{seq:3}\"}", "destinations[0].options.subject" },
+        { "{\"to\":\"anna\"}", "destinations[0].options.to" },
+        { "{\"to\":\"a@b, {seq:3}@c\"}", "destinations[0].options.to" },
         { "[]", "destinations[0].options" },
     };
     char body[256];
@@ -105,7 +107,8 @@ static void a_job_says_what_the_kind_lets_it_say(void **state)
     }
     (void)text_printf(body, sizeof body,
                       "{\"name\":\"Letters\",\"destinations\":[{\"destination\":\"%s\",\"options\":"
-                      "{\"folder\":\"{date:%%Y}/{job}\",\"subject\":\"Scan of {date}: a/b\"}}]}",
+                      "{\"folder\":\"{date:%%Y}/{job}\",\"subject\":\"Scan of {date}: "
+                      "a/b\",\"to\":\"A <a@b>, {job}@c\"}}]}",
                       destination_id);
     assert_status(200, call("PUT", at("jobs", job_id, ""), body));
     assert_status(200, call("GET", at("jobs", job_id, ""), NULL));

@@ -35,6 +35,16 @@ void destination_test(const DestinationType *type, const Errand *errand)
         type->test(errand);
 }
 
+void destination_notify(const DestinationType *type, const Errand *errand)
+{
+    if (type->notify)
+        type->notify(errand);
+    else
+        (void)delivery_failed(errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
+                              "Choose a destination that reaches people, such as email.",
+                              "a destination of kind %s sends no notifications", type->name);
+}
+
 bool delivery_failed(DeliveryResult *result, DeliveryClass class, const char *stage,
                      int64_t native_code, const char *cure, const char *fmt, ...)
 {

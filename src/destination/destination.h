@@ -82,6 +82,10 @@ typedef struct DestinationType {
 
     /* Tries what a delivery needs and leaves nothing behind. Result OK, or the stage that failed. */
     void (*test)(const Errand *errand);
+
+    /* Sends the text of the options to people, without a file; the parcel has only delivery and facts. NULL
+     * for kinds that reach no people. */
+    void (*notify)(const Errand *errand);
 } DestinationType;
 
 /* Every kind, ended by NULL. Written by the build from the list in meson.build. */
@@ -90,9 +94,10 @@ extern const DestinationType *const destination_types[];
 /* The kind of this name, NULL when there is none. */
 const DestinationType *destination_find(const char *name);
 
-/* Delivers, or tests, with whatever the kind has for it. Fills *errand->result. */
+/* Delivers, tests or notifies with whatever the kind has for it. Fills *errand->result. */
 void destination_deliver(const DestinationType *type, const Errand *errand);
 void destination_test(const DestinationType *type, const Errand *errand);
+void destination_notify(const DestinationType *type, const Errand *errand);
 
 /* Fills a result that is not OK. Always returns false. cure: one sentence. */
 bool delivery_failed(DeliveryResult *result, DeliveryClass class, const char *stage,

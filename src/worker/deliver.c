@@ -225,7 +225,7 @@ static bool read_options(const DestinationType *type, const Json *options, void 
                            "Correct the options of the destination in the job.", "%s", err.text);
 }
 
-/* What both tasks do around the kind's own work. */
+/* What all tasks do around the kind's own work. */
 typedef void DestinationRun(const DestinationType *type, const Errand *errand);
 
 static void run(Kept *kept, const DestinationType *type, const Json *task, const Parcel *parcel,
@@ -306,12 +306,26 @@ static void run_test(Kept *kept, const DestinationType *type, const Json *task, 
     run(kept, type, task, &parcel, dialogue, destination_test, result);
 }
 
+static void run_notification(Kept *kept, const DestinationType *type, const Json *task,
+                             Dialogue *dialogue, DeliveryResult *result)
+{
+    Parcel parcel = { .fd = -1, .sha256 = "", .name = "", .reserved = "" };
+    Err err;
+
+    if (!ask_file(task, "id", &parcel.delivery, &err) ||
+        !read_facts(json_get(task, "facts"), &parcel.facts, &err))
+        (void)delivery_failed(result, DELIVERY_CLASS_FATAL, "locate", 0, report_fault, "%s",
+                              err.text);
+    else
+        run(kept, type, task, &parcel, dialogue, destination_notify, result);
+}
+
 static void do_task(Kept *kept, const Json *task, Dialogue *dialogue, DeliveryResult *result)
 {
     const DestinationType *type = destination_find(json_get_text(task, "kind"));
     const char *word = json_get_text(task, "task");
 
-    if (!text_equal(word, "deliver") && !text_equal(word, "test"))
+    if (!text_equal(word, "deliver") && !text_equal(word, "test") && !text_equal(word, "notify"))
         (void)delivery_failed(result, DELIVERY_CLASS_FATAL, "locate", 0, report_fault,
                               "\"%s\" is not a task of platen-deliver", word);
     else if (!type)
@@ -320,6 +334,8 @@ static void do_task(Kept *kept, const Json *task, Dialogue *dialogue, DeliveryRe
             "there is no destination of kind \"%s\"", json_get_text(task, "kind"));
     else if (text_equal(word, "deliver"))
         run_delivery(kept, type, task, dialogue, result);
+    else if (text_equal(word, "notify"))
+        run_notification(kept, type, task, dialogue, result);
     else
         run_test(kept, type, task, dialogue, result);
 }

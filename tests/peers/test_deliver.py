@@ -162,6 +162,13 @@ def test_the_program_dies_with_its_parent(world):
     raise AssertionError("platen-deliver outlived its parent")
 
 
+def test_a_notification_needs_a_kind_that_reaches_people(world):
+    task, folder, _ = world
+    result = last_result(dict(task(), task="notify", options={}))
+    assert result["class"] == "config" and "folder" in result["text"], result
+    assert os.listdir(folder) == []
+
+
 def test_descriptions_are_json():
     described = json.loads(subprocess.run([DELIVER, "--describe"], stdout=subprocess.PIPE,
                                           check=True).stdout)

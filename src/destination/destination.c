@@ -104,6 +104,19 @@ bool errand_propose(const Errand *errand, const char *name)
                            "the server stopped the delivery before %s appeared", name);
 }
 
+bool errand_release(const Errand *errand)
+{
+    return errand->talk->propose(errand->talk->arg, "") ||
+           delivery_failed(errand->result, DELIVERY_CLASS_RETRY, errand->result->stage, 0,
+                           "Nothing: the delivery is tried again.",
+                           "the server is gone and was not told how the delivery ended");
+}
+
+void errand_alive(const Errand *errand)
+{
+    errand->talk->alive(errand->talk->arg);
+}
+
 bool errand_done(const Errand *errand, const char *stage, const char *name)
 {
     DeliveryResult *result = errand->result;

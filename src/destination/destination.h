@@ -38,6 +38,9 @@ typedef struct DeliveryTalk {
 
     /* A stage ended well, in so many milliseconds; what a test shows. */
     void (*passed)(void *arg, const char *stage, int64_t ms);
+
+    /* "I still live": the server waits anew. For kinds that wait for others; see errand_alive. */
+    void (*alive)(void *arg);
 } DeliveryTalk;
 
 /* One delivery, or one test, at work: all that a kind is given. */
@@ -109,6 +112,14 @@ bool delivery_failed_file(DeliveryResult *result, const char *stage, const Err *
 
 /* "May it be called NAME?"; the result is filled when not. */
 bool errand_propose(const Errand *errand, const char *name);
+
+/* Gives a reservation back: what was proposed was not used, or nothing is unsure about it any more. The
+ * result is filled when the server is gone. */
+bool errand_release(const Errand *errand);
+
+/* Tells the server that a long wait is no hanging; at least once in DELIVERY_ALIVE_MS. */
+enum { DELIVERY_ALIVE_MS = 20000 };
+void errand_alive(const Errand *errand);
 
 /* The receipt: all of the parcel is there, called name. sha256 is what was sent. */
 bool errand_done(const Errand *errand, const char *stage, const char *name);

@@ -76,12 +76,13 @@ static bool reserve_write(Tx *tx, void *arg, Err *err)
     return delivery_reserve(tx, &talk->claim->delivery.id, talk->text, err);
 }
 
-/* The worker proposes the final name; it is committed before it may rename. */
+/* The worker proposes the final name; it is committed before it may rename. An empty name gives the
+ * reservation back. */
 static bool reserve(DeliverTalk *talk, const Json *question, Err *err)
 {
     const char *name = json_get_text(question, "name");
 
-    if (!talk->claim || !name_is_one_file(name) || !text_copy(talk->text, sizeof talk->text, name))
+    if (!talk->claim || (name[0] && !name_is_one_file(name)) || !text_copy(talk->text, sizeof talk->text, name))
         return err_set(err, ERR_BUG, 0, "a delivery asked for a name that is none");
     return keeper_write(talk->keeper, reserve_write, talk, "delivery-name", err);
 }

@@ -117,12 +117,14 @@ static bool answer_question(WorkerProcess *worker, const Json *question, const W
     return reply && json_line_send(worker->fd, reply, err);
 }
 
-/* One message: 1 = go on, 0 = result taken, -1 = failed and the worker must go. */
+/* One message: 2 = wait anew, 1 = go on, 0 = result taken, -1 = failed and the worker must go. */
 static int take_message(WorkerProcess *worker, Json **message, const WorkerTalk *talk,
                         Json **ret_result, Err *err)
 {
     const char *type = json_get_text(*message, "type");
 
+    if (text_equal(type, "alive"))
+        return 2;
     if (text_equal(type, "progress")) {
         if (talk && talk->progress)
             talk->progress(talk->arg, *message);
@@ -154,6 +156,8 @@ static bool dialogue(WorkerProcess *worker, const Json *task, int64_t timeout_ms
         int more = take_message(worker, &message, talk, ret_result, err);
         if (more <= 0)
             return more == 0;
+        if (more == 2)
+            deadline = mono_after(mono_now(), timeout_ms);
     }
 }
 

@@ -33,7 +33,8 @@ typedef struct WorkerTalk {
     void (*progress)(void *arg, const Json *message);
 } WorkerTalk;
 
-/* Sends the task and follows the dialogue to its result, at most timeout_ms. On success
+/* Sends the task and follows the dialogue to its result, at most timeout_ms, or so long after the last
+ * message {"type":"alive"}. On success
  * *ret_result is the result message, owned by the caller. False: the worker died, fell silent or
  * talked nonsense (ERR_TEMPORARY and *ret_lost: it is killed, the caller stops it), or its task
  * crashed (ERR_TEMPORARY with the signal as code; the worker lives). talk may be NULL. */

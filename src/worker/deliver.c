@@ -103,6 +103,15 @@ static void passed(void *arg, const char *stage, int64_t ms)
     (void)json_line_send(dialogue->out_fd, progress, &ignored);
 }
 
+static void alive(void *arg)
+{
+    const Dialogue *dialogue = arg;
+    AUTO(Json) message = message_of("alive", dialogue->id);
+    Err ignored;
+
+    (void)json_line_send(dialogue->out_fd, message, &ignored);
+}
+
 /* --- the parcel ------------------------------------------------------------------------------------ */
 
 /* Bytes as a file that lives as long as its descriptor. */
@@ -232,7 +241,7 @@ static void run(Kept *kept, const DestinationType *type, const Json *task, const
                 Dialogue *dialogue, DestinationRun *fn, DeliveryResult *result)
 {
     const DeliveryTalk talk = {
-        .arg = dialogue, .propose = propose, .learn = learn, .passed = passed
+        .arg = dialogue, .propose = propose, .learn = learn, .passed = passed, .alive = alive
     };
     void *options = NULL;
 

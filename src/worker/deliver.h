@@ -4,7 +4,8 @@
  *       "options":{...},"facts":{"job","device","started_at_ms","utc_offset_min","document","pages"},
  *       "file":{"path","size","sha256","name"},"reserved_name":"..."|null}
  *      with "index":{"batch":{..},"documents":[..]} the file is the index made of these rows
- *   -> {"type":"question","id":"..","question":"name","name":"scan.pdf"}
+ *   -> {"type":"question","id":"..","question":"name","name":"scan.pdf"}   "" gives the name back
+ *   -> {"type":"alive","id":".."}                               wait anew
  *   -> {"type":"question","id":"..","question":"learn","setting":"tls_pin","value":".."}
  *   <- {"type":"answer","id":"..","answer":"go"|"stop"}
  *   -> {"type":"result","id":"..","result":{"class","stage","native_code","protocol_code","text",

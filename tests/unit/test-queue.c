@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "queue/queue.h"
+#include "queue/worker-process.h"
 #include "store/batch-rows.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/store-fixture.h"
@@ -259,6 +260,52 @@ static void a_refusing_destination_needs_a_person(void **state)
     await_state(h, BATCH_ATTENTION); /* still refused, and said again */
 }
 
+static bool has_no_reservation(void *arg, const Delivery *delivery, const char *name)
+{
+    (void)name;
+    if (delivery->last.stage[0]) /* not the index, which waits */
+        *(bool *)arg = delivery->reserved_name[0] == '\0';
+    return true;
+}
+
+static void a_reserved_name_can_be_given_back(void **state)
+{
+    House *h = *state;
+    bool given_back = false;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "release" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_ATTENTION);
+    assert_true(
+        delivery_list(reader_db(h->reader), &h->batch, has_no_reservation, &given_back, &err));
+    assert_true(given_back);
+}
+
+/* Its task takes 1.2 s, the wait is 0.6 s. */
+static void who_says_that_it_lives_is_waited_for(void **state)
+{
+    const char task_text[] = "{\"type\":\"task\",\"id\":\"x\",\"task\":\"other\","
+                             "\"settings\":{\"behave\":\"slow\"}}";
+    House *h = *state;
+    bool lost = true;
+    Err err;
+    AUTO(Json) task = json_parse(bytes_of_text(task_text), &err), *result = NULL;
+    AUTO_FD lock = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    AUTO(WorkerProcess) worker = worker_start(h->worker, lock, &err);
+
+    assert_true(worker && task);
+    pause_ms(300); /* python starts */
+    if (!worker_task(worker, task, 600, NULL, NULL, &result, &lost, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(json_get_text(result, "type"), "result");
+    assert_false(lost);
+}
+
 static void dying_composers_give_up_in_the_end(void **state)
 {
     House *h = *state;
@@ -507,6 +554,8 @@ int main(void)
         WITH_HOUSE(a_batch_goes_all_the_way),
         WITH_HOUSE(a_hanging_destination_delays_no_other),
         WITH_HOUSE(a_refusing_destination_needs_a_person),
+        WITH_HOUSE(a_reserved_name_can_be_given_back),
+        WITH_HOUSE(who_says_that_it_lives_is_waited_for),
         WITH_HOUSE(dying_composers_give_up_in_the_end),
         WITH_HOUSE(a_plan_that_the_database_refuses_is_a_failure),
         WITH_HOUSE(a_damaged_page_stops_no_other),

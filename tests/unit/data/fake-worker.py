@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
 and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
-clash (two documents of one number). A page whose hash begins with d is damaged, with e half dark."""
+clash (two documents of one number) |
+release (asks for a name and gives it back) | slow (lives long and says so). A page whose hash begins with d is damaged, with e half dark."""
 import json
 import os
 import signal
 import socket
 import time
+
+ALIVE_MESSAGES, ALIVE_SECONDS = 6, 0.2
 
 sock = socket.socket(fileno=3)
 lines = sock.makefile("r", encoding="utf-8")
@@ -39,11 +42,18 @@ def result(task):
     return {"ok": True, "size": 3, "sha256": "ab" * 32}
 
 
+def ask(task, name):
+    send({"type": "question", "id": task["id"], "question": "name", "name": name})
+    return json.loads(lines.readline())["answer"] == "go"
+
+
 def deliver(task):
     name = task["reserved_name"] or task["file"]["name"]
-    send({"type": "question", "id": task["id"], "question": "name", "name": name})
-    answer = json.loads(lines.readline())
-    if answer["answer"] != "go":
+    went = ask(task, name)
+    if behave(task) == "release":
+        went = went and ask(task, "")
+        return {"class": "config" if went else "fatal", "stage": "locate", "text": "given back"}
+    if not went:
         return {"class": "retry", "stage": "rename", "text": "told to stop", "cure": "Wait."}
     with open(task["settings"]["log"], "a", encoding="utf-8") as log:
         log.write(name + "\n")
@@ -56,6 +66,9 @@ for line in lines:
     how = behave(task)
     if how == "hang":
         time.sleep(600)
+    for _ in range(ALIVE_MESSAGES if how == "slow" else 0):
+        time.sleep(ALIVE_SECONDS)
+        send({"type": "alive", "id": task["id"]})
     if how == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "garbage":

@@ -50,6 +50,12 @@ static const Field http_fields[] = {
     FIELDS_END,
 };
 
+static const Field deliver_fields[] = {
+    PATH(ServerConfig, programs, false,
+         "Folder with the only programs that destinations may run; empty: none may."),
+    FIELDS_END,
+};
+
 static const Field limit_fields[] = {
     INTEGER(ServerConfig, spool_threads, 1, 4, 2, "Threads that write pages."),
     INTEGER(ServerConfig, api_threads, 1, 16, 4, "Threads that answer the API."),
@@ -59,11 +65,8 @@ static const Field limit_fields[] = {
 };
 
 const ConfigSection server_config_sections[] = {
-    { "server", server_fields },
-    { "devices", device_fields },
-    { "http", http_fields },
-    { "limits", limit_fields },
-    { NULL, NULL },
+    { "server", server_fields },   { "devices", device_fields }, { "http", http_fields },
+    { "deliver", deliver_fields }, { "limits", limit_fields },   { NULL, NULL },
 };
 
 typedef struct Reading {
@@ -174,7 +177,7 @@ static int take_line(void *arg, const char *section, const char *key, const char
     char why[96];
 
     if (!fields) {
-        say(r, section, key, "unknown section; there are server, devices, http, limits");
+        say(r, section, key, "unknown section; there are server, devices, http, deliver, limits");
         return 1;
     }
     for (const Field *f = fields; f->name; f++) {

@@ -1,6 +1,6 @@
 /* server/config.h - platen.conf: what platend needs to start, and nothing else.
  *
- * An INI file of the sections [server], [devices], [http] and [limits]. Everything that can be
+ * An INI file of the sections [server], [devices], [http], [deliver] and [limits]. Everything that can be
  * edited while the server runs lives in the database. Unknown keys are errors that name the
  * nearest right key; all problems of a file are reported, not only the first. */
 #ifndef PLATEN_SERVER_CONFIG_H
@@ -31,6 +31,8 @@ typedef struct ServerConfig {
     int64_t http_port;                /* HTTPS; 0 = off                                        */
     char certificate[PATH_TEXT_SIZE]; /* PEM; "" = self-signed, made at the first start        */
     char key[PATH_TEXT_SIZE];
+    /* [deliver] */
+    char programs[PATH_TEXT_SIZE]; /* whose programs destinations may run; "" = none          */
     /* [limits] */
     int64_t spool_threads, api_threads, readers, composers;
 } ServerConfig;

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -309,6 +310,13 @@ static void forbid_core_dumps(void)
     (void)prctl(PR_SET_DUMPABLE, WITH_LEAK_CHECK);
 }
 
+/* platen-deliver inherits it: what the API can set never tells which programs may be run. */
+static void allow_programs(const char *folder)
+{
+    if (setenv("PLATEN_PROGRAMS", folder, 1) != 0)
+        (void)unsetenv("PLATEN_PROGRAMS"); /* no memory: then none may be run */
+}
+
 /* "/run/platen/platen.sock" -> "/run/platen" */
 static void folder_of(const char *path, char *ret_folder, size_t size)
 {
@@ -326,6 +334,7 @@ bool platend_run(const ServerConfig *config, Err *err)
     (void)signal(SIGPIPE, SIG_IGN);
     allow_descriptors();
     folder_of(config->socket, socket_folder, sizeof socket_folder);
+    allow_programs(config->programs);
     bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err);
     forbid_core_dumps(); /* another user's process may be pictured again: after that */
     ok = ok && start(&p, err);

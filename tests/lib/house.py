@@ -329,6 +329,7 @@ class House:
                         "tcp_port": self.tcp_port, "scan_port": self.scan_port,
                         "multicast": "false"},
             "http": {"socket": self.socket, "http_address": self.address(1), "http_port": 0},
+            "deliver": {"programs": ""},
         }
         for key, value in settings.items():
             next(s for s in sections.values() if key in s)[key] = value

@@ -79,7 +79,8 @@ static void every_problem_is_said(void **state)
         const char *text, *said;
     } cases[] = {
         { "[server]\nnmae = x\n", "[server] nmae: unknown key, did you mean name?" },
-        { "[sever]\nname = x\n", "unknown section; there are server, devices, http, limits" },
+        { "[sever]\nname = x\n",
+          "unknown section; there are server, devices, http, deliver, limits" },
         { "[server]\nname\n", "line 2 is not of the form key = value" },
         { "[server]\ndata_dir = data\n", "data_dir: not an absolute path" },
         { "[server]\ndata_dir =\n", "data_dir: must not be empty" },
@@ -89,6 +90,7 @@ static void every_problem_is_said(void **state)
         { "[devices]\nudp_port = 70000\n", "\"70000\" is not a number from 1 to 65535" },
         { "[devices]\nmulticast = on\n", "neither true nor false" },
         { "[http]\nsocket = run.sock\n", "socket: not an absolute path" },
+        { "[deliver]\nprograms = bin\n", "programs: not an absolute path" },
         { "[http]\nsocket =\n", "must have 1 to 100 bytes" },
         { "[http]\ncertificate = /x\n", "certificate and key belong together; one is missing" },
     };

@@ -12,8 +12,8 @@ from peer import PASSWORD, USER, FaultProxy, free_ports
 class Kind:
     name = ""          # as in the program
     without = {}       # fault -> why there is no such thing
-    more_stages = {}   # fault -> further stages that its failure may name, with the reason beside it
-    expects = {}       # fault -> (classes, stages), where they are not those of the row
+    stages = {}        # fault -> stages that it has here, when those of the row do not fit
+    expects = {}       # fault -> (classes, stages), where the classes do not fit either
     limit_bytes = None # documents for the table are not larger
 
     def __init__(self, folder):

@@ -3,8 +3,8 @@
 
 late=MS: nothing comes back from the server before. cut=BYTES: after so many bytes from the client the
 connection is reset, or (how=hang) goes on without another byte. slow=KB_PER_S: the client's bytes go on at
-that speed. refuse=N: the first N connections are reset at once; the one that looks whether the proxy is
-there is not counted."""
+that speed. deaf=BYTES: after so many bytes from the client nothing comes back any more. refuse=N: the
+first N connections are reset at once; the one that looks whether the proxy is there is not counted."""
 
 import socket
 import struct
@@ -25,8 +25,9 @@ def reset(s):
     s.close()
 
 
-def pump(source, sink, budget, how, slow=0):
-    """Bytes from source to sink until one of them ends, or the budget is used up."""
+def pump(source, sink, budget, how, slow=None, heard=None):
+    """Bytes from source to sink until one of them ends, or the budget is used up. heard: one number, of what
+    may still come before the other direction is silent."""
     try:
         while True:
             data = source.recv(16384)
@@ -41,12 +42,23 @@ def pump(source, sink, budget, how, slow=0):
                     reset(source)
                     reset(sink)
                     return
+            if heard:
+                heard[0] -= len(data)
             sink.sendall(data)
             if slow:
-                time.sleep(len(data) / 1024 / slow)
+                time.sleep(len(data) / 1000 / slow)
     except OSError:
         reset(source)
         reset(sink)
+
+
+def pump_until_deaf(server, client, heard):
+    try:
+        while data := server.recv(16384):
+            if heard[0] > 0:
+                client.sendall(data)
+    except OSError:
+        pass
 
 
 def serve(client, target, options):
@@ -59,12 +71,16 @@ def serve(client, target, options):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     cut = int(options["cut"]) if "cut" in options else None
     slow = int(options.get("slow", 0))
+    heard = [int(options["deaf"])] if "deaf" in options else None
     if slow:  # little of it on the way
         server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    threading.Thread(target=pump, args=(client, server, cut, options.get("how"), slow),
+    threading.Thread(target=pump, args=(client, server, cut, options.get("how"), slow, heard),
                      daemon=True).start()
     time.sleep(int(options.get("late", 0)) / 1000)
-    pump(server, client, None, None)
+    if heard:
+        pump_until_deaf(server, client, heard)
+    else:
+        pump(server, client, None, None)
 
 
 def main():

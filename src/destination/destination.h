@@ -23,6 +23,7 @@ typedef struct Parcel {
     const char *name;     /* the name it should get there; one file name                       */
     const char *reserved; /* the name an earlier attempt was allowed to use, "" = none         */
     NameFacts facts;      /* what tokens in options stand for                                  */
+    bool index;           /* it is the index of a batch, not a document                         */
 } Parcel;
 
 /* How a delivery talks with the server while it runs. */

@@ -36,6 +36,8 @@ struct Transfer {
     TransferListener *listener;  /* NULL: nobody listens */
     void *listener_arg;
     Buf body;
+    Bytes head;         /* of the upload, before the parcel              */
+    size_t head_sent;   /* of it                                         */
     int64_t sent_bytes; /* of the parcel, as libcurl has taken them      */
     bool sends, source_failed;
     bool told;   /* the stages of connecting */
@@ -190,8 +192,14 @@ static size_t take_line(char *line, size_t one, size_t n, void *arg)
 static size_t give_bytes(char *to, size_t one, size_t n, void *arg)
 {
     Transfer *t = arg;
-    size_t got = 0;
+    size_t got = t->head.n - t->head_sent;
 
+    if (got > 0) {
+        got = got < one * n ? got : one * n;
+        memcpy(to, t->head.p + t->head_sent, got);
+        t->head_sent += got;
+        return got;
+    }
     if (!errand_read(t->errand, t->sent_bytes, to, one * n, &got)) {
         t->source_failed = true;
         return CURL_READFUNC_ABORT;
@@ -206,7 +214,8 @@ static int go_back(void *arg, curl_off_t offset, int origin)
 
     if (origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
-    t->sent_bytes = offset;
+    t->head_sent = offset < (curl_off_t)t->head.n ? (size_t)offset : t->head.n;
+    t->sent_bytes = offset - (curl_off_t)t->head_sent;
     return CURL_SEEKFUNC_OK;
 }
 
@@ -238,6 +247,8 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
 
     t->errand = errand;
     t->sends = false;
+    t->head = (Bytes){ NULL, 0 };
+    t->head_sent = 0;
     t->sent_bytes = 0;
     t->listener = NULL;
     curl_easy_reset(curl);
@@ -304,13 +315,20 @@ void transfer_add_header(Transfer *t, const char *line)
 
 void transfer_upload(Transfer *t)
 {
+    transfer_upload_after(t, (Bytes){ NULL, 0 });
+}
+
+void transfer_upload_after(Transfer *t, Bytes head)
+{
+    t->head = head;
     t->sends = true;
     curl_easy_setopt(t->curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(t->curl, CURLOPT_READFUNCTION, give_bytes);
     curl_easy_setopt(t->curl, CURLOPT_READDATA, t);
     curl_easy_setopt(t->curl, CURLOPT_SEEKFUNCTION, go_back);
     curl_easy_setopt(t->curl, CURLOPT_SEEKDATA, t);
-    curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->errand->parcel->size_bytes);
+    curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE,
+                     (curl_off_t)head.n + t->errand->parcel->size_bytes);
 }
 
 /* --- what a failure means -------------------------------------------------------------------------- */
@@ -560,6 +578,11 @@ long transfer_code(const Transfer *t)
 const char *transfer_body(Transfer *t)
 {
     return buf_text(&t->body);
+}
+
+Bytes transfer_body_bytes(const Transfer *t)
+{
+    return buf_bytes(&t->body);
 }
 
 bool transfer_all_sent(const Transfer *t)

@@ -91,6 +91,9 @@ void transfer_add_header(Transfer *transfer, const char *line);
 /* The body of the exchange is the errand's parcel, of which it tells the size. */
 void transfer_upload(Transfer *transfer);
 
+/* The same with bytes before the parcel; head is borrowed until the exchange was run. */
+void transfer_upload_after(Transfer *transfer, Bytes head);
+
 /* What a reply of the peer means. The first row whose range has the code counts. */
 typedef struct TransferReply {
     long first, last;
@@ -113,6 +116,7 @@ bool transfer_replied(Transfer *transfer, long code, const char *stage,
  * there), body of the answer (at most 1 MiB, as text), whether the whole parcel had been sent. */
 long transfer_code(const Transfer *transfer);
 const char *transfer_body(Transfer *transfer);
+Bytes transfer_body_bytes(const Transfer *transfer); /* the same, for what is no text */
 bool transfer_all_sent(const Transfer *transfer);
 
 /* Fills a failure with the peer's name in front of the text. Always returns false. */

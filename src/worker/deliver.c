@@ -136,6 +136,7 @@ static bool make_index(const Json *index, Parcel *parcel, int *ret_fd,
     parcel->size_bytes = (int64_t)csv.n;
     parcel->sha256 = sha256;
     parcel->fd = *ret_fd;
+    parcel->index = true;
     return true;
 }
 

@@ -48,7 +48,7 @@ Listen 127.0.0.1:{port} https
 class Webdav(Kind):
     name = "webdav"
     # libcurl repeats a request by itself when a connection that it kept was lost: it may fail to connect.
-    more_stages = {"dies": "connect tls"}
+    stages = {"dies": "write send verify connect tls"}
 
     def __init__(self, folder):
         super().__init__(folder)

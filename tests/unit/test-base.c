@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hmac.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/sha256.h"
@@ -186,6 +187,28 @@ static void sha256_matches_the_standard(void **state)
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* RFC 4231, test cases 1 and 6 (a key longer than a block). */
+static void hmac_matches_the_standard(void **state)
+{
+    uint8_t key[131], mac[HMAC_SIZE];
+    char text[2 * HMAC_SIZE + 1];
+    Hmac hmac;
+
+    (void)state;
+    memset(key, 0x0b, 20);
+    hmac_start(&hmac, (Bytes){ key, 20 });
+    hmac_add(&hmac, bytes_of_text("Hi"));
+    hmac_add(&hmac, bytes_of_text(" There"));
+    hmac_finish(&hmac, mac);
+    text_hex(text, (Bytes){ mac, sizeof mac });
+    assert_string_equal(text, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    memset(key, 0xaa, sizeof key);
+    hmac_of((Bytes){ key, sizeof key },
+            bytes_of_text("Test Using Larger Than Block-Size Key - Hash Key First"), mac);
+    text_hex(text, (Bytes){ mac, sizeof mac });
+    assert_string_equal(text, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 static void files_are_replaced_whole(void **state)
 {
     char path[] = "/tmp/platen-base-XXXXXX", sha[SHA256_TEXT_SIZE];
@@ -244,6 +267,7 @@ int main(void)
         cmocka_unit_test(errors_carry_context_and_cure),
         cmocka_unit_test(log_values_are_quoted),
         cmocka_unit_test(sha256_matches_the_standard),
+        cmocka_unit_test(hmac_matches_the_standard),
         cmocka_unit_test(files_are_replaced_whole),
     };
 

@@ -199,7 +199,8 @@ static bool exchange(IppPeer *peer, ipp_t *request, const char *stage, bool with
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, peer->socket);
     if (with_document) {
         http_header(peer->transfer, "Content-Type: application/ipp");
-        transfer_upload_after(peer->transfer, buf_bytes(&head));
+        transfer_send(peer->transfer, &(TransferBody){ .before = buf_bytes(&head),
+                                                       .n_bytes = errand->parcel->size_bytes });
     } else {
         http_body(peer->transfer, buf_bytes(&head), "application/ipp");
     }

@@ -36,9 +36,8 @@ struct Transfer {
     TransferListener *listener;  /* NULL: nobody listens */
     void *listener_arg;
     Buf body;
-    Bytes head;         /* of the upload, before the parcel              */
-    size_t head_sent;   /* of it                                         */
-    int64_t sent_bytes; /* of the parcel, as libcurl has taken them      */
+    TransferBody sending;
+    int64_t sent_bytes; /* of what is sent, as libcurl has taken them    */
     bool sends, source_failed;
     bool told;   /* the stages of connecting */
     bool spoilt; /* the last exchange failed */
@@ -189,18 +188,31 @@ static size_t take_line(char *line, size_t one, size_t n, void *arg)
     return n;
 }
 
+/* Bytes from a place on, as many as there are and fit. */
+static size_t give_some(char *to, size_t n, Bytes from, int64_t at)
+{
+    Bytes rest = bytes_after(from, (size_t)at);
+    size_t some = rest.n < n ? rest.n : n;
+
+    for (size_t i = 0; i < some; i++)
+        to[i] = (char)rest.p[i];
+    return some;
+}
+
 static size_t give_bytes(char *to, size_t one, size_t n, void *arg)
 {
     Transfer *t = arg;
-    size_t got = t->head.n - t->head_sent;
+    const TransferBody *body = &t->sending;
+    int64_t at = t->sent_bytes, parcel_at = at - (int64_t)body->before.n;
+    int64_t parcel_left = body->n_bytes - parcel_at;
+    size_t got = 0;
 
-    if (got > 0) {
-        got = got < one * n ? got : one * n;
-        memcpy(to, t->head.p + t->head_sent, got);
-        t->head_sent += got;
-        return got;
-    }
-    if (!errand_read(t->errand, t->sent_bytes, to, one * n, &got)) {
+    if (parcel_at < 0)
+        got = give_some(to, one * n, body->before, at);
+    else if (parcel_left <= 0)
+        got = give_some(to, one * n, body->after, -parcel_left);
+    else if (!errand_read(t->errand, body->offset + parcel_at, to,
+                          parcel_left < (int64_t)(one * n) ? (size_t)parcel_left : one * n, &got)) {
         t->source_failed = true;
         return CURL_READFUNC_ABORT;
     }
@@ -214,8 +226,7 @@ static int go_back(void *arg, curl_off_t offset, int origin)
 
     if (origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
-    t->head_sent = offset < (curl_off_t)t->head.n ? (size_t)offset : t->head.n;
-    t->sent_bytes = offset - (curl_off_t)t->head_sent;
+    t->sent_bytes = offset;
     return CURL_SEEKFUNC_OK;
 }
 
@@ -247,8 +258,6 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
 
     t->errand = errand;
     t->sends = false;
-    t->head = (Bytes){ NULL, 0 };
-    t->head_sent = 0;
     t->sent_bytes = 0;
     t->listener = NULL;
     curl_easy_reset(curl);
@@ -313,22 +322,26 @@ void transfer_add_header(Transfer *t, const char *line)
     curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
 }
 
-void transfer_upload(Transfer *t)
+static int64_t whole_size(const TransferBody *body)
 {
-    transfer_upload_after(t, (Bytes){ NULL, 0 });
+    return (int64_t)body->before.n + body->n_bytes + (int64_t)body->after.n;
 }
 
-void transfer_upload_after(Transfer *t, Bytes head)
+void transfer_upload(Transfer *t)
 {
-    t->head = head;
+    transfer_send(t, &(TransferBody){ .n_bytes = t->errand->parcel->size_bytes });
+}
+
+void transfer_send(Transfer *t, const TransferBody *body)
+{
     t->sends = true;
+    t->sending = *body;
     curl_easy_setopt(t->curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(t->curl, CURLOPT_READFUNCTION, give_bytes);
     curl_easy_setopt(t->curl, CURLOPT_READDATA, t);
     curl_easy_setopt(t->curl, CURLOPT_SEEKFUNCTION, go_back);
     curl_easy_setopt(t->curl, CURLOPT_SEEKDATA, t);
-    curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE,
-                     (curl_off_t)head.n + t->errand->parcel->size_bytes);
+    curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)whole_size(body));
 }
 
 /* --- what a failure means -------------------------------------------------------------------------- */
@@ -587,7 +600,7 @@ Bytes transfer_body_bytes(const Transfer *t)
 
 bool transfer_all_sent(const Transfer *t)
 {
-    return t->sends && t->sent_bytes == t->errand->parcel->size_bytes;
+    return t->sends && t->sent_bytes == whole_size(&t->sending);
 }
 
 bool url_put(Buf *url, const char *text)

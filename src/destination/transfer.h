@@ -91,8 +91,14 @@ void transfer_add_header(Transfer *transfer, const char *line);
 /* The body of the exchange is the errand's parcel, of which it tells the size. */
 void transfer_upload(Transfer *transfer);
 
-/* The same with bytes before the parcel; head is borrowed until the exchange was run. */
-void transfer_upload_after(Transfer *transfer, Bytes head);
+/* The same for n_bytes of the parcel from offset on, with other bytes around them; those are borrowed until the
+ * exchange was run. */
+typedef struct TransferBody {
+    Bytes before;
+    int64_t offset, n_bytes;
+    Bytes after;
+} TransferBody;
+void transfer_send(Transfer *transfer, const TransferBody *body);
 
 /* What a reply of the peer means. The first row whose range has the code counts. */
 typedef struct TransferReply {
@@ -113,7 +119,7 @@ bool transfer_replied(Transfer *transfer, long code, const char *stage,
                       const TransferReply *replies);
 
 /* Of the last run: reply code (HTTP status, FTP or SMTP code; with SFTP libcurl's own, which replies name
- * there), body of the answer (at most 1 MiB, as text), whether the whole parcel had been sent. */
+ * there), body of the answer (at most 1 MiB, as text), whether the whole body had been sent. */
 long transfer_code(const Transfer *transfer);
 const char *transfer_body(Transfer *transfer);
 Bytes transfer_body_bytes(const Transfer *transfer); /* the same, for what is no text */

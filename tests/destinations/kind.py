@@ -86,8 +86,8 @@ Fault("wrong_password", "the password is wrong", "auth", "login")
 Fault("wrong_host", "the name of the server is unknown", "retry", "resolve")
 Fault("wrong_name", "the folder, share or queue is not there", "config", "locate")
 Fault("untrusted", "the certificate is of an unknown authority", "config", "tls")
-Fault("read_only", "nothing may be written there", "config", "locate write rename")
-Fault("disk_full", "the disk there is full", "retry", "locate write verify", document_bytes=3 << 20)
+Fault("read_only", "nothing may be written there", "config", "locate write rename send")
+Fault("disk_full", "the disk there is full", "retry", "locate write verify send", document_bytes=3 << 20)
 Fault("dies", "the server dies in the middle of a file", "retry unknown", "write send verify",
       document_bytes=8 << 20)
 Fault("hangs", "the server stops answering in the middle of a file", "retry unknown", "write send verify",

@@ -171,25 +171,32 @@ static bool refuse_taken(const Visit *visit, const char *name)
                            "%s is there already, and the job says refuse", name);
 }
 
+bool site_free_name(const SiteVerbs *verbs, const Errand *errand, uint32_t *n,
+                    char ret_name[FILE_NAME_BYTES_MAX + 1])
+{
+    const Visit visit = { .verbs = verbs, .errand = errand, .parcel = errand->parcel };
+
+    if (!first_free(&visit, *n, n))
+        return false;
+    if (*n > NAMES_MAX)
+        return delivery_failed(
+            errand->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
+            "Empty the folder, or put {time} or {seq:N} into the job's file name.",
+            "the folder has %s and %d numbered files beside it", errand->parcel->name,
+            NAMES_MAX - 1);
+    candidate(&visit, *n, ret_name);
+    return true;
+}
+
 static bool take_numbered(const Visit *visit)
 {
     char name[FILE_NAME_BYTES_MAX + 1];
     uint32_t n = 1;
     bool taken = true;
 
-    while (taken) {
-        if (!first_free(visit, n, &n))
+    while (taken)
+        if (!site_free_name(visit->verbs, visit->errand, &n, name) || !take(visit, name, &taken))
             return false;
-        if (n > NAMES_MAX)
-            return delivery_failed(
-                visit->errand->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
-                "Empty the folder, or put {time} or {seq:N} into the job's file name.",
-                "the folder has %s and %d numbered files beside it", visit->parcel->name,
-                NAMES_MAX - 1);
-        candidate(visit, n, name);
-        if (!take(visit, name, &taken))
-            return false;
-    }
     return true;
 }
 

@@ -65,6 +65,12 @@ struct SiteVerbs {
     bool (*remove)(const Errand *errand, const char *name);
 };
 
+/* The wanted name or, when it is taken, the first free one of those with numbers, from number *n (1 = without)
+ * on; *n becomes its number. Needs only look(): for kinds without folders and renames. CONFIG when all
+ * numbers are taken. */
+bool site_free_name(const SiteVerbs *verbs, const Errand *errand, uint32_t *n,
+                    char ret_name[FILE_NAME_BYTES_MAX + 1]);
+
 /* Delivers and tests over the verbs. */
 void site_deliver(const SiteVerbs *verbs, const Errand *errand);
 void site_test(const SiteVerbs *verbs, const Errand *errand);

@@ -45,7 +45,8 @@ def test_fault(kinds, word, fault, tmp_path):
         settings, meanwhile = given if isinstance(given, tuple) else (given, None)
         before = kind.files()
         task = document.task(kind.name, settings, options=kind.options())
-        result = result_of(task, seconds=row.seconds, meanwhile=meanwhile)
+        messages = delivering.deliver(task, seconds=row.seconds, meanwhile=meanwhile)
+        result = messages[-1]["result"]
         classes, stages = kind.expects.get(fault, (row.classes, kind.stages.get(fault, row.stages)))
         assert result["class"] in classes.split(), result
         if classes != "ok":
@@ -56,9 +57,11 @@ def test_fault(kinds, word, fault, tmp_path):
                 assert kind.files() == before, "nothing is seen of a delivery that failed"
                 assert kind.temporary() == []
     if result["class"] in ("retry", "ok"):
-        # The same delivery again, as the server repeats it: there is exactly one file in the end.
+        # The same delivery again, as the server repeats it, with the name it allowed: there is exactly one
+        # file in the end.
+        names = [m["name"] for m in messages if m.get("question") == "name"]
         if result["class"] == "retry" and fault != "disk_full":
-            again = dict(task, settings=kind.through(kind.port()) if fault == "refuses" else
+            again = dict(task, reserved_name=names[-1] if names else None, settings=kind.through(kind.port()) if fault == "refuses" else
                          settings if meanwhile else kind.settings())
             second = result_of(again)
             assert second["class"] == "ok", second

@@ -199,8 +199,9 @@ static bool exchange(IppPeer *peer, ipp_t *request, const char *stage, bool with
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, peer->socket);
     if (with_document) {
         http_header(peer->transfer, "Content-Type: application/ipp");
-        transfer_send(peer->transfer, &(TransferBody){ .before = buf_bytes(&head),
-                                                       .n_bytes = peer->errand->parcel->size_bytes });
+        transfer_send(peer->transfer,
+                      &(TransferBody){ .before = buf_bytes(&head),
+                                       .n_bytes = peer->errand->parcel->size_bytes });
     } else {
         http_body(peer->transfer, buf_bytes(&head), "application/ipp");
     }

@@ -82,7 +82,8 @@ static bool reserve(DeliverTalk *talk, const Json *question, Err *err)
 {
     const char *name = json_get_text(question, "name");
 
-    if (!talk->claim || (name[0] && !name_is_one_file(name)) || !text_copy(talk->text, sizeof talk->text, name))
+    if (!talk->claim || (name[0] && !name_is_one_file(name)) ||
+        !text_copy(talk->text, sizeof talk->text, name))
         return err_set(err, ERR_BUG, 0, "a delivery asked for a name that is none");
     return keeper_write(talk->keeper, reserve_write, talk, "delivery-name", err);
 }

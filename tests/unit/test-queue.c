@@ -300,7 +300,7 @@ static void who_says_that_it_lives_is_waited_for(void **state)
 
     assert_true(worker && task);
     pause_ms(300); /* python starts */
-    if (!worker_task(worker, task, 600, NULL, NULL, &result, &lost, &err))
+    if (!worker_task(worker, task, 600, NULL, &result, &lost, &err))
         fail_msg("%s", err.text);
     assert_string_equal(json_get_text(result, "type"), "result");
     assert_false(lost);

@@ -88,7 +88,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* Quoted-printable (RFC 2045, 6.7). A line never begins with "." or "From ", which some servers change. */
+/* Quoted-printable (RFC 2045, 6.7). A line never begins with "From ", which some mailboxes change. */
 static void put_printable_line(Buf *out, Bytes line)
 {
     size_t column = 0;
@@ -96,8 +96,8 @@ static void put_printable_line(Buf *out, Bytes line)
     for (size_t i = 0; i < line.n; i++) {
         uint8_t c = line.p[i];
         bool blank = c == ' ' || c == '\t', last = i + 1 == line.n;
-        bool first = column == 0 && (c == '.' || bytes_start_with(bytes_after(line, i), "From "));
-        bool plain = (c > ' ' && c <= '~' && c != '=' && !first) || (blank && !last);
+        bool from = column == 0 && bytes_start_with(bytes_after(line, i), "From ");
+        bool plain = (c > ' ' && c <= '~' && c != '=' && !from) || (blank && !last);
         size_t width = plain ? 1 : 3;
 
         if (column + width > LINE_MAX_CHARS - 1) {

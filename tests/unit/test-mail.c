@@ -180,7 +180,7 @@ static const char golden[] =
     "Content-Type: text/plain; charset=UTF-8\r\n"
     "Content-Transfer-Encoding: quoted-printable\r\n"
     "\r\n"
-    "=2Edot =3D=20\r\n"
+    ".dot =3D=20\r\n"
     "=46rom here\r\n"
     "\r\n"
     "--=_01k7d\r\n"

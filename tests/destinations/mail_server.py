@@ -37,7 +37,7 @@ message_size_limit = {size}
 check_spool_space = 0
 check_spool_inodes = 0
 smtp_accept_max = 100
-smtp_receive_timeout = 60s
+smtp_receive_timeout = {patience}
 rfc1413_hosts =
 host_lookup =
 log_selector = +smtp_connection
@@ -250,7 +250,7 @@ class Mail:
 class Exim:
     """Three ports: STARTTLS, TLS at once, and one without TLS and log-in (quiet)."""
 
-    def __init__(self, folder=None, size="20M"):
+    def __init__(self, folder=None, size="20M", patience="60s"):
         self.folder, self.account = folder or open_folder(), Account("Debian-exim")
         self.port, self.implicit, self.quiet = free_ports(3)
         self.process = None
@@ -264,7 +264,7 @@ class Exim:
                    f"exim_group = {NOBODY if account.launcher else account.group}"
         write(self.path("exim.conf"), EXIM.format(
             d=self.folder, user=user, port=self.port, implicit=self.implicit, quiet=self.quiet,
-            cert=ca.path("server.pem"), key=ca.path("server.key"), size=size,
+            cert=ca.path("server.pem"), key=ca.path("server.key"), size=size, patience=patience,
             greylist=GREYLIST, name=USER, password=PASSWORD, token=TOKEN))
         self.start()
 

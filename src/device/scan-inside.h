@@ -54,6 +54,7 @@ struct ScanSession {
     bool spare_tried, feeder_used;
 
     ScanPage page;
+    ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
     bool stop, stop_at_page;
     const char *lost_code; /* static; NULL: the device said that it goes */
     bool decided;          /* end and reason stand */

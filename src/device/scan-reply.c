@@ -33,13 +33,14 @@ static bool page_is_whole(const ScanPage *page)
            memcmp(page->final, eoi, sizeof eoi) == 0;
 }
 
-/* The end of the page that is open. */
+/* The end of the page that is open. One that is no page is not waited for: what was said beside its
+ * end follows at once. */
 static ScanEvent page_ended(ScanSession *s)
 {
     if (page_is_whole(&s->page))
         return SCAN_EVENT_PAGE;
     scan_fail(s, "page-broken", "");
-    return SCAN_EVENT_BAD_PAGE;
+    return s->after_page == SCAN_EVENT_STORED ? SCAN_EVENT_BAD_PAGE : s->after_page;
 }
 
 /* Begins a page; false (and the reason recorded) when it may not be begun. */
@@ -83,8 +84,8 @@ static void note_end(ScanSession *s, const Esci2Reply *reply)
         s->page.last = true;
 }
 
-/* A reply to IMG without error, attention or not-ready. */
-static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
+/* What a reply to IMG brings of pages. */
+static ScanEvent image_content(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     bool about_page = reply->page_start || reply->page_end || reply->length > 0;
 
@@ -110,21 +111,55 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
     return !s->page.open && s->page.last ? SCAN_EVENT_FINISHED : SCAN_EVENT_DONE;
 }
 
-/* #err in a reply to IMG: an empty feeder after a whole page is the normal end of a job. */
-static ScanEvent image_error(ScanSession *s, const Esci2Reply *reply)
+/* #nrd that means "ask again". */
+static bool is_busy(const Esci2Reply *reply)
 {
-    bool empty = esci2_word_is(reply->error.cause, "PE");
+    return esci2_word_is(reply->not_ready, "BUSY") || esci2_word_is(reply->not_ready, "WUP");
+}
 
-    if (empty && s->page.open && reply->page_end && reply->length == 0) {
-        note_end(s, reply);
-        s->page.last = true;
-        return page_ended(s);
+/* How a reply to IMG ends the scan: FINISHED, FAULT or STOP; STORED when it does not. whole: no page
+ * is left half by it. */
+static ScanEvent image_ending(ScanSession *s, const Esci2Reply *reply, bool whole)
+{
+    Reason reason;
+
+    if (reply->error.cause[0] != '\0') {
+        /* An empty feeder after a whole page is the normal end of a job. */
+        if (whole && esci2_word_is(reply->error.cause, "PE"))
+            return SCAN_EVENT_FINISHED;
+        reason = scan_reason_of_error(&reply->error);
+        scan_decide(s, SCAN_END_BROKEN, &reason);
+        return SCAN_EVENT_FAULT;
     }
-    if (empty && !s->page.open && s->page.number > 0)
-        return SCAN_EVENT_FINISHED;
-    Reason reason = scan_reason_of_error(&reply->error);
-    scan_decide(s, SCAN_END_BROKEN, &reason);
-    return SCAN_EVENT_FAULT;
+    if (reply->not_ready[0] != '\0' && !is_busy(reply)) {
+        scan_fail(s, scan_reason_of_not_ready(reply->not_ready), "");
+        return SCAN_EVENT_FAULT;
+    }
+    if (esci2_word_is(reply->attention, "CAN")) {
+        reason = scan_reason("cancelled-at-device", "");
+        scan_decide(s, SCAN_END_CANCELLED, &reason);
+        return SCAN_EVENT_STOP;
+    }
+    return SCAN_EVENT_STORED;
+}
+
+/* A reply to IMG. Whatever is sent after the end of a page acknowledges it, FIN and CAN too: a page
+ * whose end comes together with the end of the scan is stored first. */
+static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    bool ends_page = reply->page_end && (s->page.open || reply->length > 0);
+    bool whole = ends_page || (!s->page.open && s->page.number > 0);
+    bool empty = !reply->page_start && !reply->page_end && reply->length == 0;
+    ScanEvent ending = image_ending(s, reply, whole);
+
+    if (ending != SCAN_EVENT_STORED && !ends_page)
+        return ending;
+    if (is_busy(reply) && empty)
+        return SCAN_EVENT_BUSY;
+    s->after_page = ending;
+    if (ending == SCAN_EVENT_FINISHED)
+        s->page.last = true;
+    return image_content(s, reply, now);
 }
 
 /* --- other replies ------------------------------------------------------------------------------ */
@@ -187,13 +222,11 @@ static ScanEvent refused(ScanSession *s)
 }
 
 /* A reply that is neither an error nor a refusal, by the state that asked. */
-static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
+static ScanEvent granted(ScanSession *s, const Esci2Reply *reply)
 {
     ScanEvent event = reply->length > 0 ? SCAN_EVENT_MORE : SCAN_EVENT_DONE;
 
     switch (s->state) {
-    case SCAN_IMAGE:
-        return image_reply(s, reply, now);
     case SCAN_PARAMETERS:
         s->para_done += s->para_part;
         return s->para_done < s->para_block.n ? SCAN_EVENT_PART : event;
@@ -209,24 +242,21 @@ static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
 
 static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
-    static const char *const busy_words[] = { "BUSY", "WUP" };
-
     if (esci2_word_is(reply->code, "UNKN") || esci2_word_is(reply->code, "INVD"))
         return refused(s);
     if (!esci2_word_is(reply->code, scan_steps[s->state].text))
         return SCAN_EVENT_WRONG;
+    if (s->state == SCAN_IMAGE)
+        return image_reply(s, reply, now);
     if (reply->error.cause[0] != '\0') {
         Reason reason = scan_reason_of_error(&reply->error);
 
-        if (s->state == SCAN_IMAGE)
-            return image_error(s, reply);
         if (s->state < SCAN_CANCEL)
             scan_decide(s, SCAN_END_BROKEN, &reason);
         return SCAN_EVENT_FAULT;
     }
-    for (size_t i = 0; i < COUNT_OF(busy_words); i++)
-        if (esci2_word_is(reply->not_ready, busy_words[i]))
-            return s->state == SCAN_IMAGE ? SCAN_EVENT_BUSY : still_busy(s, SCAN_EVENT_BUSY, now);
+    if (is_busy(reply))
+        return still_busy(s, SCAN_EVENT_BUSY, now);
     if (reply->not_ready[0] != '\0') {
         if (s->state < SCAN_CANCEL)
             scan_fail(s, scan_reason_of_not_ready(reply->not_ready), "");
@@ -235,13 +265,7 @@ static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
     if (s->state == SCAN_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
         reply->parameters[0] != '\0')
         return refused(s);
-    if (s->state == SCAN_IMAGE && esci2_word_is(reply->attention, "CAN")) {
-        Reason reason = scan_reason("cancelled-at-device", "");
-
-        scan_decide(s, SCAN_END_CANCELLED, &reason);
-        return SCAN_EVENT_STOP;
-    }
-    return granted(s, reply, now);
+    return granted(s, reply);
 }
 
 /* What a reply means; after the first status the unit is chosen, whatever FIN was answered with. */

@@ -112,12 +112,15 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [SCAN_IMAGE_DATA] = { [SCAN_EVENT_BLOCK] = SEND(SCAN_IMAGE),
                           [SCAN_EVENT_PAGE] = RULE(SCAN_STORING, SCAN_DO_STORE),
                           [SCAN_EVENT_BAD_PAGE] = SEND(SCAN_CANCEL),
+                          [SCAN_EVENT_FINISHED] = SEND(SCAN_FIN),
+                          [SCAN_EVENT_FAULT] = SEND(SCAN_FIN),
                           [SCAN_EVENT_STOP] = SEND(SCAN_CANCEL),
                           ENDINGS },
     /* A page that is not stored must not be acknowledged: no CAN, no FIN, the device sees us go. */
     [SCAN_STORING] = { [SCAN_EVENT_STORED] = SEND(SCAN_IMAGE),
                        [SCAN_EVENT_FINISHED] = SEND(SCAN_FIN),
                        [SCAN_EVENT_BAD_PAGE] = CLOSE,
+                       [SCAN_EVENT_FAULT] = SEND(SCAN_FIN), /* the error came with the page's end */
                        [SCAN_EVENT_STOP] = SEND(SCAN_CANCEL),
                        [SCAN_EVENT_LOST] = RULE(SCAN_STORING_LOST, SCAN_DO_NOTHING),
                        [SCAN_EVENT_WRONG] = RULE(SCAN_STORING_LOST, SCAN_DO_NOTHING),
@@ -125,6 +128,7 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [SCAN_STORING_LOST] = { [SCAN_EVENT_STORED] = CLOSE,
                             [SCAN_EVENT_FINISHED] = CLOSE,
                             [SCAN_EVENT_BAD_PAGE] = CLOSE,
+                            [SCAN_EVENT_FAULT] = CLOSE,
                             [SCAN_EVENT_STOP] = CLOSE,
                             [SCAN_EVENT_LOST] = RULE(SCAN_STORING_LOST, SCAN_DO_NOTHING),
                             [SCAN_EVENT_WRONG] = RULE(SCAN_STORING_LOST, SCAN_DO_NOTHING),

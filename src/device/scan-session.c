@@ -53,6 +53,7 @@ ScanSession *scan_session_new(const ScanOrder *order, Mono now)
     s->again_at = s->progress_at = s->busy_until = MONO_NEVER;
     s->late_at = mono_after(now, scan_patience_ms[SCAN_WELCOME]);
     s->poll_ms = SCAN_POLL_MIN_MS;
+    s->after_page = SCAN_EVENT_STORED;
     return s;
 }
 
@@ -236,11 +237,11 @@ static void explain(ScanSession *s, ScanEvent event, Mono now)
 }
 
 /* A wish to stop replaces what happened, where the state has a rule for it - but not an end that
- * has already come by itself. */
+ * has already come by itself, and not the end of a page: CAN would acknowledge it. */
 static ScanEvent with_stop(const ScanSession *s, ScanEvent event)
 {
-    bool own_end = event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_PAGE &&
-                   event != SCAN_EVENT_STORED;
+    bool page_ends = s->page.open && s->page.end_seen;
+    bool own_end = page_ends || (event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_STORED);
 
     return s->stop && !own_end && scan_rules[s->state][SCAN_EVENT_STOP].allowed ? SCAN_EVENT_STOP
                                                                                 : event;
@@ -369,10 +370,10 @@ void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mon
         scan_dispatch(s, SCAN_EVENT_BAD_PAGE, now);
     else if (s->page.last)
         scan_dispatch(s, SCAN_EVENT_FINISHED, now);
-    else if (s->stop_at_page)
+    else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
     else
-        scan_dispatch(s, SCAN_EVENT_STORED, now);
+        scan_dispatch(s, s->after_page, now);
 }
 
 static Mono later(Mono deadline, int64_t ms)

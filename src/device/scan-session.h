@@ -8,6 +8,7 @@
  *                                                     page end  v  | stored
  *                                                             STORING
  *   STORING -not stored, late-> CLOSED, nothing sent
+ *   an error or cancel that comes together with the end of a page: STORING first, then as below
  *   IMAGE, STORING -last page, fault-> FIN -> [LAST_MODE LAST_STATUS LAST_FIN] -> UNLOCK -> CLOSED
  *   stop: in data state CANCEL -> FIN ..., in a mode FIN ..., else UNLOCK; lost or late: CLOSED
  *

@@ -551,6 +551,19 @@ def in_page(what):
     return strike
 
 
+def with_page_end(tokens, leaves):
+    """The fault comes in the same reply as the end of the page; leaves: the data state ends."""
+    def strike(session, code):
+        if session.sent < len(session.device.pages[session.page]):
+            return False
+        end = session.end_tokens()
+        session.page_done()
+        session.mode = "X" if leaves else "D"
+        session.answer(session.header(code, 0, tokens + end), REPLY_SIZE)
+        return True
+    return strike
+
+
 def cancel_at_panel(session, code):
     session.answer(session.header(code, 0, b"#atnCAN "), REPLY_SIZE)
 
@@ -584,6 +597,9 @@ FAULTS = {
     "double-feed": cause_fault(b"DFED", True),
     "device-error": cause_fault(b"ERR ", True),
     "unknown-error": cause_fault(b"ZZ9 ", True),
+    "jam-with-end": with_page_end(b"#errADF PJ  ", True),
+    "double-feed-with-end": with_page_end(b"#errADF DFED", True),
+    "cancel-with-end": with_page_end(b"#atnCAN ", False),
     "cancel": in_page(cancel_at_panel),
     "cancel-event": in_page(cancel_event),
     "drop": in_page(lambda s, code: s.hang_up()),

@@ -483,6 +483,22 @@ def test_more_is_asked_for_only_when_a_page_is_stored(house, fed):
                          for i, page in enumerate(pages)]
 
 
+@pytest.mark.parametrize("fault, code", [("jam-with-end", "paper-jam"),
+                                         ("double-feed-with-end", "double-feed"),
+                                         ("cancel-with-end", "cancelled-at-device")])
+def test_page_that_ends_with_the_scan_is_stored(house, tiny, fault, code):
+    """An error or a cancel in the same reply as the end of a page: what follows acknowledges the
+    page, so it is stored before."""
+    witnessed = []
+    with Bench(house, tiny[:3], fault=fault, block_max=20000) as bench:
+        bench.device.page_ends = lambda number: setattr(bench, "batch_id", receiving_batch(bench))
+        bench.device.page_asked = lambda number: witnessed.append(
+            (number, stored_page(house, bench.batch_id, number)))
+        assert_ended(bench, bench.scan(), code, tiny[:2])
+        assert bench.device.complaints == []
+    assert witnessed == [(i + 1, (True, hashlib.sha256(tiny[i]).hexdigest())) for i in range(2)]
+
+
 class Gate:
     """Holds a device before it sends the end of a page, until opened."""
 

@@ -292,6 +292,8 @@ typedef struct FaultCase {
     bool unlocked;
 } FaultCase;
 
+#define PAGE_END "#peni0002480i0003507"
+
 /* Two pages of three blocks and one page end each, two empty polls before: IMG 1-2 empty, 3-5 data,
  * 6 end, 7-8 empty ... */
 static const FaultCase fault_cases[] = {
@@ -323,6 +325,21 @@ static const FaultCase fault_cases[] = {
     { "IMG ", 4, 0, FAKE_EVENT, "\x01", SCAN_END_COMPLETE, "", 2, 0, true },
     { "IMG ", 4, 0, FAKE_EVENT, "\x04", SCAN_END_COMPLETE, "", 2, 0, true },
     { "IMG ", 4, 0, FAKE_EVENT, "\x03", SCAN_END_CANCELLED, "cancelled-at-device", 0, 1, true },
+    { "IMG ", 6, 0, FAKE_EVENT, "\x03", SCAN_END_CANCELLED, "cancelled-at-device", 1, 0, true },
+    { "IMG ", 6, 0, FAKE_TOKENS, PAGE_END "#errADF PJ  ", SCAN_END_BROKEN, "paper-jam", 1, 0,
+      true },
+    { "IMG ", 6, 0, FAKE_TOKENS, "#errADF DFED" PAGE_END, SCAN_END_BROKEN, "double-feed", 1, 0,
+      true },
+    { "IMG ", 6, 0, FAKE_TOKENS, "#nrdRSVD" PAGE_END, SCAN_END_BROKEN, "device-reserved", 1, 0,
+      true },
+    { "IMG ", 6, 0, FAKE_TOKENS, PAGE_END "#atnCAN ", SCAN_END_CANCELLED, "cancelled-at-device", 1,
+      0, true },
+    { "IMG ", 6, 0, FAKE_TOKENS, PAGE_END "#lftd000#atnCAN ", SCAN_END_CANCELLED,
+      "cancelled-at-device", 1, 0, true },
+    { "IMG ", 6, 0, FAKE_TOKENS, PAGE_END "#errADF PE  ", SCAN_END_COMPLETE, "", 1, 0, true },
+    { "IMG ", 6, 0, FAKE_TOKENS, PAGE_END "#lftd000#nrdBUSY", SCAN_END_COMPLETE, "", 1, 0, true },
+    { "IMG ", 5, 0, FAKE_TOKENS, PAGE_END "#errADF PJ  ", SCAN_END_BROKEN, "paper-jam", 0, 1,
+      true },
     { "IMG ", 4, 0, FAKE_EVENT, "\x02", SCAN_END_BROKEN, "connection-lost", 0, 1, false },
     { "IMG ", 4, 0, FAKE_EVENT, "\x80", SCAN_END_BROKEN, "device-timeout", 0, 1, false },
     { "IMG ", 4, 0, FAKE_EVENT, "\xa0", SCAN_END_BROKEN, "device-rejected", 0, 1, false },

@@ -225,11 +225,36 @@ static bool values_read(ConfigPlan *plan, size_t noun, const Json *list, Err *er
 
 /* --- devices --------------------------------------------------------------------------------------------------- */
 
-static ConfigDevice *device_find(ConfigPlan *plan, const DeviceWish *wish)
+/* The one with the serial number; of two (it was approved at a second address) the one at the address
+ * that is given as well. False when it does not say which of them. */
+static bool device_find_called(ConfigPlan *plan, const DeviceWish *wish, ConfigDevice **ret_device,
+                               Err *err)
 {
-    for (size_t i = 0; wish->serial[0] && i < plan->device_count; i++)
-        if (plan->devices[i].exists && text_equal(plan->devices[i].now.serial, wish->serial))
-            return &plan->devices[i];
+    ConfigDevice *found = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; wish->serial[0] && i < plan->device_count; i++) {
+        ConfigDevice *d = &plan->devices[i];
+
+        if (!d->exists || !text_equal(d->now.serial, wish->serial))
+            continue;
+        if (text_equal(d->now.address, wish->address)) {
+            *ret_device = d;
+            return true;
+        }
+        found = d;
+        n++;
+    }
+    *ret_device = found;
+    if (n < 2)
+        return true;
+    err_set(err, ERR_BAD_INPUT, 0, "%zu devices have the serial number %s", n, wish->serial);
+    err_remedy(err, "Give the device's address as well, or delete those that are no more.");
+    return err_field(err, "serial");
+}
+
+static ConfigDevice *device_find_at(ConfigPlan *plan, const DeviceWish *wish)
+{
     for (size_t i = 0; wish->address[0] && i < plan->device_count; i++)
         if (text_equal(plan->devices[i].exists ? plan->devices[i].now.address
                                                : plan->devices[i].wish.address,
@@ -240,9 +265,13 @@ static ConfigDevice *device_find(ConfigPlan *plan, const DeviceWish *wish)
 
 static bool device_take(ConfigPlan *plan, const DeviceWish *wish, Err *err)
 {
-    ConfigDevice *device = device_find(plan, wish);
     const ConfigEntry *group = NULL;
+    ConfigDevice *device;
 
+    if (!device_find_called(plan, wish, &device, err))
+        return false;
+    if (!device)
+        device = device_find_at(plan, wish);
     if (device && device->listed)
         return err_set(err, ERR_BAD_INPUT, 0, "the device is listed twice");
     if (!device && !wish->address[0]) {

@@ -7,7 +7,8 @@
  *   seen                                          a device asked for our name
  *   pressed -> device_press_refuse                the panel shows an error
  *           -> device_press_accept                the panel shows success and the scan begins:
- *      identified { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
+ *      identified (-> device_scan_refuse)
+ *                 { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
  *
  * Callbacks come from the loop, never inside a function the host calls (device_link_close excepted),
  * and may call every function here except device_link_close. */
@@ -92,6 +93,10 @@ DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void
 
 /* The answer to page_end. ok=false: the page could not be kept; the scan ends as BROKEN with the reason. */
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason);
+
+/* The answer to identified when it is not the device that was meant: the scan ends in order as BROKEN with
+ * the reason, without a page. */
+void device_scan_refuse(DeviceScan *scan, const Reason *reason);
 
 /* Back-pressure: no bytes are read from the device while paused. */
 void device_scan_pause(DeviceScan *scan);

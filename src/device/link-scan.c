@@ -194,6 +194,12 @@ void device_scan_resume(DeviceScan *scan)
     drive_soon(scan);
 }
 
+void device_scan_refuse(DeviceScan *scan, const Reason *reason)
+{
+    scan_session_refuse(scan->session, reason, mono_now());
+    drive_soon(scan);
+}
+
 void device_scan_cancel(DeviceScan *scan)
 {
     scan_session_cancel(scan->session, mono_now());

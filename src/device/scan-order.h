@@ -10,7 +10,8 @@
  *               device-timeout device-rejected protocol-error legacy-device source-missing
  *               format-not-offered parameters-refused two-sided-page page-broken page-too-large
  *               too-many-pages server-stopping
- *               or what the host gave when it could not keep a page */
+ *               or what the host gave when it could not keep a page (page-not-stored ...) or found
+ *               another device at the address (another-device) */
 #ifndef PLATEN_DEVICE_SCAN_ORDER_H
 #define PLATEN_DEVICE_SCAN_ORDER_H
 

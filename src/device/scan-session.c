@@ -413,6 +413,12 @@ static void stop(ScanSession *s, Mono now)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
 }
 
+void scan_session_refuse(ScanSession *s, const Reason *reason, Mono now)
+{
+    scan_decide(s, SCAN_END_BROKEN, reason);
+    stop(s, now);
+}
+
 void scan_session_cancel(ScanSession *s, Mono now)
 {
     Reason reason = scan_reason("cancelled", "");

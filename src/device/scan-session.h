@@ -171,6 +171,10 @@ void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mon
 void scan_session_pause(ScanSession *s, Mono now);
 void scan_session_resume(ScanSession *s, Mono now);
 
+/* The host wants nothing of this device: the scan ends in order at the next safe moment, as BROKEN with
+ * this reason. Said at IDENTIFIED, no page is begun. */
+void scan_session_refuse(ScanSession *s, const Reason *reason, Mono now);
+
 /* Ends the scan in order at the next safe moment, dropping the page in progress. */
 void scan_session_cancel(ScanSession *s, Mono now);
 

@@ -34,6 +34,21 @@ int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
     return found;
 }
 
+bool flow_scan_identify(const Device *device, const char *serial, Reason *ret_reason)
+{
+    if (!device->serial[0] || text_equal(device->serial, serial))
+        return true;
+    (void)refuse(ret_reason, "another-device", "",
+                 "Delete the former device in the list and approve the new one if it takes its "
+                 "place; else give it an address of its own.");
+    (void)text_printf(
+        ret_reason->text, sizeof ret_reason->text,
+        "The device at %.60s has %s%.40s, but the one that was approved there has %.40s.",
+        device->address, serial[0] ? "the serial number " : "no serial number", serial,
+        device->serial);
+    return false;
+}
+
 BatchEvent flow_scan_ended(ScanOutcome outcome, uint32_t pages, Reason *reason)
 {
     if (outcome == SCAN_COMPLETE && pages > 0)

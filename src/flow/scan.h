@@ -17,6 +17,11 @@ typedef struct ScanRequest {
 /* The index in group->jobs of the job to start, or -1 with the reason of the refusal. */
 int flow_scan_admit(const ScanRequest *request, Reason *ret_reason);
 
+/* Approval belongs to a device, not to its address: false with the reason "another-device" when the
+ * serial number that a scan has learned is not the one that is known. A device whose number is not
+ * known yet is taken as it is. */
+bool flow_scan_identify(const Device *device, const char *serial, Reason *ret_reason);
+
 typedef enum ScanOutcome { SCAN_COMPLETE, SCAN_CANCELLED, SCAN_BROKEN } ScanOutcome;
 
 /* The event of a scan that ended with so many stored pages. *reason is what the device link said; a

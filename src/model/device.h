@@ -4,7 +4,8 @@
  *   SEEN -------------> REGISTERED ---------------> SCANNING
  *     ^                  |      ^                       |
  *     +------------------+      +-----------------------+
- *            revoke                   scan ended
+ *            revoke, or another       scan ended
+ *            device answers there
  *
  * A device that is SEEN may not start anything: its trigger is answered ERROR and it waits in the
  * list until an administrator approves it. */

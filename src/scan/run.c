@@ -65,6 +65,8 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
     BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
 
     return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
+           (!run->another.code[0] ||
+            device_distrust(tx, &run->device.id, run->another.text, err)) &&
            queue_batch_advance(tx, &run->batch.id, err);
 }
 
@@ -282,8 +284,12 @@ static void free_done(void *arg, bool ok, const Err *err)
 void run_identified(void *scan_arg, const DeviceIdentity *identity)
 {
     Run *run = scan_arg;
-    Learned *learned = calloc(1, sizeof *learned);
 
+    if (!flow_scan_identify(&run->device, identity->serial, &run->another)) {
+        device_scan_refuse(run->scan, &run->another);
+        return;
+    }
+    Learned *learned = calloc(1, sizeof *learned);
     if (!learned)
         return; /* it says so again at the next scan */
     *learned = (Learned){ run->device.id, *identity };

@@ -40,7 +40,7 @@ typedef struct Run {
     bool admitted;
     Reason reason; /* of the refusal, later of the end */
     /* of the running scan */
-    DeviceIdentity identity;
+    Reason another; /* why it is not the device that was approved; code "" = it is */
     bool paused, is_over;
     ScanEnd end;
     unsigned pages_under_way;

@@ -105,10 +105,11 @@ bool device_sighted(Tx *tx, const char *address, const char *product, Device *re
     DeviceId id;
     int rows;
 
-    /* An empty product (a datagram that does not tell) keeps what is known. */
+    /* An empty product (a datagram that does not tell) keeps what is known; so does a serial number:
+     * whoever announces itself need not be the device that has it. */
     if (!db_run(tx->db,
-                "UPDATE device SET last_seen = ?2, product = CASE ?3 WHEN '' THEN product ELSE ?3"
-                " END WHERE address = ?1",
+                "UPDATE device SET last_seen = ?2, product = CASE WHEN ?3 = '' OR serial <> ''"
+                " THEN product ELSE ?3 END WHERE address = ?1",
                 ARGS(ARG_TEXT(address), ARG_INT(tx->now.ms), ARG_TEXT(product)), &rows, err) ||
         (rows == 0 && !device_new(tx, address, product, &id, err)))
         return false;
@@ -127,6 +128,22 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
                 &rows, err))
         return false;
     return rows > 0 || not_found(err, "device", id->text);
+}
+
+bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)
+{
+    static const Actor server = { "server", "local" };
+    Device device;
+
+    if (!device_get(tx->db, id, &device, err))
+        return err->kind == ERR_NOT_FOUND;
+    if (!device_step(&device.state, DEVICE_EVENT_REVOKE))
+        return true;
+    return db_run(tx->db, "UPDATE device SET state = ?2, revision = revision + 1 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(device_state_words[device.state])), NULL,
+                  err) &&
+           device_event(tx, id, "device.another", why, err) &&
+           audit_insert(tx, &server, "device.revoke", "device", id->text, why, err);
 }
 
 static bool job_group_exists(Tx *tx, const DeviceSettings *settings, Err *err)

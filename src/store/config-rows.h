@@ -88,13 +88,16 @@ bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err);
 bool device_get(Db *db, const DeviceId *id, Device *ret_device, Err *err);
 bool device_find_address(Db *db, const char *address, Device *ret_device,
                          Err *err); /* ERR_NOT_FOUND */
-/* A device announced itself: a new row in state SEEN, or last_seen and product of the one at this
- * address. At most DEVICES_SEEN_MAX devices wait for approval; more: ERR_TEMPORARY. */
+/* A device announced itself: a new row in state SEEN, or last_seen of the one at this address, and its
+ * product as long as no scan has learned a serial number. At most DEVICES_SEEN_MAX devices wait for approval; more: ERR_TEMPORARY. */
 enum { DEVICES_SEEN_MAX = 1000 };
 bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err);
 /* What a scan learned about it. */
 bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
                        const char *firmware, Err *err);
+/* Another device answers at its address: it has to be approved again. What is known of it stays; why
+ * becomes an event and the detail of the audit. No such row: nothing. */
+bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err);
 /* Settings (name, job group) and approval. event: APPROVE, REVOKE, or DEVICE_EVENT_MAX_ for none. */
 bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceSettings *settings,
                    DeviceEvent event, int64_t revision, Err *err);

@@ -441,6 +441,49 @@ def test_device_that_cannot_be_reached(house, tiny):
         assert_ended(bench, bench.batch(), "connect-failed", [])
 
 
+# ---- who it is --------------------------------------------------------------------------------
+
+def test_another_device_at_an_approved_address(house, tiny):
+    """Approval belongs to the device: of another one at its address nothing is taken."""
+    page = epson_models.ff680w_page()
+    with Bench(house, [page], model=epson_models.FF680W) as bench:
+        bench.assert_delivered(bench.scan(), [page])
+        approved, former = house.show("device", "show", bench.id), bench.device
+        former.stop_listening()
+        with Device(former.address, house.scan_port, epson_models.XP7100, tiny[:1]) as stranger:
+            bench.device = stranger
+            stranger.register(("127.0.0.1", house.udp_port))
+            assert_ended(bench, bench.scan(), "another-device", [])
+            assert stranger.complaints == [] and "TRDT" not in stranger.commands
+            now = house.show("device", "show", bench.id)
+            assert now["state"] == "seen"
+            assert {k: now[k] for k in ("product", "serial", "firmware", "name", "job_group")} == {
+                k: approved[k] for k in ("product", "serial", "firmware", "name", "job_group")}
+            assert refused(bench)
+            # It takes the place of the former one when a person says so.
+            house.cli("device", "delete", bench.id)
+            stranger.register(("127.0.0.1", house.udp_port))
+            bench.id = house.approve(stranger.address)
+            bench.assert_delivered(bench.scan(), tiny[:1])
+
+
+def test_two_rows_with_one_serial_number(house):
+    """A device that was approved at two addresses is called by address or id."""
+    page = epson_models.ff680w_page()
+    model = epson_models.FF680W._replace(info=epson_models.FF680W.info.replace(
+        b"X5EW260651", b"X5EW260777"))
+    ids = []
+    for _ in range(2):
+        with Bench(house, [page], model=model) as bench:
+            bench.assert_delivered(bench.scan(), [page])
+            ids.append(bench.id)
+            assert house.show("device", "show", bench.device.address)["id"] == bench.id
+    with pytest.raises(AssertionError, match="more than one device is called(.|\\s)*Give its id"):
+        house.cli("device", "show", "X5EW260777")
+    for id_ in ids:
+        assert house.show("device", "show", id_)["serial"] == "X5EW260777"
+
+
 # ---- acknowledging ----------------------------------------------------------------------------
 
 def stored_page(house, batch_id, number):

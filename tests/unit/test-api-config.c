@@ -167,6 +167,27 @@ static void devices_are_found_by_serial_and_revoked(void **state)
     assert_string_equal(said("field"), "devices[0].address");
 }
 
+/* A device that was approved at a second address is two rows with one serial number. */
+static void of_two_with_one_serial_the_address_decides(void **state)
+{
+    Device one, two;
+
+    (void)state;
+    assert_write(fx, device_sighted(tx, "10.0.0.3", "PID 11D1", &one, &fx->err) &&
+                         device_identified(tx, &one.id, "ES-1", "X42", "1.0", &fx->err) &&
+                         device_sighted(tx, "10.0.0.4", "PID 11D1", &two, &fx->err) &&
+                         device_identified(tx, &two.id, "ES-1", "X42", "1.0", &fx->err));
+    assert_status(400, call("POST", APPLY, "{\"devices\":[{\"serial\":\"X42\"}]}"));
+    assert_string_equal(said("field"), "devices[0].serial");
+    assert_status(
+        200, call("POST", APPLY, "{\"devices\":[{\"serial\":\"X42\",\"address\":\"10.0.0.4\"}]}"));
+    for (size_t i = 0; i < 2 && rows("devices") == 2; i++)
+        assert_string_equal(json_get_text(json_item(items(), i), "state"),
+                            text_equal(json_get_text(json_item(items(), i), "id"), two.id.text)
+                                ? "registered"
+                                : "seen");
+}
+
 /* What is wrong, and the field that is named. */
 static const struct {
     const char *file, *field;
@@ -252,6 +273,7 @@ int main(void)
         API_TEST(what_is_not_listed_stays_or_goes),
         API_TEST(a_device_that_was_only_seen_is_no_configuration),
         API_TEST(devices_are_found_by_serial_and_revoked),
+        API_TEST(of_two_with_one_serial_the_address_decides),
         API_TEST(wrong_files_are_refused_with_the_place),
         API_TEST(references_go_only_to_what_will_be_there),
         API_TEST(nothing_is_applied_when_one_thing_fails),

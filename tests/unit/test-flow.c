@@ -135,6 +135,25 @@ static void scans_are_admitted_or_refused_with_a_reason(void **state)
     assert_true(why.remedy[0] != '\0');
 }
 
+static void approval_belongs_to_a_serial_number(void **state)
+{
+    Device device = { .address = "10.0.0.7" };
+    Reason why;
+
+    (void)state;
+    assert_true(flow_scan_identify(&device, "S1", &why)); /* not known yet */
+    assert_true(flow_scan_identify(&device, "", &why));
+    (void)text_copy(device.serial, sizeof device.serial, "S1");
+    assert_true(flow_scan_identify(&device, "S1", &why));
+    assert_false(flow_scan_identify(&device, "S2", &why));
+    assert_string_equal(why.code, "another-device");
+    assert_non_null(strstr(why.text, "10.0.0.7 has the serial number S2"));
+    assert_non_null(strstr(why.text, "has S1."));
+    assert_true(text_ends_with(why.remedy, "of its own."));
+    assert_false(flow_scan_identify(&device, "", &why));
+    assert_non_null(strstr(why.text, "no serial number,"));
+}
+
 static void a_scan_without_pages_is_broken(void **state)
 {
     Reason why = { .code = "" };
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test(batches_take_the_step_their_rows_allow),
         cmocka_unit_test(retry_goes_back_to_where_it_stopped),
         cmocka_unit_test(scans_are_admitted_or_refused_with_a_reason),
+        cmocka_unit_test(approval_belongs_to_a_serial_number),
         cmocka_unit_test(a_scan_without_pages_is_broken),
         cmocka_unit_test(retry_waits_grow_to_a_cap),
         cmocka_unit_test(every_class_has_its_event),

@@ -343,6 +343,65 @@ static void a_drain_ends_at_a_page(void **state)
     assert_true(h->fake.unlocked);
 }
 
+static bool event_of_stranger(void *arg, const Event *event)
+{
+    *(bool *)arg |= text_equal(event->kind, "device.another") &&
+                    strstr(event->text, "VIRTUAL001") && strstr(event->text, "S1");
+    return true;
+}
+
+/* Another device scans from the address of one that is approved: nothing of it is taken, and the
+ * address must be approved again. */
+static void another_device_at_the_address_is_refused(void **state)
+{
+    House *h = *state;
+    Fixture *f = h->f;
+    Batch batch = { .page_count = 0 };
+    bool told = false;
+    Device device;
+    Err err;
+
+    assert_write(f, device_identified(tx, &h->device, "ET-4950", "S1", "1.0", &f->err));
+    press_start(h);
+    run_for(h, 300);
+    run_until_idle(h);
+    assert_true(batch_list(fixture_db(f), "", -1, 1, first_batch, &batch, &err));
+    assert_int_equal(batch.state, BATCH_BROKEN);
+    assert_string_equal(batch.reason.code, "another-device");
+    assert_int_equal(batch.page_count, 0);
+    assert_true(text_ends_with(h->fake.log, "CAPA FIN  unlock "));
+    assert_true(device_get(fixture_db(f), &h->device, &device, &err));
+    assert_int_equal(device.state, DEVICE_SEEN);
+    assert_string_equal(device.serial, "S1");
+    assert_string_equal(device.product, "ET-4950");
+    assert_string_equal(device.firmware, "1.0");
+    assert_string_equal(device.settings.name, "Loopback");
+    assert_true(event_list(fixture_db(f), 0, NULL, 100, event_of_stranger, &told, &err));
+    assert_true(told);
+    press_start(h);
+    run_for(h, 300);
+    run_until_idle(h);
+    Batch newest = { .page_count = 0 };
+    assert_true(batch_list(fixture_db(f), "", -1, 1, first_batch, &newest, &err));
+    assert_string_equal(newest.id.text, batch.id.text); /* refused at once */
+}
+
+/* What the first scan learns is asked of the next one. */
+static void the_same_device_scans_again(void **state)
+{
+    House *h = *state;
+
+    for (int i = 0; i < 2; i++) {
+        press_start(h);
+        run_until_scans(h, 1);
+        run_until_scans(h, 0);
+        run_until_idle(h);
+        assert_int_equal(batch_of(h).state, BATCH_RECEIVED);
+        fake_done(&h->fake);
+        fake_init(&h->fake);
+    }
+}
+
 int main(void)
 {
 #define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -352,6 +411,8 @@ int main(void)
         WITH_HOUSE(a_spool_without_room_refuses_and_frees_the_device),
         WITH_HOUSE(a_locked_database_breaks_the_scan_and_no_more),
         WITH_HOUSE(a_drain_ends_at_a_page),
+        WITH_HOUSE(another_device_at_the_address_is_refused),
+        WITH_HOUSE(the_same_device_scans_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -489,6 +489,17 @@ static void devices_wait_for_approval(void **state)
     assert_read(f, device_find_address(fixture_db(f), "10.0.0.9", &again, &f->err));
     assert_int_equal(again.state, DEVICE_REGISTERED);
     assert_string_equal(again.serial, "S1");
+    assert_write(f, device_sighted(tx, "10.0.0.9", "PID 0169", &again, &f->err));
+    assert_string_equal(again.product, "ET-4950"); /* who announces itself may be another one */
+    assert_write(f, device_distrust(tx, &device.id, "Another one.", &f->err));
+    assert_write(f, device_distrust(tx, &device.id, "Another one.", &f->err)); /* nothing to take */
+    assert_write(f, device_distrust(tx, &unknown, "Another one.", &f->err));
+    assert_read(f, device_find_address(fixture_db(f), "10.0.0.9", &again, &f->err));
+    assert_int_equal(again.state, DEVICE_SEEN);
+    assert_string_equal(again.serial, "S1");
+    assert_string_equal(again.settings.name, "Desk");
+    assert_write(
+        f, device_change(tx, &test_actor, &device.id, &settings, DEVICE_EVENT_APPROVE, 0, &f->err));
     assert_string_equal(again.settings.name, "Desk");
     (void)text_copy(settings.job_group, sizeof settings.job_group, unknown.text);
     assert_refused(

@@ -102,10 +102,11 @@ void device_scan_refuse(DeviceScan *scan, const Reason *reason);
 void device_scan_pause(DeviceScan *scan);
 void device_scan_resume(DeviceScan *scan);
 
-/* Ends the scan: at once in the protocol's orderly way, or when the page that is coming is stored.
- * ended() follows with CANCELLED (cancel) or BROKEN "server-stopping" (stop_at_page). */
+/* Ends the scan: at once in the protocol's orderly way, or when the page that is coming is stored; leave
+ * is cancel with little patience. ended() follows with CANCELLED (cancel) or BROKEN "server-stopping". */
 void device_scan_cancel(DeviceScan *scan);
 void device_scan_stop_at_page(DeviceScan *scan);
+void device_scan_leave(DeviceScan *scan);
 
 /* Scans that run now. */
 unsigned device_link_scans(const DeviceLink *link);

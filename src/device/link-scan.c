@@ -211,3 +211,9 @@ void device_scan_stop_at_page(DeviceScan *scan)
     scan_session_stop_at_page(scan->session, mono_now());
     drive_soon(scan);
 }
+
+void device_scan_leave(DeviceScan *scan)
+{
+    scan_session_leave(scan->session, mono_now());
+    drive_soon(scan);
+}

@@ -56,6 +56,7 @@ struct ScanSession {
     ScanPage page;
     ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
     bool stop, stop_at_page;
+    bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */
     const char *lost_code; /* static; NULL: the device said that it goes */
     bool decided;          /* end and reason stand */
     ScanEnd end;

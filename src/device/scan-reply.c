@@ -154,6 +154,8 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
 
     if (ending != SCAN_EVENT_STORED && !ends_page)
         return ending;
+    if (empty && !reply->has_left && mono_reached(now, s->progress_at))
+        return SCAN_EVENT_STALLED;
     if (is_busy(reply) && empty)
         return SCAN_EVENT_BUSY;
     s->after_page = ending;

@@ -108,6 +108,7 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
                      [SCAN_EVENT_REFUSED] = SEND(SCAN_FIN),
                      [SCAN_EVENT_FAULT] = SEND(SCAN_FIN),
                      [SCAN_EVENT_STOP] = SEND(SCAN_CANCEL),
+                     [SCAN_EVENT_STALLED] = SEND(SCAN_CANCEL),
                      ENDINGS },
     [SCAN_IMAGE_DATA] = { [SCAN_EVENT_BLOCK] = SEND(SCAN_IMAGE),
                           [SCAN_EVENT_PAGE] = RULE(SCAN_STORING, SCAN_DO_STORE),
@@ -146,7 +147,7 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [SCAN_UNLOCK] = { [SCAN_EVENT_ACK] = CLOSE, ENDINGS },
 };
 
-enum { REPLY_MS = 30000, STORE_MS = SCAN_LOCK_SECONDS * 1000, GOODBYE_MS = 5000 };
+enum { REPLY_MS = 30000, STORE_MS = SCAN_LOCK_SECONDS * 1000 };
 
 const int64_t scan_patience_ms[SCAN_STATE_MAX_] = {
     [SCAN_WELCOME] = REPLY_MS,
@@ -177,7 +178,7 @@ const int64_t scan_patience_ms[SCAN_STATE_MAX_] = {
     [SCAN_LAST_STATUS] = REPLY_MS,
     [SCAN_LAST_STATUS_DATA] = REPLY_MS,
     [SCAN_LAST_FIN] = REPLY_MS,
-    [SCAN_UNLOCK] = GOODBYE_MS, /* the pages are safe: a device that is silent now is let go */
+    [SCAN_UNLOCK] = SCAN_GOODBYE_MS, /* the pages are safe: a device that is silent now is let go */
     [SCAN_CLOSED] = 0,
 };
 
@@ -222,9 +223,9 @@ const char *scan_state_name(ScanState state)
 const char *scan_event_name(ScanEvent event)
 {
     static const char *const names[SCAN_EVENT_MAX_] = {
-        "WELCOMED", "LEGACY", "ACK",   "NAK",     "DONE",  "MORE",  "BLOCK",    "PART",
-        "SPARE",    "BUSY",   "AGAIN", "REFUSED", "FAULT", "PAGE",  "BAD_PAGE", "STORED",
-        "FINISHED", "CHECK",  "STOP",  "LOST",    "LATE",  "WRONG",
+        "WELCOMED", "LEGACY", "ACK",   "NAK",     "DONE",  "MORE", "BLOCK",    "PART",
+        "SPARE",    "BUSY",   "AGAIN", "REFUSED", "FAULT", "PAGE", "BAD_PAGE", "STORED",
+        "FINISHED", "CHECK",  "STOP",  "STALLED", "LOST",  "LATE", "WRONG",
     };
 
     return event < SCAN_EVENT_MAX_ ? names[event] : "?";

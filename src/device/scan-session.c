@@ -161,9 +161,9 @@ static void encode_step(ScanSession *s)
 /* Sets how long the device may take now. */
 static void be_patient(ScanSession *s, Mono now)
 {
-    s->late_at = mono_after(now, scan_patience_ms[s->state]);
-    if (s->state == SCAN_IMAGE || s->state == SCAN_IMAGE_DATA)
-        s->late_at = mono_earlier(s->late_at, s->progress_at);
+    bool in_a_hurry = s->hurried && s->state >= SCAN_CANCEL;
+
+    s->late_at = mono_after(now, in_a_hurry ? SCAN_GOODBYE_MS : scan_patience_ms[s->state]);
 }
 
 static void do_send(ScanSession *s, Mono now)
@@ -218,7 +218,7 @@ static void do_close(ScanSession *s)
 }
 
 /* Says why, before the step is taken. A device that goes while we wind down takes nothing away. */
-static void explain(ScanSession *s, ScanEvent event, Mono now)
+static void explain(ScanSession *s, ScanEvent event)
 {
     bool storing = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
 
@@ -230,7 +230,7 @@ static void explain(ScanSession *s, ScanEvent event, Mono now)
         scan_fail(s, s->lost_code ? s->lost_code : "connection-lost", "");
     else if (event == SCAN_EVENT_WRONG)
         scan_fail(s, "protocol-error", scan_state_name(s->state));
-    else if (event == SCAN_EVENT_LATE && mono_reached(now, s->progress_at))
+    else if (event == SCAN_EVENT_STALLED)
         scan_fail(s, "no-progress", "");
     else if (event == SCAN_EVENT_LATE)
         scan_fail(s, "no-answer", scan_state_name(s->state));
@@ -252,7 +252,8 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
     if (s->state == SCAN_CLOSED)
         return;
     event = with_stop(s, event);
-    explain(s, event, now);
+    explain(s, event);
+    s->hurried |= event == SCAN_EVENT_STALLED;
     const ScanRule *rule = &scan_rules[s->state][event];
     if (event == SCAN_EVENT_FINISHED)
         scan_decide(s, SCAN_END_COMPLETE, NULL);
@@ -344,7 +345,9 @@ void scan_session_tick(ScanSession *s, Mono now)
     if (s->paused || s->state == SCAN_CLOSED)
         return;
     if (mono_reached(now, s->late_at)) {
-        scan_dispatch(s, SCAN_EVENT_LATE, now);
+        bool asked = s->waiting || s->state != SCAN_IMAGE;
+
+        scan_dispatch(s, asked ? SCAN_EVENT_LATE : SCAN_EVENT_STALLED, now);
     } else if (mono_reached(now, s->again_at)) {
         s->again_at = MONO_NEVER;
         scan_dispatch(s, SCAN_EVENT_AGAIN, now);
@@ -424,6 +427,21 @@ void scan_session_cancel(ScanSession *s, Mono now)
     Reason reason = scan_reason("cancelled", "");
 
     scan_decide(s, SCAN_END_CANCELLED, &reason);
+    stop(s, now);
+}
+
+void scan_session_leave(ScanSession *s, Mono now)
+{
+    bool host_has_page = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
+
+    if (s->state == SCAN_CLOSED)
+        return;
+    s->hurried = true;
+    if (!host_has_page)
+        s->late_at = mono_earlier(s->late_at, mono_after(now, SCAN_GOODBYE_MS));
+    if (s->state >= SCAN_CANCEL || (host_has_page && s->page.last))
+        return; /* it ends already */
+    scan_fail(s, "server-stopping", "");
     stop(s, now);
 }
 

@@ -11,6 +11,8 @@
  *   an error or cancel that comes together with the end of a page: STORING first, then as below
  *   IMAGE, STORING -last page, fault-> FIN -> [LAST_MODE LAST_STATUS LAST_FIN] -> UNLOCK -> CLOSED
  *   stop: in data state CANCEL -> FIN ..., in a mode FIN ..., else UNLOCK; lost or late: CLOSED
+ *   stalled: IMAGE -> CANCEL, but only between an answer and the next IMG: the answer that is still
+ *   out may be the end of a page, which CAN would acknowledge
  *
  * The last STATUS is read after every use of the feeder: it holds "paper empty", and a device that
  * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
@@ -79,6 +81,7 @@ typedef enum ScanEvent {
     SCAN_EVENT_FINISHED, /* no more pages                                                   */
     SCAN_EVENT_CHECK,    /* FIN answered after the feeder was used                          */
     SCAN_EVENT_STOP,     /* cancelled at the device or by the host, at the next safe moment */
+    SCAN_EVENT_STALLED,  /* it answers every question, but no image came for too long       */
     SCAN_EVENT_LOST,     /* connection closed, or the device says it will                   */
     SCAN_EVENT_LATE,     /* patience is over                                                */
     SCAN_EVENT_WRONG,    /* not the protocol                                                */
@@ -117,6 +120,7 @@ enum {
     SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again ...        */
     SCAN_POLL_MAX_MS = 100,   /* ... which grows up to this                          */
     SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
+    SCAN_GOODBYE_MS = 5000, /* for each answer when we leave a device that stalls, or in a hurry */
 };
 
 typedef enum ScanActionKind {
@@ -180,6 +184,10 @@ void scan_session_cancel(ScanSession *s, Mono now);
 
 /* The same when the page in progress is stored; at once when there is none. */
 void scan_session_stop_at_page(ScanSession *s, Mono now);
+
+/* The host has no more time: the scan ends in order at the next safe moment, dropping the page in
+ * progress, and the device has SCAN_GOODBYE_MS for each answer. */
+void scan_session_leave(ScanSession *s, Mono now);
 
 /* Where the session stands, for traces and tests. */
 ScanState scan_session_state(const ScanSession *s);

@@ -100,6 +100,13 @@ void scan_service_stop_at_page(ScanService *service)
             device_scan_stop_at_page(run->scan);
 }
 
+void scan_service_leave(ScanService *service)
+{
+    for (Run *run = service->runs; run; run = run->next)
+        if (run->scan)
+            device_scan_leave(run->scan);
+}
+
 unsigned scan_service_running(const ScanService *service)
 {
     return service->running + service->sightings;

@@ -32,6 +32,10 @@ void scan_service_drain(ScanService *service);
 /* Running scans end at their next page boundary; their batches are BROKEN and kept. */
 void scan_service_stop_at_page(ScanService *service);
 
+/* Running scans leave their devices in order within seconds, dropping the page that comes; their batches
+ * are BROKEN and kept. */
+void scan_service_leave(ScanService *service);
+
 /* Scans whose batch is not closed yet. 0 = nothing of the service is under way. */
 unsigned scan_service_running(const ScanService *service);
 

@@ -24,6 +24,7 @@ enum {
     EVENT_STREAMS_MAX = 100,
     PEM_BYTES_MAX = 256 * 1024,
     STOP_AT_PAGE_MS = 10000, /* for the page that is coming when the drain is over        */
+    LEAVE_MS = 10000,        /* then, for telling the devices that we go                  */
     GOOD_BYE_MS = 5000,      /* for the last writes of scans that were cut                */
     MIB = 1024 * 1024,
 };
@@ -48,7 +49,7 @@ typedef struct Platend {
     HttpServer *http;
     ScanService *scans;
     LoopTimer *tick, *stopping;
-    int stop_step; /* 0 runs, 1 draining, 2 at page boundary, 3 cut */
+    int stop_step; /* 0 runs, 1 draining, 2 at page boundary, 3 leaving devices, 4 cut */
 } Platend;
 
 /* --- stopping ------------------------------------------------------------------------------------ */
@@ -74,12 +75,15 @@ static void stop_harder(void *arg)
         scan_service_stop_at_page(p->scans);
         loop_timer_start(p->stopping, mono_after(mono_now(), STOP_AT_PAGE_MS));
     } else if (p->stop_step == 3) {
+        scan_service_leave(p->scans);
+        loop_timer_start(p->stopping, mono_after(mono_now(), LEAVE_MS));
+    } else if (p->stop_step == 4) {
         scan_service_abort(p->scans);
         loop_timer_start(p->stopping, mono_after(mono_now(), GOOD_BYE_MS));
     } else {
         loop_stop(p->loop);
     }
-    if (p->stop_step < 4 && scan_service_running(p->scans) == 0)
+    if (p->stop_step < 5 && scan_service_running(p->scans) == 0)
         loop_stop(p->loop);
 }
 

@@ -5,7 +5,8 @@
 #include "server/config.h"
 
 /* Runs the server until SIGTERM or SIGINT. The first signal refuses new scans and lets running ones
- * end for drain_s seconds, then they end at a page boundary; a second signal is that deadline.
+ * end for drain_s seconds, then they end at a page boundary, then the devices are left in order; each
+ * further signal is such a deadline.
  * False when it could not start or lost its loop. */
 bool platend_run(const ServerConfig *config, Err *err);
 

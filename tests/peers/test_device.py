@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import random
+import signal
 import socket
 import sqlite3
 import struct
@@ -542,6 +543,29 @@ def test_page_that_ends_with_the_scan_is_stored(house, tiny, fault, code):
     assert witnessed == [(i + 1, (True, hashlib.sha256(tiny[i]).hexdigest())) for i in range(2)]
 
 
+def test_server_that_stops_leaves_the_device_in_order(tiny):
+    """The page that is coming does not end: it is dropped, and the device gets CAN, FIN and UNLOCK."""
+    house = House(conf={"server": {"drain_s": 0}}).start()
+    try:
+        house.configure()
+        with Bench(house, tiny[:3], fault="endless-polls", block_max=20000) as bench:
+            bench.press()
+            common.wait_until(lambda: bench.device.commands[-20:] == ["IMG"] * 20, "the stall")
+            house.process.send_signal(signal.SIGTERM)
+            common.wait_until(lambda: "step=2" in house.log_text(), "the end of the drain")
+            house.process.send_signal(signal.SIGTERM)
+            bench.device.wait_end()
+            assert bench.device.commands[-4:] == ["CAN", "FIN", "STAT", "FIN"]
+            assert bench.device.complaints == []
+            assert house.process.wait(common.PATIENCE_S) == 0
+            house.assert_sound()
+            house.start()
+            assert_ended(bench, house.settled_batch(bench.id), "server-stopping", tiny[:1])
+        house.stop()
+    finally:
+        house.remove()
+
+
 class Gate:
     """Holds a device before it sends the end of a page, until opened."""
 
@@ -667,4 +691,6 @@ def test_slow(slow, small, name):
         bench.assert_delivered(batch, small[:3])
     else:
         assert_ended(bench, batch, code, small[:1] if name in ("silence", "endless-polls") else [])
+    if name == "endless-polls":  # it answers: it is left in order
+        assert bench.device.commands[-4:] == ["CAN", "FIN", "STAT", "FIN"]
     assert bench.device.complaints == []

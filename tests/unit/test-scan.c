@@ -343,6 +343,32 @@ static void a_drain_ends_at_a_page(void **state)
     assert_true(h->fake.unlocked);
 }
 
+/* The page that was waited for does not end: the device is told that we go. */
+static void a_page_that_does_not_end_is_left(void **state)
+{
+    House *h = *state;
+
+    h->fake.fault_at = "IMG ";
+    h->fake.fault_nth = 4;
+    h->fake.fault_times = 100000;
+    h->fake.fault = FAKE_TOKENS;
+    h->fake.fault_text = "";
+    press_start(h);
+    run_until_scans(h, 1);
+    run_for(h, 200);
+    scan_service_drain(h->scans);
+    scan_service_stop_at_page(h->scans);
+    run_for(h, 200);
+    assert_int_equal(device_link_scans(h->scans->link), 1);
+    scan_service_leave(h->scans);
+    run_until_idle(h);
+    Batch batch = batch_of(h);
+    assert_int_equal(batch.state, BATCH_BROKEN);
+    assert_string_equal(batch.reason.code, "server-stopping");
+    assert_int_equal(batch.page_count, 0);
+    assert_true(text_ends_with(h->fake.log, "CAN  FIN  FS-Y STAT FIN  unlock "));
+}
+
 static bool event_of_stranger(void *arg, const Event *event)
 {
     *(bool *)arg |= text_equal(event->kind, "device.another") &&
@@ -411,6 +437,7 @@ int main(void)
         WITH_HOUSE(a_spool_without_room_refuses_and_frees_the_device),
         WITH_HOUSE(a_locked_database_breaks_the_scan_and_no_more),
         WITH_HOUSE(a_drain_ends_at_a_page),
+        WITH_HOUSE(a_page_that_does_not_end_is_left),
         WITH_HOUSE(another_device_at_the_address_is_refused),
         WITH_HOUSE(the_same_device_scans_again),
     };

@@ -1,0 +1,185 @@
+/* tests/unit/scan-run.h - one scan session run against the fake scanner, for the tests of it. */
+#ifndef PLATEN_TESTS_UNIT_SCAN_RUN_H
+#define PLATEN_TESTS_UNIT_SCAN_RUN_H
+
+#include "device/scan-inside.h"
+#include "device/scan-session.h"
+#include "tests/unit/fake-scanner.h"
+
+enum { PAGE_MAX = 64 * 1024, NEVER_CUT = 1 << 30, STEPS_MAX = 100000 };
+
+/* One scan: session, fake and what came out. */
+typedef struct Run {
+    FakeScanner fake;
+    ScanSession *session;
+    Mono now;
+    size_t chunk; /* bytes per feed                                         */
+    size_t cut;   /* the connection breaks after so many bytes of the device */
+    size_t received;
+    unsigned store_fails_at; /* page that the host cannot keep              */
+    unsigned cancel_at_page; /* cancelled when this page begins             */
+    unsigned stop_at_page;   /* stop_at_page when this page begins          */
+    bool store_by_hand;
+
+    char log[512];
+    uint8_t page[PAGE_MAX];
+    size_t page_n;
+    uint32_t page_dpi;
+    unsigned pages, dropped;
+    bool page_open, closed, ended;
+    ScanEnd end;
+    Reason reason;
+    DeviceIdentity identity;
+} Run;
+
+static inline void run_init(Run *run, ScanSource source)
+{
+    ScanOrder order = { source, SCAN_COLOR_COLOR, 300, 90 };
+
+    *run = (Run){ .chunk = NEVER_CUT, .cut = NEVER_CUT, .now = { 1000 } };
+    fake_init(&run->fake);
+    run->session = scan_session_new(&order, run->now);
+    assert_non_null(run->session);
+}
+
+static inline void run_done(Run *run)
+{
+    scan_session_free(run->session);
+    fake_done(&run->fake);
+}
+
+static inline void page_ends(Run *run, const ScanAction *action)
+{
+    static const Reason full = { "disk-full", "The disk is full.", "Make room." };
+
+    assert_true(run->page_open);
+    run->page_open = false;
+    assert_int_equal(run->page_n, run->fake.page_size);
+    for (size_t i = 0; i < run->page_n; i++)
+        assert_int_equal(run->page[i], fake_page_byte(&run->fake, action->number, i));
+    run->pages++;
+    run->page_dpi = action->dpi;
+    assert_int_equal(action->width_px, 2480);
+    if (!run->store_by_hand)
+        scan_session_page_stored(run->session, run->store_fails_at != action->number, &full,
+                                 run->now);
+}
+
+static inline void page_begins(Run *run, const ScanAction *action)
+{
+    assert_false(run->page_open);
+    assert_int_equal(action->number, run->pages + 1);
+    assert_int_equal(action->side, 'A');
+    run->page_open = true;
+    run->page_n = 0;
+    if (run->cancel_at_page == action->number)
+        scan_session_cancel(run->session, run->now);
+    if (run->stop_at_page == action->number)
+        scan_session_stop_at_page(run->session, run->now);
+}
+
+static inline void act(Run *run, const ScanAction *action)
+{
+    assert_false(run->ended); /* nothing comes after ENDED */
+    switch (action->kind) {
+    case SCAN_ACTION_SEND:
+        assert_false(run->closed);
+        fake_feed(&run->fake, action->bytes);
+        break;
+    case SCAN_ACTION_IDENTIFIED:
+        run->identity = *action->identity;
+        break;
+    case SCAN_ACTION_PAGE_BEGIN:
+        page_begins(run, action);
+        break;
+    case SCAN_ACTION_PAGE_BYTES:
+        assert_true(run->page_open && run->page_n + action->bytes.n <= PAGE_MAX);
+        memcpy(run->page + run->page_n, action->bytes.p, action->bytes.n);
+        run->page_n += action->bytes.n;
+        break;
+    case SCAN_ACTION_PAGE_END:
+        page_ends(run, action);
+        break;
+    case SCAN_ACTION_PAGE_DROP:
+        assert_true(run->page_open);
+        run->page_open = false;
+        run->dropped++;
+        break;
+    case SCAN_ACTION_CLOSE:
+        run->closed = true;
+        break;
+    case SCAN_ACTION_ENDED:
+        assert_true(run->closed && !run->page_open);
+        run->ended = true;
+        run->end = action->end;
+        run->reason = *action->reason;
+        break;
+    }
+}
+
+static inline void take_actions(Run *run)
+{
+    ScanAction action;
+
+    while (scan_session_next(run->session, &action))
+        act(run, &action);
+}
+
+/* Gives the session the next bytes of the device; false when there are none. */
+static inline bool feed_some(Run *run)
+{
+    Bytes out = buf_bytes(&run->fake.out);
+    size_t n = out.n < run->chunk ? out.n : run->chunk;
+
+    if (n > run->cut - run->received)
+        n = run->cut - run->received;
+    if (n == 0)
+        return false;
+    uint8_t *copy = malloc(n); /* exactly n bytes, so that the sanitizer sees a read behind them */
+    assert_non_null(copy);
+    memcpy(copy, out.p, n);
+    buf_drop_front(&run->fake.out, n);
+    run->received += n;
+    for (size_t used = 0; used < n && !run->ended;) {
+        size_t took = scan_session_feed(run->session, (Bytes){ copy + used, n - used }, run->now);
+
+        assert_true(took > 0 && took <= n - used);
+        used += took;
+        take_actions(run);
+    }
+    free(copy);
+    return true;
+}
+
+/* Runs until the end, or until nothing more happens without the host. */
+static inline void run_on(Run *run)
+{
+    take_actions(run);
+    for (int i = 0; i < STEPS_MAX && !run->ended; i++) {
+        if (feed_some(run))
+            continue;
+        if (run->fake.closed || run->received == run->cut) {
+            scan_session_lost(run->session, "connection-lost", run->now);
+        } else {
+            Mono next = scan_session_deadline(run->session);
+
+            if (run->store_by_hand && scan_session_state(run->session) == SCAN_STORING)
+                return;
+            assert_true(next.ms != MONO_NEVER.ms);
+            assert_true(next.ms >= run->now.ms);
+            run->now = next;
+            scan_session_tick(run->session, run->now);
+        }
+        take_actions(run);
+    }
+    assert_true(run->ended);
+}
+
+static inline void assert_end(const Run *run, ScanEnd end, const char *code, unsigned pages)
+{
+    assert_string_equal(run->reason.code, code);
+    assert_int_equal(run->end, end);
+    assert_int_equal(run->pages, pages);
+}
+
+#endif

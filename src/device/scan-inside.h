@@ -40,7 +40,7 @@ struct ScanSession {
     Mono late_at, again_at, busy_until, progress_at;
     Mono paused_at;
     bool paused, busy;
-    unsigned lock_tries;
+    unsigned lock_tries, mend_tries;
     int64_t poll_ms;
 
     Esci2Info info;

@@ -421,6 +421,8 @@ void scan_packet(ScanSession *s, Mono now)
 
         if (event == SCAN_EVENT_DONE || event == SCAN_EVENT_MORE || event == SCAN_EVENT_ACK)
             s->busy = s->busy && s->state == SCAN_PARAMETERS_HEAD;
+        if (event == SCAN_EVENT_ACK)
+            s->mend_tries = 0;
         s->waiting = false;
         scan_dispatch(s, event, now);
         return;

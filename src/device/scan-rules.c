@@ -11,12 +11,12 @@
 /* What ends every state that talks to the device. */
 #define ENDINGS [SCAN_EVENT_LOST] = CLOSE, [SCAN_EVENT_LATE] = CLOSE, [SCAN_EVENT_WRONG] = CLOSE
 
-/* A mode command: granted, refused for now, or for good. */
-#define MODE(self_, granted_)                                                             \
-    {                                                                                     \
-        [SCAN_EVENT_ACK] = SEND(granted_), [SCAN_EVENT_NAK] = RULE(self_, SCAN_DO_PAUSE), \
-        [SCAN_EVENT_AGAIN] = SEND(self_), [SCAN_EVENT_REFUSED] = SEND(SCAN_UNLOCK),       \
-        [SCAN_EVENT_STOP] = SEND(SCAN_FIN), ENDINGS                                       \
+/* A mode command: granted, refused for now, or for good. fin_: the FIN after which it is sent again. */
+#define MODE(self_, granted_, fin_)                                                           \
+    {                                                                                         \
+        [SCAN_EVENT_ACK] = SEND(granted_), [SCAN_EVENT_NAK] = RULE(self_, SCAN_DO_PAUSE),     \
+        [SCAN_EVENT_AGAIN] = SEND(self_), [SCAN_EVENT_MEND] = SEND(fin_),                     \
+        [SCAN_EVENT_REFUSED] = SEND(SCAN_UNLOCK), [SCAN_EVENT_STOP] = SEND(SCAN_FIN), ENDINGS \
     }
 
 /* A status request: with or without a block, or not known to the device, it goes on. */
@@ -51,7 +51,13 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
                     [SCAN_EVENT_STOP] = SEND(SCAN_UNLOCK),
                     ENDINGS },
 
-    [SCAN_INQUIRY_MODE] = MODE(SCAN_INQUIRY_MODE, SCAN_INFO),
+    [SCAN_INQUIRY_MODE] = MODE(SCAN_INQUIRY_MODE, SCAN_INFO, SCAN_FORMER_FIN),
+    [SCAN_FORMER_FIN] = { [SCAN_EVENT_DONE] = SEND(SCAN_INQUIRY_MODE),
+                          [SCAN_EVENT_BUSY] = SEND(SCAN_INQUIRY_MODE),
+                          [SCAN_EVENT_REFUSED] = SEND(SCAN_INQUIRY_MODE),
+                          [SCAN_EVENT_FAULT] = SEND(SCAN_UNLOCK),
+                          [SCAN_EVENT_STOP] = SEND(SCAN_UNLOCK),
+                          ENDINGS },
     [SCAN_INFO] = { [SCAN_EVENT_MORE] = SEND(SCAN_INFO_DATA),
                     [SCAN_EVENT_BUSY] = RULE(SCAN_INFO, SCAN_DO_PAUSE),
                     [SCAN_EVENT_AGAIN] = SEND(SCAN_INFO),
@@ -64,7 +70,7 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [SCAN_CAPA_DATA] = BLOCK(SCAN_INQUIRY_FIN),
     [SCAN_INQUIRY_FIN] = { [SCAN_EVENT_STOP] = SEND(SCAN_UNLOCK), WIND_DOWN(SCAN_STATUS_MODE) },
 
-    [SCAN_STATUS_MODE] = MODE(SCAN_STATUS_MODE, SCAN_STATUS),
+    [SCAN_STATUS_MODE] = MODE(SCAN_STATUS_MODE, SCAN_STATUS, SCAN_INQUIRY_FIN),
     [SCAN_STATUS] = STATUS(SCAN_STATUS, SCAN_STATUS_DATA, SCAN_STATUS_FIN),
     [SCAN_STATUS_DATA] = BLOCK(SCAN_STATUS_FIN),
     [SCAN_STATUS_FIN] = { [SCAN_EVENT_DONE] = SEND(SCAN_CONTROL_MODE),
@@ -74,7 +80,7 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
                           [SCAN_EVENT_STOP] = SEND(SCAN_UNLOCK),
                           ENDINGS },
 
-    [SCAN_CONTROL_MODE] = MODE(SCAN_CONTROL_MODE, SCAN_CONTROL_STATUS),
+    [SCAN_CONTROL_MODE] = MODE(SCAN_CONTROL_MODE, SCAN_CONTROL_STATUS, SCAN_STATUS_FIN),
     [SCAN_CONTROL_STATUS] = STATUS(SCAN_CONTROL_STATUS, SCAN_CONTROL_STATUS_DATA,
                                    SCAN_PARAMETERS_HEAD),
     [SCAN_CONTROL_STATUS_DATA] = BLOCK(SCAN_PARAMETERS_HEAD),
@@ -153,6 +159,7 @@ const int64_t scan_patience_ms[SCAN_STATE_MAX_] = {
     [SCAN_WELCOME] = REPLY_MS,
     [SCAN_LOCK] = REPLY_MS,
     [SCAN_INQUIRY_MODE] = REPLY_MS,
+    [SCAN_FORMER_FIN] = REPLY_MS,
     [SCAN_INFO] = REPLY_MS,
     [SCAN_INFO_DATA] = REPLY_MS,
     [SCAN_CAPA] = REPLY_MS,
@@ -188,6 +195,7 @@ const char *scan_state_name(ScanState state)
         "WELCOME",
         "LOCK",
         "INQUIRY_MODE",
+        "FORMER_FIN",
         "INFO",
         "INFO_DATA",
         "CAPA",
@@ -223,9 +231,9 @@ const char *scan_state_name(ScanState state)
 const char *scan_event_name(ScanEvent event)
 {
     static const char *const names[SCAN_EVENT_MAX_] = {
-        "WELCOMED", "LEGACY", "ACK",   "NAK",     "DONE",  "MORE", "BLOCK",    "PART",
-        "SPARE",    "BUSY",   "AGAIN", "REFUSED", "FAULT", "PAGE", "BAD_PAGE", "STORED",
-        "FINISHED", "CHECK",  "STOP",  "STALLED", "LOST",  "LATE", "WRONG",
+        "WELCOMED", "LEGACY",   "ACK",   "NAK",  "DONE",    "MORE",  "BLOCK", "PART",
+        "SPARE",    "BUSY",     "AGAIN", "MEND", "REFUSED", "FAULT", "PAGE",  "BAD_PAGE",
+        "STORED",   "FINISHED", "CHECK", "STOP", "STALLED", "LOST",  "LATE",  "WRONG",
     };
 
     return event < SCAN_EVENT_MAX_ ? names[event] : "?";

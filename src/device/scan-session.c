@@ -13,6 +13,7 @@ const ScanStep scan_steps[SCAN_STATE_MAX_] = {
     [SCAN_WELCOME] = { SCAN_AWAIT_WELCOME, NULL },
     [SCAN_LOCK] = { SCAN_AWAIT_LOCK, NULL },
     [SCAN_INQUIRY_MODE] = { SCAN_AWAIT_MODE, ESCI2_MODE_INQUIRY },
+    [SCAN_FORMER_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
     [SCAN_INFO] = { SCAN_AWAIT_REPLY, "INFO" },
     [SCAN_INFO_DATA] = { SCAN_AWAIT_BLOCK, NULL },
     [SCAN_CAPA] = { SCAN_AWAIT_REPLY, "CAPA" },
@@ -340,6 +341,15 @@ Mono scan_session_deadline(const ScanSession *s)
     return s->paused ? MONO_NEVER : mono_earlier(s->late_at, s->again_at);
 }
 
+/* The pause is over. A device that refuses a mode may be in another that a dead client left. */
+static ScanEvent after_pause(ScanSession *s)
+{
+    if (!scan_rules[s->state][SCAN_EVENT_MEND].allowed || s->mend_tries >= SCAN_MEND_TRIES)
+        return SCAN_EVENT_AGAIN;
+    s->mend_tries++;
+    return SCAN_EVENT_MEND;
+}
+
 void scan_session_tick(ScanSession *s, Mono now)
 {
     if (s->paused || s->state == SCAN_CLOSED)
@@ -350,7 +360,7 @@ void scan_session_tick(ScanSession *s, Mono now)
         scan_dispatch(s, asked ? SCAN_EVENT_LATE : SCAN_EVENT_STALLED, now);
     } else if (mono_reached(now, s->again_at)) {
         s->again_at = MONO_NEVER;
-        scan_dispatch(s, SCAN_EVENT_AGAIN, now);
+        scan_dispatch(s, after_pause(s), now);
     }
 }
 

@@ -4,6 +4,7 @@
  *
  *   WELCOME -> LOCK -> INQUIRY_MODE INFO CAPA INQUIRY_FIN -> STATUS_MODE STATUS STATUS_FIN
  *     -> CONTROL_MODE CONTROL_STATUS -> PARAMETERS -> START -> IMAGE <-> IMAGE_DATA
+ *   a mode is refused: it may still be in one that a client left who died; half a second, FIN, again
  *                                                               |  ^
  *                                                     page end  v  | stored
  *                                                             STORING
@@ -31,6 +32,7 @@ typedef enum ScanState {
     SCAN_WELCOME,
     SCAN_LOCK,
     SCAN_INQUIRY_MODE,
+    SCAN_FORMER_FIN, /* ends a mode that another client left */
     SCAN_INFO,
     SCAN_INFO_DATA,
     SCAN_CAPA,
@@ -73,6 +75,7 @@ typedef enum ScanEvent {
     SCAN_EVENT_SPARE,    /* parameters refused, a shorter try is left                       */
     SCAN_EVENT_BUSY,     /* reply says not ready yet                                        */
     SCAN_EVENT_AGAIN,    /* the pause is over                                               */
+    SCAN_EVENT_MEND,     /* the same after a refused mode: FIN first                        */
     SCAN_EVENT_REFUSED,  /* the device does not know or allow it, or was busy too often     */
     SCAN_EVENT_FAULT,    /* the device reports an error, or cannot do what the job asks     */
     SCAN_EVENT_PAGE,     /* a page is whole                                                 */
@@ -116,6 +119,7 @@ enum {
     SCAN_LOCK_TRIES = 5,
     SCAN_LOCK_PAUSE_MS = 2000,
     SCAN_BUSY_PAUSE_MS = 500,
+    SCAN_MEND_TRIES = 3,      /* FIN after a refused mode, so often                       */
     SCAN_BUSY_MS = 30000,     /* busy for so long: give up                           */
     SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again ...        */
     SCAN_POLL_MAX_MS = 100,   /* ... which grows up to this                          */

@@ -44,6 +44,7 @@ class Manner:
     busy: dict = field(default_factory=dict)  # {"INFO": 2}: BUSY so often before the real reply
     lock_naks: int = 0
     mode_naks: int = 0
+    left_in_mode: bool = False     # a client that died has left it in a mode, until FIN
     notices: bool = False          # an informational event between each command and its reply
     refuse_optional: bool = False  # #parFAIL as long as PARA has tokens one can do without
     crop: int = 0                  # lines that the end of a page has less than its beginning said
@@ -207,6 +208,7 @@ class Session:
         self.device, self.stream, self.manner = device, stream, device.manner
         self.mode, self.locked, self.lock_naks = "", False, device.manner.lock_naks
         self.mode_naks, self.busy = device.manner.mode_naks, dict(device.manner.busy)
+        self.left, self.mode_refused = device.manner.left_in_mode, False
         self.queue = b""        # of the last command, fetched by pure reads
         self.expects = None     # (code, length) of a parameter block that was announced
         self.source, self.block_size = "", 0
@@ -347,11 +349,12 @@ class Session:
         if self.mode:
             self.complain(f"mode {mode} while in {self.mode}")
             self.answer(NAK, 1)
-        elif self.mode_naks > 0:
-            self.mode_naks -= 1
+        elif self.mode_naks > 0 or self.left:
+            self.mode_naks -= not self.left
+            self.mode_refused = True
             self.answer(NAK, 1)
         else:
-            self.mode = mode
+            self.mode, self.mode_refused = mode, False
             self.answer(ACK, 1)
 
     def request(self, code):
@@ -364,6 +367,10 @@ class Session:
         if self.busy.get(name, 0) > 0:
             self.busy[name] -= 1
             self.answer(self.header(code, 0, b"#nrdBUSY"), REPLY_SIZE)
+            return
+        if name == "FIN" and self.mode_refused:  # to end a mode that another client left
+            self.left = False
+            self.answer(self.header(code), REPLY_SIZE)
             return
         allowed = {"INFO": "XYZ", "CAPA": "XYZ", "RESA": "XYZ", "STAT": "XYZ", "FIN": "XYZD",
                    "TRDT": "X", "IMG": "D", "CAN": "D"}

@@ -261,6 +261,7 @@ MANNERS = {
     "unknown-tokens-ready-lower": {"strangers": True, "ready_word": True, "lower_hex": True},
     "busy": {"busy": {"INFO": 1, "CAPA": 1, "STAT": 1, "TRDT": 1, "IMG": 3}},
     "no-to-modes": {"mode_naks": 2},
+    "left-in-mode": {"left_in_mode": True},
     "locked-at-first": {"lock_naks": 1},
     "notices": {"notices": True},
     "notices-split": {"notices": True, "split": True},

@@ -238,6 +238,59 @@ static void refused_parameters_are_tried_without_the_optional(void **state)
     run_done(&run);
 }
 
+/* A client that died has left the device in a mode: FIN ends it. */
+static void a_mode_that_was_left_is_ended(void **state)
+{
+    static const ScanState modes[] = { SCAN_INQUIRY_MODE, SCAN_STATUS_MODE, SCAN_CONTROL_MODE };
+    static const uint8_t nak = IS_NAK;
+    Run run;
+
+    (void)state;
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run.fake.mode = 'X';
+    run_on(&run);
+    assert_end(&run, SCAN_END_COMPLETE, "", 2);
+    assert_true(text_starts_with(run.fake.log, "lock FS-Y FIN  FS-Y INFO CAPA FIN  FS-Y STAT "));
+    run_done(&run);
+
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        run_init(&run, SCAN_SOURCE_AUTO);
+        run.chunk = 1;
+        take_actions(&run);
+        while (scan_session_state(run.session) != modes[i])
+            assert_true(feed_some(&run));
+        buf_clear(&run.fake.out);
+        is_packet_encode(&run.fake.out, IS_PASSTHRU_REPLY, IS_DEVICE_FLAGS, (Bytes){ &nak, 1 });
+        Mono before = run.now;
+        while (feed_some(&run))
+            continue;
+        assert_int_equal(scan_session_deadline(run.session).ms, before.ms + SCAN_BUSY_PAUSE_MS);
+        run_on(&run);
+        assert_end(&run, SCAN_END_COMPLETE, "", 2);
+        assert_int_equal(run.fake.parameter_blocks, 1);
+        run_done(&run);
+    }
+}
+
+/* A device that refuses whatever we send gets FIN three times, and is asked for half a minute. */
+static void a_mode_that_is_always_refused(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run.fake.fault_at = "mode";
+    run.fake.fault_times = 9999;
+    run.fake.fault = FAKE_CODE;
+    run_on(&run);
+    assert_end(&run, SCAN_END_BROKEN, "device-busy", 0);
+    assert_true(
+        text_starts_with(run.fake.log, "lock FS-Y FIN  FS-Y FIN  FS-Y FIN  FS-Y FS-Y FS-Y FS-Y "));
+    assert_true(text_ends_with(run.fake.log, "FS-Y unlock "));
+    assert_true(run.now.ms >= SCAN_BUSY_MS && run.now.ms <= SCAN_BUSY_MS + 4000);
+    run_done(&run);
+}
+
 static void a_page_without_its_end_marker_is_broken(void **state)
 {
     Run run;
@@ -417,6 +470,8 @@ int main(void)
         cmocka_unit_test(a_cut_at_every_byte_ends_the_scan),
         cmocka_unit_test(every_fault_has_its_end),
         cmocka_unit_test(refused_parameters_are_tried_without_the_optional),
+        cmocka_unit_test(a_mode_that_was_left_is_ended),
+        cmocka_unit_test(a_mode_that_is_always_refused),
         cmocka_unit_test(a_page_without_its_end_marker_is_broken),
         cmocka_unit_test(legacy_devices_are_refused_with_words),
         cmocka_unit_test(small_parameter_blocks_are_sent_in_parts),

@@ -41,7 +41,6 @@ struct ScanSession {
     Mono paused_at;
     bool paused, busy;
     unsigned lock_tries, mend_tries;
-    int64_t poll_ms;
 
     Esci2Info info;
     Esci2Capa capa;

@@ -19,7 +19,6 @@ void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
     if (bytes.n > 0)
         page->final[1] = bytes.p[bytes.n - 1];
     page->bytes += bytes.n;
-    s->poll_ms = SCAN_POLL_MIN_MS;
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
 }
 

@@ -7,7 +7,7 @@
 #include "device/scan-reason.h"
 #include "wire/esci2-token.h"
 
-enum { OUT_BYTES_MAX = 16 * 1024, POLL_GROWTH = 2 };
+enum { OUT_BYTES_MAX = 16 * 1024 };
 
 const ScanStep scan_steps[SCAN_STATE_MAX_] = {
     [SCAN_WELCOME] = { SCAN_AWAIT_WELCOME, NULL },
@@ -53,7 +53,6 @@ ScanSession *scan_session_new(const ScanOrder *order, Mono now)
     s->waiting = true;
     s->again_at = s->progress_at = s->busy_until = MONO_NEVER;
     s->late_at = mono_after(now, scan_patience_ms[SCAN_WELCOME]);
-    s->poll_ms = SCAN_POLL_MIN_MS;
     s->after_page = SCAN_EVENT_STORED;
     return s;
 }
@@ -186,10 +185,9 @@ static void do_pause(ScanSession *s, Mono now)
     if (s->state == SCAN_LOCK) {
         pause_ms = SCAN_LOCK_PAUSE_MS;
     } else if (s->state == SCAN_IMAGE) {
-        pause_ms = s->poll_ms;
-        s->poll_ms *= POLL_GROWTH;
-        if (s->poll_ms > SCAN_POLL_MAX_MS)
-            s->poll_ms = SCAN_POLL_MAX_MS;
+        pause_ms = (SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms)) / SCAN_POLL_PART;
+        if (pause_ms < SCAN_POLL_MIN_MS)
+            pause_ms = SCAN_POLL_MIN_MS;
     }
     s->waiting = false;
     s->again_at = mono_after(now, pause_ms);

@@ -119,12 +119,14 @@ enum {
     SCAN_LOCK_TRIES = 5,
     SCAN_LOCK_PAUSE_MS = 2000,
     SCAN_BUSY_PAUSE_MS = 500,
-    SCAN_MEND_TRIES = 3,      /* FIN after a refused mode, so often                       */
+    SCAN_MEND_TRIES = 3,      /* FIN after a refused mode, so often                  */
     SCAN_BUSY_MS = 30000,     /* busy for so long: give up                           */
-    SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again ...        */
-    SCAN_POLL_MAX_MS = 100,   /* ... which grows up to this                          */
+    SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again, ...       */
+    SCAN_POLL_PART = 1000,    /* ... or this part of the time that nothing came: devices count
+                                 thousands of empty answers before a page (2600 in a capture), and
+                                 these must fit into SCAN_PROGRESS_MS               */
     SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
-    SCAN_GOODBYE_MS = 5000, /* for each answer when we leave a device that stalls, or in a hurry */
+    SCAN_GOODBYE_MS = 5000,   /* for each answer when a device that stalls is left, or in a hurry */
 };
 
 typedef enum ScanActionKind {

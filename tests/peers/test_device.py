@@ -133,7 +133,7 @@ SLOW = {
     "endless-polls": ({"fault": "endless-polls"}, "no-progress"),
     "locked": ({"fault": "locked"}, "device-busy"),
     "busy": ({"busy": {"TRDT": 1000}}, "device-busy"),
-    "hundreds-of-polls": ({"empty_polls": 250}, ""),
+    "thousand-polls": ({"empty_polls": 1000}, ""),
     "slow-start": ({"start_delay_s": 20}, ""),
 }
 

@@ -291,6 +291,29 @@ static void a_mode_that_is_always_refused(void **state)
     run_done(&run);
 }
 
+/* As many as a capture has seen before a page; they come quickly at first and then more slowly. */
+static void thousands_of_empty_answers_are_no_stall(void **state)
+{
+    int64_t last_ms = 0;
+    Run run;
+
+    (void)state;
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run.fake.empty_polls = 2600;
+    for (int polls = 0; !run.ended && polls < 2 * STEPS_MAX; polls++) {
+        take_actions(&run);
+        if (run.ended || feed_some(&run))
+            continue;
+        last_ms = scan_session_deadline(run.session).ms - run.now.ms;
+        assert_true(last_ms >= SCAN_POLL_MIN_MS && last_ms <= 100);
+        run.now.ms += last_ms;
+        scan_session_tick(run.session, run.now);
+    }
+    assert_end(&run, SCAN_END_COMPLETE, "", 2);
+    assert_true(last_ms > 2 * SCAN_POLL_MIN_MS);
+    run_done(&run);
+}
+
 static void a_page_without_its_end_marker_is_broken(void **state)
 {
     Run run;
@@ -472,6 +495,7 @@ int main(void)
         cmocka_unit_test(refused_parameters_are_tried_without_the_optional),
         cmocka_unit_test(a_mode_that_was_left_is_ended),
         cmocka_unit_test(a_mode_that_is_always_refused),
+        cmocka_unit_test(thousands_of_empty_answers_are_no_stall),
         cmocka_unit_test(a_page_without_its_end_marker_is_broken),
         cmocka_unit_test(legacy_devices_are_refused_with_words),
         cmocka_unit_test(small_parameter_blocks_are_sent_in_parts),

@@ -3,13 +3,14 @@
  *               last page          pages read     files written        all delivered
  *   RECEIVING ------------> RECEIVED -------> COMPOSING -------> DELIVERING ----------> DONE
  *      |  |                                     ^  |   ^          |      ^
- *      |  |  cancelled at panel or here         |  |   |          |      | retry
- *      |  +---------------------> CANCELLED     |  |   |          v      |
+ *      |  |  cancelled at panel or here deliver |  |   |          |      | retry
+ *      |  +---------------------> CANCELLED ----+  |   |          v      |
  *      |    failed, server died         deliver |  |   | retry   ATTENTION
  *      +---------------------> BROKEN ----------+  +---|------------^
  *                                                 cannot be composed
  *   DONE -> DELIVERING: a person sends a document to another destination as well
  *
+ * A broken batch goes on by itself when its job says keep_partial, a cancelled one only by a person.
  * A page is never changed after it was stored; everything else is derived from pages. */
 #ifndef PLATEN_MODEL_BATCH_H
 #define PLATEN_MODEL_BATCH_H
@@ -38,7 +39,7 @@ typedef enum BatchEvent {
     BATCH_EVENT_WRITTEN,   /* every file is in out/                                       */
     BATCH_EVENT_DELIVERED, /* every delivery is done                                      */
     BATCH_EVENT_STUCK,     /* nothing moves without a person                              */
-    BATCH_EVENT_DELIVER,   /* a person (or keep_partial) sends what arrived               */
+    BATCH_EVENT_DELIVER, /* a person (or keep_partial, not of a cancelled one) sends what arrived */
     BATCH_EVENT_RETRY_COMPOSE,
     BATCH_EVENT_RETRY_DELIVERY,
     BATCH_EVENT_MAX_

@@ -47,8 +47,9 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
 
     if (!batch_summary(tx_db(tx), wish->id, &summary, err))
         return false;
-    if (summary.state != BATCH_BROKEN) {
-        err_set(err, ERR_CONFLICT, 0, "the batch is %s, only a broken one can be delivered by hand",
+    if (summary.state != BATCH_BROKEN && summary.state != BATCH_CANCELLED) {
+        err_set(err, ERR_CONFLICT, 0,
+                "the batch is %s, only a broken or cancelled one can be delivered by hand",
                 batch_state_words[summary.state]);
         return err_remedy(err, "%s",
                           summary.state == BATCH_ATTENTION
@@ -90,7 +91,7 @@ static bool retry_write(Tx *tx, void *arg, Err *err)
         err_set(err, ERR_CONFLICT, 0, "the batch is %s, only one that needs attention is retried",
                 batch_state_words[summary.state]);
         return err_remedy(err, "%s",
-                          summary.state == BATCH_BROKEN
+                          summary.state == BATCH_BROKEN || summary.state == BATCH_CANCELLED
                               ? "Use deliver to send the pages that arrived."
                               : "Nothing needs to be done.");
     }

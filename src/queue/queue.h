@@ -64,7 +64,7 @@ static inline void queue_abandon(Queue *queue)
 }
 DEFINE_AUTO(Queue, queue_abandon);
 
-/* A person sends the pages of a BROKEN batch on / tries again what stopped in a batch that needs
+/* A person sends the pages of a BROKEN or CANCELLED batch on / tries again what stopped in a batch that needs
  * ATTENTION, or that is DELIVERING to other destinations meanwhile. Blocks until committed. ERR_NOT_FOUND, ERR_CONFLICT (with a remedy) in any other state. */
 bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
 bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err);

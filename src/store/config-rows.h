@@ -80,7 +80,8 @@ bool destination_stop(Tx *tx, const Actor *actor, const DestinationId *id, const
 /* Goes on: what the stop has held becomes READY, due now. The batches are the caller's. */
 bool destination_resume(Tx *tx, const Actor *actor, const DestinationId *id, Err *err);
 /* ERR_CONFLICT while a job, or the copy of a job in a batch that may still be delivered, has it, or a
- * delivery to it is not done. */
+ * delivery to it is not done. A cancelled batch does not count: delivered after all, it takes the
+ * destinations of its job as that is then (batch_adopt_destinations). */
 bool destination_delete(Tx *tx, const Actor *actor, const DestinationId *id, int64_t revision,
                         Err *err);
 

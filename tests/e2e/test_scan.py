@@ -166,6 +166,24 @@ def test_cancel_at_the_panel():
         assert house.files(".pdf") == ["scan.pdf"]
 
 
+def test_cancelled_scan_is_delivered_on_request():
+    """keep_partial is no answer to a cancel: only a person sends what was taken."""
+    with started() as house:
+        house.define(keep_partial=True)
+        device = house.device(pages(3, "cancel", LARGE))
+        assert device.press()
+        device.wait("page-acknowledged 1")
+        assert device.cancel()
+        assert device.wait_end() == "cancelled"
+        batch, = house.wait_quiet()
+        assert batch["state"] == "cancelled" and batch["pages"] == len(device.acknowledged) > 0
+        assert house.files() == []
+        house.cli("batch", "deliver", batch["id"])
+        batch, = house.wait_quiet()
+        assert batch["state"] == "done"
+        assert house.images("scan.pdf") == device.acknowledged
+
+
 def broken_scan(house):
     """A device that dies in the middle of its third page; the hashes of its two whole pages."""
     feed = pages(2, "broken") + pages(1, "never whole", LARGE)

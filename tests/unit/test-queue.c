@@ -454,18 +454,13 @@ static void a_worker_that_talks_nonsense_is_replaced(void **state)
     assert_int_equal(queue_worker_deaths(h->queue), COMPOSE_ATTEMPTS_MAX);
 }
 
-static void a_broken_batch_is_delivered_by_hand(void **state)
+static void is_delivered_by_hand(House *h, BatchEvent end, BatchState ended)
 {
-    House *h = *state;
     Err err;
 
-    grant(h, (Wish){ .job = "ok",
-                     .behave = { "ok" },
-                     .destinations = 1,
-                     .pages = 2,
-                     .end = BATCH_EVENT_BREAK });
+    grant(h, (Wish){ .job = "ok", .behave = { "ok" }, .destinations = 1, .pages = 2, .end = end });
     assert_true(queue_start(h->queue, &err));
-    assert_int_equal(state_of(h), BATCH_BROKEN);
+    assert_int_equal(state_of(h), ended);
     assert_false(queue_batch_retry(h->queue, &tester, &h->batch, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
     assert_non_null(strstr(err.remedy, "deliver"));
@@ -473,6 +468,16 @@ static void a_broken_batch_is_delivered_by_hand(void **state)
     await_state(h, BATCH_DONE);
     assert_false(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
+}
+
+static void a_broken_batch_is_delivered_by_hand(void **state)
+{
+    is_delivered_by_hand(*state, BATCH_EVENT_BREAK, BATCH_BROKEN);
+}
+
+static void a_cancelled_batch_is_delivered_by_hand(void **state)
+{
+    is_delivered_by_hand(*state, BATCH_EVENT_CANCEL, BATCH_CANCELLED);
 }
 
 static void a_broken_batch_without_pages_is_not_delivered(void **state)
@@ -563,6 +568,7 @@ int main(void)
         WITH_HOUSE(a_held_delivery_is_retried_beside_others),
         WITH_HOUSE(a_worker_that_talks_nonsense_is_replaced),
         WITH_HOUSE(a_broken_batch_is_delivered_by_hand),
+        WITH_HOUSE(a_cancelled_batch_is_delivered_by_hand),
         WITH_HOUSE(a_broken_batch_without_pages_is_not_delivered),
         WITH_HOUSE(a_drain_can_be_cut_short),
         WITH_HOUSE(a_restart_breaks_running_scans_and_goes_on),

@@ -7,11 +7,13 @@
 
 static const Option limit_options[] = {
     { "limit", "N", "How many at most (20)." },
+    { "before", "BATCH", "Only batches older than this one: the last of a list." },
     { "state", "WORD", "Only batches in this state, for example attention." },
     { .name = NULL },
 };
 static const Option delivery_list_options[] = {
     { "limit", "N", "How many at most (20)." },
+    { "before", "DELIVERY", "Only deliveries older than this one: the last of a list." },
     { "state", "WORD", "Only deliveries in this state, for example held." },
     { "destination", "DESTINATION", "Only deliveries to this destination." },
     { .name = NULL },

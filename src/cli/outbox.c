@@ -24,7 +24,7 @@ static const CliNoun cli_delivery = {
 static bool add_query(Cli *cli, const Args *args, Buf *path, Err *err)
 {
     const char *limit = args_value(args, "limit"), *state = args_value(args, "state");
-    const char *destination = args_value(args, "destination");
+    const char *destination = args_value(args, "destination"), *before = args_value(args, "before");
     char id[ID_TEXT_SIZE];
 
     buf_put_text(path, "?limit=");
@@ -32,6 +32,10 @@ static bool add_query(Cli *cli, const Args *args, Buf *path, Err *err)
     if (state) {
         buf_put_text(path, "&state=");
         url_escape(path, state);
+    }
+    if (before) {
+        buf_put_text(path, "&before=");
+        url_escape(path, before);
     }
     if (!destination)
         return true;

@@ -71,7 +71,7 @@ bool run_batch_list(Cli *cli, const Args *args, Err *err)
     AUTO_BUF path = buf_with_max(PATH_TEXT_SIZE);
 
     buf_put_text(&path, cli_batch.path);
-    query_of(args, (const char *const[]){ "limit", "state", NULL }, "20", &path);
+    query_of(args, (const char *const[]){ "limit", "before", "state", NULL }, "20", &path);
     return items_print(cli, buf_text(&path), batch_columns, COUNT_OF(batch_columns), err);
 }
 

@@ -193,6 +193,18 @@ def test_batches(cli):
     assert "not the id of a batch" in cli.err("batch", "show", "x")
 
 
+def test_lists_go_on_before_their_last(cli):
+    for noun in ("batch", "delivery"):
+        newest_first = [row["id"] for row in cli.json(noun, "list")["items"]]
+        seen, page = [], cli.json(noun, "list", "--limit", "1")["items"]
+        while page:
+            seen += [row["id"] for row in page]
+            page = cli.json(noun, "list", "--limit", "1", "--before", seen[-1])["items"]
+        assert seen == newest_first != []
+        assert cli.out(noun, "list", "--before", newest_first[-1]) == "(none)\n"
+        assert "before" in cli.err(noun, "list", "--before", "x")
+
+
 # --- events
 
 

@@ -155,7 +155,7 @@ def test_what_answers_mean(hook, tmp_path, status, expected):
     result = result_of(Document(tmp_path, 10).task("webhook", settings))
     assert (result["class"], result["protocol_code"]) == (expected, status), result
     assert result["retry_after_s"] == (7 if status in (429, 503) else 0)
-    assert result["cure"].endswith(".") and str(status) in result["text"]
+    assert result["cure"].endswith(".") and f": HTTP/1.1 {status} " in result["text"]
 
 
 @pytest.mark.parametrize("accepted, status, expected", [

@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "destination/http.h"
+#include "destination/form.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -19,10 +19,8 @@ enum {
     ACCEPTED_MAX = 16, /* statuses or ranges of them */
     PART_SIZE = 64,
     FACTS_SIZE = 1024,
-    FACT_BYTES_MAX = 2048,  /* one of them, its tokens resolved       */
-    BODY_BYTES_MAX = 65536, /* of what is around the file            */
+    FACT_BYTES_MAX = 2048, /* one of them, its tokens resolved       */
     BLOCK_BYTES = 65536,
-    BOUNDARY_SIZE = 64, /* RFC 2046: at most 70 characters            */
     SIGNATURE_SIZE = 80,
 };
 
@@ -175,48 +173,18 @@ static bool put_facts(const Errand *errand, const char *event, Buf *out)
 typedef struct Post {
     const Errand *errand;
     const char *event;
-    char boundary[BOUNDARY_SIZE];
-    Buf before, after; /* of the file in the body */
+    Form form;
     int64_t timestamp_s;
     char signature[SIGNATURE_SIZE]; /* "" = none */
 } Post;
 
-/* A name in a part's header, as browsers write it (HTML, "multipart/form-data encoding algorithm"). */
-static void put_quoted(Buf *out, const char *name)
-{
-    (void)buf_put_u8(out, '"');
-    for (; *name; name++) {
-        if (*name == '"' || *name == '\r' || *name == '\n')
-            (void)buf_printf(out, "%%%02X", (unsigned)*name);
-        else
-            (void)buf_put_u8(out, (uint8_t)*name);
-    }
-    (void)buf_put_u8(out, '"');
-}
-
-/* No file holds the boundary: it would have to hold its own hash. */
 static bool put_body(Post *post)
 {
     const WebhookSettings *s = post->errand->settings;
-    const Parcel *parcel = post->errand->parcel;
 
-    (void)text_printf(post->boundary, sizeof post->boundary, "platen-%.48s", parcel->sha256);
-    (void)buf_printf(&post->before,
-                     "--%s\r\nContent-Disposition: form-data; name=", post->boundary);
-    put_quoted(&post->before, s->facts_part);
-    (void)buf_put_text(&post->before, "\r\nContent-Type: application/json\r\n\r\n");
-    if (!put_facts(post->errand, post->event, &post->before))
-        return false;
-    (void)buf_printf(&post->before,
-                     "\r\n--%s\r\nContent-Disposition: form-data; name=", post->boundary);
-    put_quoted(&post->before, s->file_part);
-    (void)buf_put_text(&post->before, "; filename=");
-    put_quoted(&post->before, parcel->name);
-    (void)buf_printf(&post->before, "\r\nContent-Type: %s\r\n\r\n", media_type_of(parcel->name));
-    (void)buf_printf(&post->after, "\r\n--%s--\r\n", post->boundary);
-    return (!post->before.failed && !post->after.failed) ||
-           delivery_failed(post->errand->result, DELIVERY_CLASS_CONFIG, "send", 0,
-                           "Shorten the fields in the job.", "the facts are too long");
+    form_part(&post->form, s->facts_part, "application/json");
+    return put_facts(post->errand, post->event, &post->form.before) &&
+           form_file(&post->form, post->errand, s->file_part, "send");
 }
 
 /* Reads the file into the signature, and sees that it still is what was composed. */
@@ -251,10 +219,10 @@ static bool sign(Post *post)
     (void)text_printf(timestamp, sizeof timestamp, "%lld.", (long long)post->timestamp_s);
     hmac_start(&hmac, bytes_of_text(s->secret));
     hmac_add(&hmac, bytes_of_text(timestamp));
-    hmac_add(&hmac, buf_bytes(&post->before));
+    hmac_add(&hmac, buf_bytes(&post->form.before));
     if (!add_file(post->errand, &hmac))
         return false;
-    hmac_add(&hmac, buf_bytes(&post->after));
+    hmac_add(&hmac, buf_bytes(&post->form.after));
     hmac_finish(&hmac, mac);
     text_hex(hex, (Bytes){ mac, sizeof mac });
     if (s->secret[0])
@@ -372,29 +340,23 @@ static bool exchange(const Post *post)
     if (!http_begin(transfer, errand, &login, "POST", s->url) ||
         !read_replies(transfer, s, &replies) || !put_headers(transfer, s))
         return false;
-    http_header(transfer, "Content-Type: multipart/form-data; boundary=%s", post->boundary);
     http_header(transfer, "Idempotency-Key: \"%s\"", errand->parcel->delivery);
     http_header(transfer, "Platen-Event: %s", post->event);
     if (post->signature[0]) {
         http_header(transfer, "Platen-Timestamp: %lld", (long long)post->timestamp_s);
         http_header(transfer, "Platen-Signature: %s", post->signature);
     }
-    transfer_send(transfer, &(TransferBody){ .before = buf_bytes(&post->before),
-                                             .n_bytes = errand->parcel->size_bytes,
-                                             .after = buf_bytes(&post->after) });
+    form_send(&post->form, transfer, errand);
     return transfer_run(transfer, "send", replies.rows);
 }
 
 static bool send_post(const Errand *errand, const char *event)
 {
-    Post post = { .errand = errand,
-                  .event = event,
-                  .before = buf_with_max(BODY_BYTES_MAX),
-                  .after = buf_with_max(BODY_BYTES_MAX) };
-    bool ok = put_body(&post) && sign(&post) && exchange(&post);
+    Post post = { .errand = errand, .event = event };
 
-    buf_done(&post.before);
-    buf_done(&post.after);
+    form_start(&post.form, errand);
+    bool ok = put_body(&post) && sign(&post) && exchange(&post);
+    form_done(&post.form);
     return ok;
 }
 

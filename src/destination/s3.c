@@ -8,7 +8,6 @@
  * S3 has no rename: the name is proposed before the object is written. A key that may only write cannot
  * look; then the server must know If-None-Match, or the job must say overwrite. */
 #include "base/cleanup.h"
-#include "base/fault.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -334,7 +333,6 @@ static bool put_whole(const Upload *upload, bool *ret_taken)
     if (!hash_part(upload->errand, &whole, sha256, md5) ||
         (!text_equal(sha256, parcel->sha256) && !errand_source_sound(upload->errand)))
         return false;
-    fault_point("s3.before-put");
     return appear(upload, &request, ret_taken) &&
            (*ret_taken || take_etag(upload->errand, md5, etag));
 }
@@ -409,7 +407,6 @@ static bool send_parts(Upload *upload)
 
         if (!send_part(upload, ++number, &part))
             return false;
-        fault_point("s3.part-sent");
     }
     return true;
 }
@@ -515,7 +512,6 @@ static bool store(const Errand *errand, const char *name, bool *ret_taken)
         return false;
     if (*ret_taken)
         return true;
-    fault_point("s3.written");
     if (!place->blind && !is_ours(errand, name, &ours))
         return false;
     return ours || delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "verify", 0,

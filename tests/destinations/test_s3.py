@@ -145,6 +145,23 @@ def test_an_upload_that_could_not_be_ended_is_ended_by_the_next_attempt(s3, tmp_
     s3.client.abort_multipart_upload(Bucket="docs", Key=name + ".other", UploadId=left[2])
 
 
+def test_a_worker_that_is_killed_leaves_nothing_once_it_is_repeated(s3, tmp_path):
+    document = Document(tmp_path, 12 << 20, unique("killed"))
+    with s3.slow() as settings:
+        task = document.task("s3", settings)
+        with Served(DELIVER) as program:
+            program.send(task)
+            while program.receive()["type"] != "question":
+                pass
+            program.send({"type": "answer", "id": task["id"], "answer": "go"})
+            s3.await_upload()
+            program.process.kill()
+        assert uploads_of(s3, document.name) == [document.name] and document.name not in s3.files()
+    result = result_of(dict(task, settings=s3.settings(), reserved_name=document.name))
+    assert result["class"] == "ok" and result["remote_name"] == document.name, result
+    assert s3.content(document.name) == document.content and not uploads_of(s3, document.name)
+
+
 def test_a_damaged_document_is_not_sent(s3, tmp_path):
     for size in 5000, 6 << 20:
         document = Document(tmp_path, size, unique("damaged"))

@@ -31,11 +31,11 @@ class S3(Kind):
             os.makedirs(below)
             self.fronts[name] = WebFront(below, fronts.pop(), fronts.pop(), self.swift_port + backend)
         session = botocore.session.Session()
-        # An independent client, past nginx.
+        # An independent client, past nginx. Swift closes after a refusal: then it asks again.
         self.client = session.create_client(
             "s3", region_name="eu-test-1", endpoint_url=f"http://127.0.0.1:{self.swift_port}",
             aws_access_key_id="test:scan", aws_secret_access_key=PASSWORD,
-            config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}))
+            config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}))
 
     def start_swift(self):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "swift_server.py")

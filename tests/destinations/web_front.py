@@ -5,6 +5,7 @@ import os
 from peer import Process, authority
 
 CONFIG = """
+{user}
 daemon off;
 master_process off;
 pid {d}/nginx.pid;
@@ -40,7 +41,9 @@ class WebFront:
         self.folder, self.ports = folder, (plain, tls)
         ca = authority()
         with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as f:
-            f.write(CONFIG.format(d=folder, plain=plain, tls=tls, backend=backend, locations=locations,
+            # Else nginx gives its folders to a user that a user name space has not.
+            user = "user root root;" if os.geteuid() == 0 else ""
+            f.write(CONFIG.format(d=folder, user=user, plain=plain, tls=tls, backend=backend, locations=locations,
                                   cert=ca.path("server.pem"), key=ca.path("server.key")))
         self.process = None
         self.start()

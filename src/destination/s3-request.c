@@ -247,7 +247,7 @@ bool s3_code_is(const Errand *errand, const char *code)
 
 static const char keys_cure[] = "Correct access_key and secret_key.";
 static const char rights_cure[] =
-    "Allow the access key to list, get, put and abort in the bucket and below the prefix.";
+    "Allow the access key to list, get, put, delete and abort in the bucket, below the prefix.";
 static const char again_cure[] = "Nothing: it is tried again.";
 static const char room_cure[] = "Make room on the server, or raise the quota of the bucket.";
 

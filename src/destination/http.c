@@ -109,6 +109,35 @@ void http_body(Transfer *transfer, Bytes body, const char *media_type)
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? (const char *)body.p : "");
 }
 
+bool http_json(Transfer *transfer, Json *body_take, const char *media_type)
+{
+    CURL *curl = transfer_handle(transfer);
+    AUTO(Json) body = body_take;
+    AUTO_BUF text = buf_with_max(MESSAGE_BYTES_MAX);
+
+    if (!json_write(body, &text))
+        return transfer_failed(transfer, DELIVERY_CLASS_RETRY, "write",
+                               "Give the server more memory.", "no memory for a request");
+    http_header(transfer, "Content-Type: %s", media_type);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)text.n);
+    curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, (const char *)text.p);
+    return true;
+}
+
+bool http_answer_json(Transfer *transfer, const char *stage, Json **ret)
+{
+    const char *body = transfer_body(transfer);
+    Err err;
+
+    *ret = NULL;
+    if (!body[0])
+        return true;
+    *ret = json_parse(bytes_of_text(body), &err);
+    return *ret || transfer_failed(transfer, DELIVERY_CLASS_CONFIG, stage,
+                                   "Check the address, and that no proxy or log-in page answers.",
+                                   "the answer is no JSON: %s", err.text);
+}
+
 const char *http_answer_header(Transfer *transfer, const char *name)
 {
     struct curl_header *header = NULL;

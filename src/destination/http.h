@@ -9,6 +9,8 @@
 
 #include "destination/transfer.h"
 
+#include "json/json.h"
+
 typedef enum HttpAuth {
     HTTP_AUTH_NONE,
     HTTP_AUTH_BASIC,
@@ -65,6 +67,13 @@ void http_header(Transfer *transfer, const char *fmt, ...) __attribute__((format
 
 /* The body of the exchange; borrowed until it was run. */
 void http_body(Transfer *transfer, Bytes body, const char *media_type);
+
+/* The same for JSON, which is copied. False with the result filled: no memory. */
+bool http_json(Transfer *transfer, Json *body_take, const char *media_type);
+
+/* The last answer as JSON, owned by the caller; NULL for an empty one. False with the result filled: it is
+ * something else, for example the page of a proxy or of a log-in. */
+bool http_answer_json(Transfer *transfer, const char *stage, Json **ret);
 
 /* A header of the last answer, "" when it has none. Borrowed until the next exchange. */
 const char *http_answer_header(Transfer *transfer, const char *name);

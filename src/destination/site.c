@@ -26,10 +26,11 @@ typedef struct Visit {
     const Errand *errand;
     const Parcel *parcel;
     SameName same_name;
+    char name[FILE_NAME_BYTES_MAX + 1]; /* wanted, as the place takes it */
     char temporary[TEMPORARY_SIZE];
 } Visit;
 
-static bool locate(const Visit *visit)
+static bool locate(Visit *visit)
 {
     const SiteOptions *options = visit->errand->options;
     char folder[PATH_TEXT_SIZE];
@@ -38,7 +39,12 @@ static bool locate(const Visit *visit)
     if (!name_folder_resolve(options->folder, &visit->parcel->facts, folder, &err))
         return delivery_failed(visit->errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
                                "Correct the folder in the job.", "%s", err.text);
-    return visit->verbs->locate(visit->errand, folder);
+    if (!visit->verbs->locate(visit->errand, folder))
+        return false;
+    (void)text_copy(visit->name, sizeof visit->name, visit->parcel->name);
+    if (visit->verbs->fit)
+        visit->verbs->fit(visit->errand, visit->name);
+    return true;
 }
 
 /* Is a plain file of this name there, with the parcel's size and (where it can be known) hash? */
@@ -94,9 +100,9 @@ static bool write_and_verify(const Visit *visit)
 static void candidate(const Visit *visit, uint32_t n, char ret_name[FILE_NAME_BYTES_MAX + 1])
 {
     if (n <= 1)
-        (void)text_copy(ret_name, FILE_NAME_BYTES_MAX + 1, visit->parcel->name);
+        (void)text_copy(ret_name, FILE_NAME_BYTES_MAX + 1, visit->name);
     else
-        name_with_number(visit->parcel->name, n, ret_name);
+        name_with_number(visit->name, n, ret_name);
 }
 
 static bool is_taken(const Visit *visit, uint32_t n, bool *ret_taken)
@@ -148,6 +154,13 @@ static bool first_free(const Visit *visit, uint32_t n, uint32_t *ret_n)
     return true;
 }
 
+/* The file has its name. */
+static bool finish(const Visit *visit, const char *name)
+{
+    return (!visit->verbs->finish || visit->verbs->finish(visit->errand, name)) &&
+           errand_done(visit->errand, "rename", name);
+}
+
 /* Proposes a name and takes it. *ret_taken: somebody has it. */
 static bool take(const Visit *visit, const char *name, bool *ret_taken)
 {
@@ -161,7 +174,7 @@ static bool take(const Visit *visit, const char *name, bool *ret_taken)
     if (*ret_taken)
         return true;
     fault_point("site.renamed");
-    return errand_done(visit->errand, "rename", name);
+    return finish(visit, name);
 }
 
 static bool refuse_taken(const Visit *visit, const char *name)
@@ -171,21 +184,27 @@ static bool refuse_taken(const Visit *visit, const char *name)
                            "%s is there already, and the job says refuse", name);
 }
 
-bool site_free_name(const SiteVerbs *verbs, const Errand *errand, uint32_t *n,
-                    char ret_name[FILE_NAME_BYTES_MAX + 1])
+/* The first free name from number *n on. */
+static bool free_name(const Visit *visit, uint32_t *n, char ret_name[FILE_NAME_BYTES_MAX + 1])
 {
-    const Visit visit = { .verbs = verbs, .errand = errand, .parcel = errand->parcel };
-
-    if (!first_free(&visit, *n, n))
+    if (!first_free(visit, *n, n))
         return false;
     if (*n > NAMES_MAX)
         return delivery_failed(
-            errand->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
+            visit->errand->result, DELIVERY_CLASS_CONFIG, "rename", EEXIST,
             "Empty the folder, or put {time} or {seq:N} into the job's file name.",
-            "the folder has %s and %d numbered files beside it", errand->parcel->name,
-            NAMES_MAX - 1);
-    candidate(&visit, *n, ret_name);
+            "the folder has %s and %d numbered files beside it", visit->name, NAMES_MAX - 1);
+    candidate(visit, *n, ret_name);
     return true;
+}
+
+bool site_free_name(const SiteVerbs *verbs, const Errand *errand, uint32_t *n,
+                    char ret_name[FILE_NAME_BYTES_MAX + 1])
+{
+    Visit visit = { .verbs = verbs, .errand = errand, .parcel = errand->parcel };
+
+    (void)text_copy(visit.name, sizeof visit.name, errand->parcel->name);
+    return free_name(&visit, n, ret_name);
 }
 
 static bool take_numbered(const Visit *visit)
@@ -195,7 +214,7 @@ static bool take_numbered(const Visit *visit)
     bool taken = true;
 
     while (taken)
-        if (!site_free_name(visit->verbs, visit->errand, &n, name) || !take(visit, name, &taken))
+        if (!free_name(visit, &n, name) || !take(visit, name, &taken))
             return false;
     return true;
 }
@@ -219,9 +238,9 @@ static bool take_name(const Visit *visit)
     if (visit->same_name == SAME_NAME_NUMBER)
         return take_numbered(visit);
     if (visit->same_name == SAME_NAME_REFUSE &&
-        (!is_taken(visit, 1, &taken) || (taken && !refuse_taken(visit, parcel->name))))
+        (!is_taken(visit, 1, &taken) || (taken && !refuse_taken(visit, visit->name))))
         return false;
-    return take(visit, parcel->name, &taken) && (!taken || refuse_taken(visit, parcel->name));
+    return take(visit, visit->name, &taken) && (!taken || refuse_taken(visit, visit->name));
 }
 
 /* --- delivery ------------------------------------------------------------------------------------- */
@@ -235,7 +254,7 @@ static bool finish_earlier(const Visit *visit, bool *ret_done)
     if (!is_ours(visit, visit->parcel->reserved, ret_done))
         return false;
     return !*ret_done || (visit->verbs->remove(visit->errand, visit->temporary) &&
-                          errand_done(visit->errand, "rename", visit->parcel->reserved));
+                          finish(visit, visit->parcel->reserved));
 }
 
 /* Nothing of a failed attempt stays; why it failed is what is told. */
@@ -289,7 +308,6 @@ static bool passed(const Errand *errand, const char *stage, Mono *since)
 
 void site_test(const SiteVerbs *verbs, const Errand *errand)
 {
-    const char *name = errand->parcel->name;
     bool ours = false, taken = false;
     Mono since = mono_now();
     Visit visit;
@@ -300,11 +318,12 @@ void site_test(const SiteVerbs *verbs, const Errand *errand)
     bool written = verbs->write(errand, visit.temporary) && passed(errand, "write", &since) &&
                    is_ours(&visit, visit.temporary, &ours) && (ours || damaged(&visit)) &&
                    passed(errand, "verify", &since);
-    if (!written || !verbs->rename(errand, visit.temporary, name, false, &taken)) {
+    if (!written || !verbs->rename(errand, visit.temporary, visit.name, false, &taken)) {
         clean_up(&visit);
         return;
     }
     passed(errand, "rename", &since);
-    if (verbs->remove(errand, taken ? visit.temporary : name) && passed(errand, "remove", &since))
+    if (verbs->remove(errand, taken ? visit.temporary : visit.name) &&
+        passed(errand, "remove", &since))
         (void)errand_done(errand, "remove", "");
 }

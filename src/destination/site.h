@@ -63,6 +63,13 @@ struct SiteVerbs {
 
     /* Removes a file; one that is not there is fine. */
     bool (*remove)(const Errand *errand, const char *name);
+
+    /* Makes a wanted name one that the place takes, in place; asked after locate. NULL: it takes any. */
+    void (*fit)(const Errand *errand, char name[FILE_NAME_BYTES_MAX + 1]);
+
+    /* What is left to do with a file that has its name, for example to check it in. Repeating it is harmless:
+     * it is also asked when an earlier attempt took the name. NULL: nothing. */
+    bool (*finish)(const Errand *errand, const char *name);
 };
 
 /* The wanted name or, when it is taken, the first free one of those with numbers, from number *n (1 = without)

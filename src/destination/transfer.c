@@ -216,7 +216,7 @@ static size_t give_bytes(char *to, size_t one, size_t n, void *arg)
         t->source_failed = true;
         return CURL_READFUNC_ABORT;
     }
-    t->sent_bytes += (int64_t)got;
+    t->at += (int64_t)got;
     return got;
 }
 
@@ -226,7 +226,7 @@ static int go_back(void *arg, curl_off_t offset, int origin)
 
     if (origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
-    t->sent_bytes = offset;
+    t->at = t->from + offset;
     return CURL_SEEKFUNC_OK;
 }
 

@@ -76,3 +76,8 @@ void library_fit(char name[FILE_NAME_BYTES_MAX + 1], const char *blocked, size_t
         (void)text_copy(stem, sizeof stem, "_desktop");
     (void)text_printf(name, FILE_NAME_BYTES_MAX + 1, "%s%s", stem, extension);
 }
+
+const char *library_name(const char *name)
+{
+    return name + (name[0] == '.');
+}

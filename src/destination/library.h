@@ -33,9 +33,12 @@ extern const Field library_option_fields[];
 /* Appends a text of the job with its tokens resolved. False with the result filled (CONFIG, locate). */
 bool library_text(const Errand *errand, const char *pattern, Buf *out);
 
-/* Makes a name one that a library takes, in place: characters of blocked become "_", as well as what no version
- * takes (a dot or "~$" at the beginning, two dots together, blanks and dots at the end, reserved words, "_vti_"); the stem is
- * cut so that the whole has at most chars_max characters. */
+/* Makes a name one that a library takes, in place: characters of blocked become "_", as well as what no
+ * version takes (a dot or "~$" at the beginning, two dots together, blanks and dots at the end, reserved
+ * words, "_vti_"); the stem is cut so that the whole has at most chars_max characters. */
 void library_fit(char name[FILE_NAME_BYTES_MAX + 1], const char *blocked, size_t chars_max);
+
+/* Our temporary name begins with a dot, which SharePoint refuses: the name that is used there. */
+const char *library_name(const char *name);
 
 #endif

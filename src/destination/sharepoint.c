@@ -479,18 +479,12 @@ static bool sharepoint_locate(const Errand *errand, const char *folder)
 
 /* --- files ------------------------------------------------------------------------------------------ */
 
-/* Our temporary name begins with a dot, which SharePoint refuses. */
-static const char *name_there(const char *name)
-{
-    return name + (name[0] == '.');
-}
-
 /* Path of a file in the folder. */
 static bool put_path(const Errand *errand, const char *name, char ret_path[PATH_TEXT_SIZE])
 {
     Sharepoint *sp = errand->connection;
 
-    if (text_printf(ret_path, PATH_TEXT_SIZE, "%s/%s", sp->path, name_there(name)) &&
+    if (text_printf(ret_path, PATH_TEXT_SIZE, "%s/%s", sp->path, library_name(name)) &&
         text_length(ret_path) <= sp->version->path_chars_max)
         return true;
     (void)transfer_begin(sp->transfer, errand);
@@ -539,7 +533,7 @@ static bool add(const Errand *errand, const char *name, int64_t n)
         .post = true,
         .resource = "web/GetFolderByServerRelativeUrl(@f)/Files/add(url=@n,overwrite=true)",
         .file = sp->path,
-        .name = name_there(name),
+        .name = library_name(name),
         .n = n
     };
     AUTO_ANSWER answer = { .json = NULL };

@@ -283,7 +283,7 @@ static bool exchange(const Errand *errand, Call *call, Answer *ret)
             return false;
     } else if (call->n > 0) {
         http_header(sp->transfer, "Content-Type: application/octet-stream");
-        transfer_upload_part(sp->transfer, call->offset, call->n);
+        transfer_send(sp->transfer, &(TransferBody){ .offset = call->offset, .n_bytes = call->n });
     } else if (call->post) {
         http_body(sp->transfer, (Bytes){ .n = 0 }, verbose);
     }

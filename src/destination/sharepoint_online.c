@@ -588,7 +588,7 @@ static bool send_fragment(const Errand *errand, Session *session)
         return false;
     http_header(online->transfer, "Content-Range: bytes %lld-%lld/%lld", (long long)session->at,
                 (long long)(session->at + n - 1), (long long)size);
-    transfer_upload_part(online->transfer, session->at, n);
+    transfer_send(online->transfer, &(TransferBody){ .offset = session->at, .n_bytes = n });
     if (!receive(errand, "write", &answer)) {
         const DeliveryResult *result = errand->result;
         /* A pause that was asked for is kept; anything else may have been a moment's trouble. */

@@ -25,6 +25,8 @@ const char *const tls_trust_words[] = { "strict", "ca", "pin", "first-use", "ins
 struct Transfer {
     TransferConfig config;
     CURLM *multi; /* has the open connections */
+    bool
+        added; /* the handle is in it; it stays until the next exchange, for whom libcurl only connects */
     CURL *curl;
     const Errand *errand;
     char peer[TRANSFER_PEER_SIZE];
@@ -62,10 +64,18 @@ Transfer *transfer_new(const TransferConfig *config)
     return NULL;
 }
 
+static void leave_multi(Transfer *t)
+{
+    if (t->added)
+        (void)curl_multi_remove_handle(t->multi, t->curl);
+    t->added = false;
+}
+
 void transfer_free(Transfer *t)
 {
     if (!t)
         return;
+    leave_multi(t);
     curl_easy_cleanup(t->curl);
     curl_multi_cleanup(t->multi);
     curl_slist_free_all(t->headers);
@@ -216,7 +226,7 @@ static size_t give_bytes(char *to, size_t one, size_t n, void *arg)
         t->source_failed = true;
         return CURL_READFUNC_ABORT;
     }
-    t->at += (int64_t)got;
+    t->sent_bytes += (int64_t)got;
     return got;
 }
 
@@ -226,7 +236,7 @@ static int go_back(void *arg, curl_off_t offset, int origin)
 
     if (origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
-    t->at = t->from + offset;
+    t->sent_bytes = offset;
     return CURL_SEEKFUNC_OK;
 }
 
@@ -244,6 +254,7 @@ static void renew(Transfer *t)
         curl_multi_cleanup(multi);
         return;
     }
+    leave_multi(t);
     curl_easy_cleanup(t->curl);
     curl_multi_cleanup(t->multi);
     t->curl = curl;
@@ -256,6 +267,7 @@ CURL *transfer_begin(Transfer *t, const Errand *errand)
         renew(t);
     CURL *curl = t->curl;
 
+    leave_multi(t);
     t->errand = errand;
     t->sends = false;
     t->sent_bytes = 0;
@@ -531,8 +543,10 @@ static CURLcode perform(Transfer *t)
     int running = 1, left = 0, events = 0, wait_ms = 1;
     CURLMsg *message;
 
+    leave_multi(t);
     if (curl_multi_add_handle(t->multi, t->curl) != CURLM_OK)
         return result;
+    t->added = true;
     while (running > 0 && curl_multi_perform(t->multi, &running) == CURLM_OK) {
         if (running > 0)
             (void)curl_multi_poll(t->multi, NULL, 0, wait_ms, &events);
@@ -541,7 +555,6 @@ static CURLcode perform(Transfer *t)
     while ((message = curl_multi_info_read(t->multi, &left)))
         if (message->msg == CURLMSG_DONE)
             result = message->data.result;
-    (void)curl_multi_remove_handle(t->multi, t->curl);
     return result;
 }
 

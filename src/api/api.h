@@ -30,7 +30,7 @@ typedef struct ApiConfig {
     HttpEvents *events;            /* streams; may be NULL in tests                              */
     const char *spool_path;        /* absolute                                                   */
     int64_t spool_reserve_bytes;   /* health complains when less is left                         */
-    const char *destinations_json; /* what platen-deliver --describe prints:                     */
+    const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;
 

@@ -1,7 +1,7 @@
 /* destination/destination.h - what every kind of destination must offer, and the list of them.
  *
  * A kind is one file, WORD.c, that defines a constant DestinationType named destination_WORD, and one
- * word in meson.build. It runs in platen-deliver and may block. What happened is a DeliveryResult
+ * word in meson.build. It runs in platen-deliver (or a sister of it) and may block. What happened is a DeliveryResult
  * (model/delivery.h): platend alone decides what follows from it.
  *
  * Stages, in their order, in results and tests: resolve, connect, tls, login, locate, write, verify,

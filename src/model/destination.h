@@ -1,7 +1,7 @@
 /* model/destination.h - the Destination: a named place documents can go to.
  *
- * The settings belong to the kind: platen-deliver describes them, the server checks them against
- * that description and stores them as JSON text; only platen-deliver reads them. */
+ * The settings belong to the kind: its program (platen-deliver or a sister) describes them, the server
+ * checks them against that description and stores them as JSON text; only that program reads them. */
 #ifndef PLATEN_MODEL_DESTINATION_H
 #define PLATEN_MODEL_DESTINATION_H
 

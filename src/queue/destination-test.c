@@ -72,12 +72,13 @@ static bool run(Keeper *keeper, const StoredDestination *row, Json *stages,
 bool queue_destination_test(Queue *queue, const Actor *actor, const DestinationId *id,
                             Json **ret_stages, DeliveryResult *ret_result, Err *err)
 {
-    Keeper keeper = { .queue = queue, .program = queue->deliver_program };
+    Keeper keeper = { .queue = queue };
     AUTO(Json) stages = json_new_array();
     StoredDestination row;
 
     if (!read_row(queue, id, &row, err))
         return false;
+    keeper.program = keeper_program_of(queue, row.destination.kind);
     unsigned before = atomic_fetch_add(&queue->tests, 1);
     bool ok = before < QUEUE_TESTS_MAX
                   ? run(&keeper, &row, stages, ret_result, err)

@@ -143,6 +143,24 @@ static uint32_t random_permille(void)
     return getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits ? bits % 1000u : 500;
 }
 
+const char *keeper_program_of(const Queue *queue, const char *kind)
+{
+    for (size_t i = 0; i < queue->config.other_count; i++)
+        if (text_equal(queue->config.others[i].kind, kind))
+            return queue->config.others[i].path;
+    return queue->deliver_program;
+}
+
+/* A process that does not know the kind is of no use any more. */
+static void use_program_of(Keeper *keeper, const char *kind)
+{
+    const char *program = keeper_program_of(keeper->queue, kind);
+
+    if (program != keeper->program)
+        worker_stop(STEAL(keeper->worker));
+    keeper->program = program;
+}
+
 static void deliver(Keeper *keeper, DeliverWork *w)
 {
     const Delivery *d = &w->claim.delivery;
@@ -158,6 +176,7 @@ static void deliver(Keeper *keeper, DeliverWork *w)
     AUTO(Json) message = NULL;
 
     w->result = (DeliveryResult){ 0 };
+    use_program_of(keeper, w->claim.kind);
     if (task && keeper_task(keeper, task, timeout_ms, &dialogue, &message, &err) &&
         deliver_result(message, &w->result, &err)) {
         w->plan = retry_plan(d->attempt, &w->result, left_ms, random_permille());

@@ -57,6 +57,9 @@ void keeper_deliver(Keeper *keeper);
  * stops the destination, before an account is locked; success forgets them. */
 bool queue_login_settle(Tx *tx, const DestinationId *id, const DeliveryResult *result, Err *err);
 
+/* The program that brings files to destinations of this kind. Borrowed from the queue. */
+const char *keeper_program_of(const Queue *queue, const char *kind);
+
 /* Starts a thread in a free slot; false when there is none or no thread can be had. */
 bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err);
 

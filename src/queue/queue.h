@@ -20,6 +20,12 @@
 
 typedef struct Queue Queue;
 
+/* A kind of destination that another program than platen-deliver brings files to. */
+typedef struct QueueProgram {
+    char kind[32];
+    char path[PATH_TEXT_SIZE]; /* absolute */
+} QueueProgram;
+
 typedef struct QueueConfig {
     Store *store;
     const Sealer *sealer;        /* opens secrets for deliveries     */
@@ -27,6 +33,9 @@ typedef struct QueueConfig {
     const char *spool_path;      /* absolute                         */
     const char *worker_program;  /* absolute path of platen-worker   */
     const char *deliver_program; /* absolute path of platen-deliver  */
+    const QueueProgram
+        *others; /* for these kinds instead of it; like the store it outlives the queue */
+    size_t other_count;
     unsigned readers, composers; /* 1..16 keepers of each sort       */
 } QueueConfig;
 
@@ -37,7 +46,7 @@ enum {
 };
 
 /* Takes the workers' lock: from then on no worker of an earlier server lives. config is copied, its
- * store must outlive the queue. No threads yet. ERR_TEMPORARY when older workers live on. */
+ * store and its other programs must outlive the queue. No threads yet. ERR_TEMPORARY when older workers live on. */
 Queue *queue_new(const QueueConfig *config, Err *err);
 
 /* Frees what older generations claimed; batches whose scan died with the server become BROKEN; every

@@ -20,7 +20,8 @@ static const Field server_fields[] = {
                 "Name that devices show on their panels, 1 to 20 characters."),
     TEXT_PRESET(ServerConfig, user, "platen", "User to become when started as root."),
     PATH(ServerConfig, libexec_dir, false,
-         "Folder of platen-worker and platen-deliver; empty: the folder platend is in."),
+         "Folder of platen-worker, platen-deliver and its sisters; empty: the folder platend is "
+         "in."),
     CHOICE(ServerConfig, log_level, level_words, LOG_INFO, "Least important level that is logged."),
     INTEGER(ServerConfig, drain_s, 0, 600, 30, "Seconds running scans may take after SIGTERM."),
     INTEGER(ServerConfig, free_space_mib, 0, 1 << 20, 256,

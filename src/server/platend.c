@@ -12,6 +12,7 @@
 #include "seal/seal.h"
 #include "server/privileges.h"
 #include "store/fsck.h"
+#include "json/json.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 enum {
     EVENT_STREAMS_MAX = 100,
     PEM_BYTES_MAX = 256 * 1024,
+    OTHER_KINDS_MAX = 8,     /* of destination, with a program of their own               */
     STOP_AT_PAGE_MS = 10000, /* for the page that is coming when the drain is over        */
     LEAVE_MS = 10000,        /* then, for telling the devices that we go                  */
     GOOD_BYE_MS = 5000,      /* for the last writes of scans that were cut                */
@@ -39,6 +41,8 @@ enum {
 typedef struct Platend {
     const ServerConfig *config;
     char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
+    QueueProgram others[OTHER_KINDS_MAX];
+    size_t other_count;
     Loop *loop;
     Store *store;
     Sealer *sealer;
@@ -97,6 +101,31 @@ static void tick(void *arg)
 
 /* --- starting: each step needs those before it --------------------------------------------------- */
 
+/* Kinds whose description names another program than platen-deliver. Such a program may be missing, when
+ * nobody installed it: then only its deliveries fail. */
+static bool find_other_programs(Platend *p, const char *folder, Err *err)
+{
+    AUTO(Json) described = json_parse(bytes_of_text((const char *)destinations_json), err);
+    const Json *kinds = json_get(described, "destinations");
+
+    if (!described)
+        return err_prefix(err, "description of destinations");
+    for (size_t i = 0; i < json_count(kinds); i++) {
+        const Json *kind = json_item(kinds, i);
+        const char *program = json_get_text(kind, "program");
+
+        if (text_equal(program, "platen-deliver"))
+            continue;
+        if (p->other_count == OTHER_KINDS_MAX)
+            return err_set(err, ERR_BUG, 0, "more kinds with a program of their own than expected");
+        QueueProgram *other = &p->others[p->other_count++];
+        if (!text_copy(other->kind, sizeof other->kind, json_get_text(kind, "name")) ||
+            !text_printf(other->path, sizeof other->path, "%s/%s", folder, program))
+            return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
+    }
+    return true;
+}
+
 static bool find_programs(Platend *p, Err *err)
 {
     char own[PATH_TEXT_SIZE] = "";
@@ -116,7 +145,7 @@ static bool find_programs(Platend *p, Err *err)
         !text_printf(p->spool_path, sizeof p->spool_path, "%s/spool", p->config->data_dir))
         return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
     if (access(p->worker, X_OK) == 0 && access(p->deliver, X_OK) == 0)
-        return true;
+        return find_other_programs(p, folder, err);
     err_set(err, ERR_NOT_FOUND, 0, "platen-worker and platen-deliver cannot be run from %s",
             folder);
     return err_remedy(err, "Set libexec_dir in [server] to their folder.");
@@ -137,6 +166,8 @@ static bool open_data(Platend *p, Err *err)
                           .spool_path = p->spool_path,
                           .worker_program = p->worker,
                           .deliver_program = p->deliver,
+                          .others = p->others,
+                          .other_count = p->other_count,
                           .readers = (unsigned)p->config->readers,
                           .composers = (unsigned)p->config->composers };
     FsckReport report;

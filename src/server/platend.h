@@ -17,7 +17,7 @@ bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err)
 /* Makes a new master key and seals every secret with it, while no server runs; says how many. */
 bool platend_rotate_key(const ServerConfig *config, Err *err);
 
-/* What `platen-deliver --describe` printed when this program was built, NUL-terminated. */
+/* What the programs that deliver printed with --describe when this program was built, NUL-terminated. */
 extern const unsigned char destinations_json[];
 
 #endif

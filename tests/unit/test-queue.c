@@ -17,6 +17,7 @@ enum { DESTINATIONS_MAX = 3, WAIT_MS = 20000 };
 
 typedef struct House {
     char folder[64], worker[512];
+    QueueProgram other; /* the same worker under another name */
     Store *store;
     Sealer *sealer;
     Queue *queue;
@@ -42,6 +43,8 @@ static void open_house(House *h)
                            .spool_path = h->folder,
                            .worker_program = h->worker,
                            .deliver_program = h->worker,
+                           .others = &h->other,
+                           .other_count = 1,
                            .readers = 2,
                            .composers = 1 };
     h->queue = queue_new(&config, &err);
@@ -65,6 +68,9 @@ static int setup(void **state)
     (void)text_copy(h->folder, sizeof h->folder, "/tmp/platen-queue-XXXXXX");
     (void)text_printf(h->worker, sizeof h->worker, "%s/fake-worker.py", getenv("PLATEN_TEST_DATA"));
     assert_non_null(mkdtemp(h->folder));
+    (void)text_copy(h->other.kind, sizeof h->other.kind, "smb");
+    (void)text_printf(h->other.path, sizeof h->other.path, "%s/other-worker", h->folder);
+    assert_int_equal(symlink(h->worker, h->other.path), 0);
     open_house(h);
     *state = h;
     return 0;
@@ -85,6 +91,7 @@ typedef struct Wish {
     House *house;
     const char *job; /* its name tells composers how to behave */
     const char *behave[DESTINATIONS_MAX];
+    const char *kinds[DESTINATIONS_MAX]; /* NULL: folder */
     size_t destinations;
     uint32_t pages;
     const char *hashes; /* first character of each page's hash; NULL: "aaa..." */
@@ -94,9 +101,10 @@ typedef struct Wish {
 static bool insert_destinations(Tx *tx, const Wish *w, StoredJob *job, Err *err)
 {
     for (size_t i = 0; i < w->destinations; i++) {
-        StoredDestination d = { .id = id_new(DestinationId, tx_now(tx)),
-                                .destination = { .kind = "folder" } };
+        StoredDestination d = { .id = id_new(DestinationId, tx_now(tx)) };
 
+        (void)text_copy(d.destination.kind, sizeof d.destination.kind,
+                        w->kinds[i] ? w->kinds[i] : "folder");
         (void)text_printf(d.destination.name, sizeof d.destination.name, "d%zu %s", i, d.id.text);
         (void)text_printf(d.destination.settings, sizeof d.destination.settings,
                           "{\"behave\":\"%s\",\"log\":\"%s/log%zu\"}", w->behave[i],
@@ -219,6 +227,28 @@ static void a_batch_goes_all_the_way(void **state)
         delivered_to(h, i, &text);
         assert_string_equal(buf_text(&text), "doc_001.pdf\ndoc_001.csv\n");
     }
+    assert_int_equal(queue_worker_deaths(h->queue), 0);
+}
+
+static void a_kind_gets_its_program(void **state)
+{
+    AUTO_BUF text = buf_with_max(4096);
+    House *h = *state;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "program", "program" },
+                     .kinds = { "folder", "smb" },
+                     .destinations = 2,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DONE);
+    delivered_to(h, 0, &text);
+    assert_string_equal(buf_text(&text),
+                        "fake-worker.py doc_001.pdf\nfake-worker.py doc_001.csv\n");
+    delivered_to(h, 1, &text);
+    assert_string_equal(buf_text(&text), "other-worker doc_001.pdf\nother-worker doc_001.csv\n");
     assert_int_equal(queue_worker_deaths(h->queue), 0);
 }
 
@@ -557,6 +587,7 @@ int main(void)
 #define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_HOUSE(a_batch_goes_all_the_way),
+        WITH_HOUSE(a_kind_gets_its_program),
         WITH_HOUSE(a_hanging_destination_delays_no_other),
         WITH_HOUSE(a_refusing_destination_needs_a_person),
         WITH_HOUSE(a_reserved_name_can_be_given_back),

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
 and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
-clash (two documents of one number) |
-release (asks for a name and gives it back) | slow (lives long and says so). A page whose hash begins with d is damaged, with e half dark."""
+clash (two documents of one number) | program (tells its own name beside each delivered one) |
+release (asks for a name and gives it back) | slow (lives long and says so). A page whose hash begins with d
+is damaged, with e half dark."""
 import json
 import os
 import signal
 import socket
+import sys
 import time
 
 ALIVE_MESSAGES, ALIVE_SECONDS = 6, 0.2
@@ -56,7 +58,8 @@ def deliver(task):
     if not went:
         return {"class": "retry", "stage": "rename", "text": "told to stop", "cure": "Wait."}
     with open(task["settings"]["log"], "a", encoding="utf-8") as log:
-        log.write(name + "\n")
+        program = os.path.basename(sys.argv[0]) + " "
+        log.write((program if behave(task) == "program" else "") + name + "\n")
     return {"class": "ok", "stage": "rename", "remote_name": name, "size_bytes": 3,
             "sha256": "ab" * 32}
 

@@ -11,6 +11,9 @@ sys.path[:0] = [HERE, *(os.path.join(os.path.dirname(HERE), name) for name in ("
 
 from kind import Kind  # noqa: E402
 
+# What libsmbclient takes once in a process and never gives back; print_suppressions would spoil messages.
+os.environ["LSAN_OPTIONS"] = f"suppressions={HERE}/samba.supp:print_suppressions=0"
+
 WORDS = sorted(name[len("kind_"):-len(".py")] for name in os.listdir(HERE)
                if name.startswith("kind_") and name.endswith(".py"))
 

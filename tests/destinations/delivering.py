@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from workers import DELIVER, Served
+from workers import Served, program_of
 
 _ids = itertools.count(1)
 LEAST_CURE = 15  # characters of a sentence that helps
@@ -36,9 +36,10 @@ class Document:
                          "sha256": hashlib.sha256(self.content).hexdigest()}, **more}
 
 
-def deliver(task, seconds=30, meanwhile=None, program=DELIVER):
-    """All messages of one task by hand; every question is answered go. meanwhile: runs beside it."""
-    process = subprocess.Popen([program, "--task", "-"], stdin=subprocess.PIPE,
+def deliver(task, seconds=30, meanwhile=None, launcher=()):
+    """All messages of one task by hand; every question is answered go. meanwhile: runs beside it; launcher:
+    words before the command."""
+    process = subprocess.Popen([*launcher, program_of(task["kind"]), "--task", "-"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     beside = threading.Thread(target=meanwhile) if meanwhile else None
     if beside:
@@ -74,7 +75,7 @@ def dialogue(program, task, answer=lambda question: "go"):
     return messages
 
 
-def answered(task, answer, program=DELIVER):
+def answered(task, answer):
     """The same with a program of its own."""
-    with Served(program) as served:
+    with Served(program_of(task["kind"])) as served:
         return dialogue(served, task, answer)

@@ -15,6 +15,7 @@ class Kind:
     stages = {}        # fault -> stages that it has here, when those of the row do not fit
     expects = {}       # fault -> (classes, stages), where the classes do not fit either
     limit_bytes = None # documents for the table are not larger
+    place = "user"     # the setting that tells where a fault's files are, for files()
 
     def __init__(self, folder):
         self.folder = folder

@@ -3,6 +3,7 @@
 The content is compared byte for byte, nothing temporary is left, and each failure names its stage and
 a cure. docs/destination-faults.md is this table; a test compares it."""
 
+import json
 import os
 import subprocess
 
@@ -12,7 +13,7 @@ import delivering
 from conftest import WORDS, kind_class
 from delivering import LEAST_CURE, Document, result_of
 from kind import FAULTS
-from workers import DELIVER, TOP
+from workers import DELIVER, DELIVER_SMB, TOP, program_of
 
 TABLE = os.path.join(TOP, "docs", "destination-faults.md")
 CELLS = [(word, fault) for word in WORDS for fault in FAULTS if fault not in kind_class(word).without]
@@ -66,7 +67,8 @@ def test_fault(kinds, word, fault, tmp_path):
             second = result_of(again)
             assert second["class"] == "ok", second
         if fault != "disk_full":
-            where = kind.files(settings["user"]) if meanwhile and "user" in settings else kind.files()
+            where = kind.files(settings[kind.place]) if meanwhile and kind.place in settings else \
+                kind.files()
             assert list(where.values()).count(document.content) == 1
     assert kind.temporary() == []
 
@@ -88,10 +90,12 @@ def test_test_leaves_nothing(kinds, word):
 
 
 def test_every_kind_has_its_file():
-    described = subprocess.run([DELIVER, "--describe"], capture_output=True, check=True, text=True)
-    for word in WORDS:
-        assert f'"name": "{name_of(word)}"' in described.stdout
-    assert described.stdout.count('"renames"') == len(WORDS), "a kind without a row in this table"
+    described = {kind["name"]: kind["program"] for program in (DELIVER, DELIVER_SMB)
+                 for kind in json.loads(subprocess.run([program, "--describe"], capture_output=True,
+                                                       check=True).stdout)["destinations"]}
+    assert set(described) == {name_of(word) for word in WORDS}, "a kind without a row in this table"
+    for name, program in described.items():
+        assert os.path.basename(program_of(name)) == program
 
 
 def table():

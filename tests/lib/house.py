@@ -38,8 +38,8 @@ BUILD = os.environ.setdefault("PLATEN_BUILD", os.path.join(TOP, "build", "gcc-de
 sys.path.insert(0, os.path.join(TOP, "tests", "peers"))
 from common import fields, wait_until  # noqa: E402  (PLATEN_BUILD has to be set before)
 
-PROGRAMS = ("server/platend", "worker/platen-worker", "worker/platen-deliver", "cli/platen",
-            "mfp/platen-mfp")
+PROGRAMS = ("server/platend", "worker/platen-worker", "worker/platen-deliver",
+            "worker/platen-deliver-smb", "cli/platen", "mfp/platen-mfp")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -454,14 +454,15 @@ class House:
 
     # ---- setting up -------------------------------------------------------------------------------
 
-    def define(self, path=None, **job):
-        """A destination, a job per file format and name, and a group of them. job: fields for all."""
+    def define(self, path=None, destination=None, **job):
+        """A destination (kind and settings; a folder when it is not given), a job per file format and name, and
+        a group of them. job: fields for all."""
         def one(name, **more):
             return {"name": name, "index": "csv", "destinations": [{"destination": "Delivered"}],
                     **more, **job}
         config = {
-            "destinations": [{"name": "Delivered", "kind": "folder",
-                              "settings": {"path": path or self.delivered}}],
+            "destinations": [{"name": "Delivered", **(destination or {
+                "kind": "folder", "settings": {"path": path or self.delivered}})}],
             "jobs": [one("Scan", file_format="pdf", file_name="scan"),
                      one("Counted", file_format="pdf", file_name="counted-{seq:4}"),
                      one("Pictures", file_format="jpeg", file_name="picture-{seq:3}")],

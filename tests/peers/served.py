@@ -17,7 +17,7 @@ import time
 import common
 
 PROGRAMS = ("src/server/platend", "src/worker/platen-worker", "src/worker/platen-deliver",
-            "src/cli/platen", "src/mfp/platen-mfp")
+            "src/worker/platen-deliver-smb", "src/cli/platen", "src/mfp/platen-mfp")
 STOP_SECONDS = 30
 SETTLED = ("done", "attention", "cancelled", "broken")
 # What tools/check sets for every suite, for those who run a file of tests by hand.

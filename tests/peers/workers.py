@@ -10,7 +10,13 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("PLATEN_BUILD", os.path.join(TOP, "build"))
 WORKER = os.path.join(BUILD, "src", "worker", "platen-worker")
 DELIVER = os.path.join(BUILD, "src", "worker", "platen-deliver")
+DELIVER_SMB = DELIVER + "-smb"
 ANSWER_SECONDS = 30
+
+
+def program_of(kind):
+    """Which program delivers to a kind of destination."""
+    return DELIVER_SMB if kind == "smb" else DELIVER
 
 
 def make_page(path, number=1, size="620x877", dpi=75, *options):

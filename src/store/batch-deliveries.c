@@ -297,9 +297,15 @@ bool delivery_ended(Tx *tx, const DeliveryId *id, DeliveryEvent event, const Del
         return err_set(err, ERR_CONFLICT, 0, "delivery %s: an attempt cannot end with event %d",
                        id->text, (int)event);
     bool again = state == DELIVERY_READY;
+    /* While it was under way its destination may have been stopped: then it waits like the others. */
     if (!db_run(tx->db,
-                "UPDATE delivery SET state = ?3, owner = NULL,"
+                "UPDATE delivery SET state = iif(?4 AND s.stopped, 'held', ?3), owner = NULL,"
+                " stopped = ?4 AND s.stopped,"
+                " note = iif(?4 AND s.stopped, 'The destination is stopped.', ''),"
                 " due_at = CASE ?4 WHEN 0 THEN due_at ELSE ?5 END, finished_at = ?6"
+                " FROM (SELECT EXISTS (SELECT 1 FROM destination JOIN delivery"
+                "  ON delivery.destination_id = destination.id"
+                "  WHERE delivery.id = ?1 AND stopped_at > 0) AS stopped) AS s"
                 " WHERE id = ?1 AND state = 'sending' AND owner = ?2",
                 ARGS(ARG_TEXT(id->text), ARG_INT(tx->generation),
                      ARG_WORD(delivery_state_words, state), ARG_INT(again), ARG_INT(due.ms),

@@ -268,7 +268,12 @@ static bool recover_deliveries(Tx *tx, Err *err)
                   "UPDATE delivery SET state = 'ready', owner = NULL, due_at = ?2,"
                   " last_attempt = (SELECT max(id) FROM attempt WHERE delivery_id = delivery.id)"
                   " WHERE state = 'sending' AND owner < ?1",
-                  ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms)), NULL, err);
+                  ARGS(ARG_INT(tx->generation), ARG_INT(tx->now.ms)), NULL, err) &&
+           db_run(tx->db,
+                  "UPDATE delivery SET state = 'held', stopped = 1,"
+                  " note = 'The destination is stopped.' WHERE state = 'ready'"
+                  " AND destination_id IN (SELECT id FROM destination WHERE stopped_at > 0)",
+                  NO_ARGS, NULL, err);
 }
 
 bool store_recover(Tx *tx, BatchIdVisit *broken, void *arg, Err *err)

@@ -366,6 +366,43 @@ static bool first_delivery(void *arg, const Delivery *delivery, const char *dest
     return false;
 }
 
+/* What is under way when its destination stops waits with the others; so after a restart. */
+static void a_stopped_destination_holds_what_comes_back(void **state)
+{
+    static const Actor somebody = { "somebody", "local" };
+    const DeliveryResult denied = { .class = DELIVERY_CLASS_AUTH, .text = "refused" };
+    Fixture *f = *state;
+    DeliveryClaim claim, other;
+    Delivery delivery;
+    char name[NAME_TEXT_SIZE];
+    bool found;
+    World w;
+
+    world_make(f, &w);
+    (void)world_delivering(f, &w, 2);
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &claim, &found, &f->err));
+    assert_true(found);
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &other, &found, &f->err));
+    assert_true(found);
+    assert_write(f, destination_stop(tx, &somebody, &w.destination.id, "why", "how", &f->err));
+    assert_write(f, delivery_ended(tx, &claim.delivery.id, DELIVERY_EVENT_RETRY_LATER, &denied,
+                                   (Wall){ 1 }, &f->err));
+    assert_read(f, delivery_get(fixture_db(f), &claim.delivery.id, &delivery, name, &f->err));
+    assert_int_equal(delivery.state, DELIVERY_HELD);
+    assert_true(delivery.note[0]);
+    assert_write(f, delivery_ended(tx, &other.delivery.id, DELIVERY_EVENT_OK, &denied, (Wall){ 0 },
+                                   &f->err));
+    assert_read(f, delivery_get(fixture_db(f), &other.delivery.id, &delivery, name, &f->err));
+    assert_int_equal(delivery.state, DELIVERY_DONE);
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &other, &found, &f->err));
+    assert_false(found);
+    assert_refused(f, ERR_CONFLICT,
+                   delivery_act(tx, &claim.delivery.id, DELIVERY_EVENT_RETRY_NOW, "", &f->err));
+    assert_write(f, destination_resume(tx, &somebody, &w.destination.id, &f->err));
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &claim, &found, &f->err));
+    assert_true(found);
+}
+
 static void the_index_is_delivered_last(void **state)
 {
     Fixture *f = *state;
@@ -682,6 +719,7 @@ int main(void)
         STORE_TEST(a_plan_waits_for_its_pages_and_is_given_up_after_three),
         STORE_TEST(names_are_unique_and_counted),
         STORE_TEST(the_index_is_written_last),
+        STORE_TEST(a_stopped_destination_holds_what_comes_back),
         STORE_TEST(the_index_is_delivered_last),
         STORE_TEST(a_clock_that_is_set_back_stops_no_delivery),
         STORE_TEST(a_name_that_another_used_is_not_reserved_any_more),

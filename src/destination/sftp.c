@@ -1,10 +1,11 @@
 /* destination/sftp.c - deliver to an SSH server by SFTP (draft-ietf-secsh-filexfer-02, version 3).
  *
  * The rename of version 3 refuses to replace, and OpenSSH keeps to it by link(2): nobody's file is
- * ever replaced. Which host key is trusted is asked inside the key exchange, before user and password
- * are sent; the test and results call that stage tls, as for every other encryption. libssh2 1.10
- * (Debian 12) signs RSA with SHA-1 only, which OpenSSH refuses since 8.8: for host keys and for users' keys
- * alike it takes Ed25519 or ECDSA. */
+ * ever replaced. Where a job says overwrite, the old file is deleted first: for a moment there is none.
+ * Which host key is trusted is asked inside the key exchange, before user and password are sent; tests
+ * and results call that stage tls, as for every other encryption. libssh2 1.10 (Debian 12) signs RSA with
+ * SHA-1 only, which OpenSSH refuses since 8.8: for host keys and for users' keys alike it takes Ed25519
+ * or ECDSA. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"

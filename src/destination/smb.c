@@ -7,7 +7,8 @@
  * SMB's rename refuses to replace, but libsmbclient then deletes the target and renames again. Version 4.17
  * (Debian 12) tells its log of the refusal before it deletes: there the connection is cut, and what somebody
  * else put there meanwhile stays. tests/destinations/test_smb.py proves it. With other versions nobody
- * has looked: they look first, which leaves a moment between look and rename. */
+ * has looked: they look first, which leaves a moment between look and rename. Where a job says overwrite, there is
+ * no file for a moment. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"

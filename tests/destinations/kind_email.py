@@ -15,7 +15,7 @@ class Email(Kind):
     def __init__(self, folder):
         super().__init__(folder)
         self.exim = Exim()
-        self.slow = FaultProxy(folder, self.exim.port, rate=SLOW_KB_PER_S)
+        self.slow = FaultProxy(folder, self.exim.port, slow=SLOW_KB_PER_S)
         self.processes = [self.exim, self.slow.process]
         self.changes = {}
 

@@ -11,10 +11,10 @@ import subprocess
 import tempfile
 
 from kind import Kind
-from peer import PASSWORD, USER, FaultProxy, Process, free_ports, tmpfs, wait_until
+from peer import (NOBODY, PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
+                  wait_until)
 
 SLOW_KB_PER_S = 8000
-NOBODY = 65534
 USERS = (USER, "ro", "full", "slow")
 CONFIG = """
 Port {port}
@@ -32,19 +32,6 @@ KbdInteractiveAuthentication no
 Subsystem sftp internal-sftp
 ForceCommand internal-sftp {options}
 """
-
-
-def all_ids():
-    """False in a user name space of somebody who is not root: it has one id only."""
-    with open("/proc/self/uid_map", encoding="ascii") as f:
-        return int(f.read().split()[2]) > NOBODY
-
-
-def as_nobody():
-    """Words before a command that is to run without rights."""
-    if all_ids():
-        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    return ["unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
 
 
 def keygen(path, *options, passphrase=""):

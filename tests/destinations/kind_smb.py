@@ -11,7 +11,8 @@ import subprocess
 
 from realm import REALM, Realm
 from kind import Kind
-from peer import PASSWORD, USER, FaultProxy, Process, free_ports, tmpfs, wait_until
+from peer import (PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
+                  wait_until)
 
 SLOW_KB_PER_S = 8000
 CONFIG = """
@@ -82,6 +83,11 @@ CONFIG = """
 SHARES = ("scans", "readonly", "full", "slow")
 
 
+def owner_name():
+    """The account of Unix that smbd runs with: a root with one id only is none that it can use."""
+    return getpass.getuser() if all_ids() else "nobody"
+
+
 class Smbd:
     """One server in a folder; launcher: words before its command; others change its configuration."""
 
@@ -89,7 +95,7 @@ class Smbd:
         self.folder, self.port, self.launcher = folder, port, launcher
         for name in ("private", "state", "cache", "lock", "run", "ncalrpc", "dfs"):
             os.makedirs(os.path.join(folder, name), exist_ok=True)
-        owner = getpass.getuser()
+        owner = owner_name()
         values = {"least": "SMB2_10", "most": "SMB3_11", "signing": "mandatory",
                   "encrypt": "default", "more": "", **words}
         text = CONFIG.format(d=folder, port=port, owner=owner, **values)
@@ -111,7 +117,7 @@ class Smbd:
 
     def start(self):
         self.process = Process("smbd", [
-            *self.launcher, "/usr/sbin/smbd", "-F", "-s", self.path("smb.conf"), "-d2",
+            *self.launcher, *([] if all_ids() else as_nobody()), "/usr/sbin/smbd", "-F", "-s", self.path("smb.conf"), "-d2",
             "--no-process-group", "--debug-stdout"], self.path("smbd.out"))
         if self.launcher:
             wait_until(lambda: self.process.check() or self.listens_inside(), "smbd in its network")
@@ -139,7 +145,7 @@ class Smb(Kind):
             os.makedirs(self.home(share))
         self.servers, self.realm = {}, None
         self.server("usual")
-        self.slow = FaultProxy(folder, self.port(), rate=SLOW_KB_PER_S)
+        self.slow = FaultProxy(folder, self.port(), slow=SLOW_KB_PER_S)
 
     def server(self, name, port=None, **words):
         """A server of this name, started when first asked for."""
@@ -156,8 +162,9 @@ class Smb(Kind):
         folder = os.path.join(self.folder, "realm")
         if not self.realm:
             os.makedirs(folder)
-            self.realm = Realm(folder, getpass.getuser(), "cifs")
-            script = 'ip link set lo up && mount --bind "$0" /etc/hosts && exec "$@"'
+            self.realm = Realm(folder, owner_name(), "cifs")
+            script = ('ip link set lo up && mount --bind "$0" /etc/hosts && '
+                      'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start && exec "$@"')
             server = self.server(
                 "port-445", port=445,
                 launcher=["unshare", "-n", "-m", "sh", "-c", script, self.realm.hosts],

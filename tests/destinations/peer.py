@@ -18,6 +18,7 @@ import time
 USER, PASSWORD = "scan", "Scan-Pass-1"
 READY_SECONDS = 20
 END_SECONDS = 10
+NOBODY = 65534
 
 
 def free_ports(count):
@@ -53,6 +54,19 @@ def answers(port):
     with socket.socket() as s:
         s.settimeout(1)
         return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def all_ids():
+    """False in a user name space of somebody who is not root: it has one id only."""
+    with open("/proc/self/uid_map", encoding="ascii") as f:
+        return int(f.read().split()[2]) > NOBODY
+
+
+def as_nobody():
+    """Words before a command that is to run without rights."""
+    if all_ids():
+        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
 
 
 class Process:

@@ -66,10 +66,13 @@ static int serve(Fixture *f, int argc, char **argv)
 
     (void)text_printf(spool, sizeof spool, "%s/spool", f->folder);
     (void)mkdir(spool, 0700);
-    AUTO(HttpEvents) events = http_events_new(8, &err);
+    AUTO_FD keys = file_open_folder(AT_FDCWD, f->folder, &err);
+    AUTO(Sealer) sealer = sealer_open(keys, &err);
+    AUTO(HttpEvents) events = sealer ? http_events_new(8, &err) : NULL;
     AUTO(Api)
     api = events ? api_new(&(ApiConfig){ .store = f->store,
                                          .queue = &twin,
+                                         .sealer = sealer,
                                          .events = events,
                                          .spool_path = spool,
                                          .destinations_json = kinds },

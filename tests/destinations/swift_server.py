@@ -2,7 +2,8 @@
 """swift_server.py PORT FOLDER - OpenStack Swift with its S3 interface, all its servers in one process.
 
 PORT is plain HTTP; PORT + 4 reads slowly at first and then makes FOLDER/uploading; PORT + 5 knows
-If-None-Match, as Amazon's S3 does and Swift does not. Ports between are Swift's own. Buckets: docs; full,
+If-None-Match, as Amazon's S3 does and Swift does not, and there an object called kms* has an ETag that is
+no MD5, as encrypted ones may. Ports between are Swift's own. Buckets: docs; full,
 whose objects are below FOLDER/devices/d1/objects-1; readable, which test:reader may read; drop, into which
 test:writer may only write."""
 
@@ -161,7 +162,13 @@ class Server:
                 start_response("412 Precondition Failed", [("Content-Type", "application/xml"),
                                                            ("Content-Length", str(len(TAKEN)))])
                 return [TAKEN]
-        return self.app(environ, start_response)
+
+        def start(status, headers, *more):
+            if "/kms" in environ["PATH_INFO"]:
+                headers = [(n, '"%s"' % ("0" * 32) if n.lower() == "etag" else v) for n, v in headers]
+            return start_response(status, headers, *more)
+
+        return self.app(environ, start)
 
 
 if __name__ == "__main__":

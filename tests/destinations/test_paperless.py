@@ -245,6 +245,7 @@ def test_an_old_paperless_tells_no_task(paperless, tmp_path):
 
 def test_a_server_that_does_not_filter_by_checksum(paperless, tmp_path):
     """It answers with some document, which is not ours."""
+    assert result_of(Document(tmp_path, 500, unique()).task("paperless", paperless.settings()))["class"] == "ok"
     document = Document(tmp_path, 500, unique())
     assert result_of(document.task("paperless", paperless.settings(url=paperless.url("/unfiltered"))))["class"] == "ok"
     assert count(paperless, document) == 1

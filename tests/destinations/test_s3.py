@@ -145,6 +145,18 @@ def test_an_upload_that_could_not_be_ended_is_ended_by_the_next_attempt(s3, tmp_
     s3.client.abort_multipart_upload(Bucket="docs", Key=name + ".other", UploadId=left[2])
 
 
+def test_an_etag_that_is_no_md5(s3, tmp_path):
+    for size in 5000, 6 << 20:
+        document = Document(tmp_path, size, unique("kms"))
+        settings = s3.settings(endpoint=s3.endpoint("conditional"))
+        result = result_of(document.task("s3", settings))
+        assert (result["class"], result["stage"]) == ("retry", "verify") and "etag_is_md5" in result["cure"], result
+        assert not uploads_of(s3, document.name)
+    document = Document(tmp_path, 5000, unique("kms"))
+    assert result_of(document.task("s3", dict(settings, etag_is_md5=False)))["class"] == "ok"
+    assert s3.content(document.name) == document.content
+
+
 def test_a_worker_that_is_killed_leaves_nothing_once_it_is_repeated(s3, tmp_path):
     document = Document(tmp_path, 12 << 20, unique("killed"))
     with s3.slow() as settings:

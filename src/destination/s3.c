@@ -282,9 +282,9 @@ static bool condition_unknown(const Errand *errand, bool answered)
     int64_t code = errand->result->native_code;
     long status = s3_status(errand);
 
-    if (answered)
-        return status == 501 || (status == 502 && !place->blind);
-    return status == 0 && !place->blind &&
+    if (status == 501 || (status == 502 && !place->blind))
+        return true;
+    return !answered && status == 0 && !place->blind &&
            (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING);
 }
 

@@ -576,12 +576,16 @@ bool transfer_run(Transfer *t, const char *stage, const TransferReply *replies)
         return false; /* errand_read has said why */
     }
     const TransferReply *row = find_reply(replies, t->code);
-    if (row && row->class == DELIVERY_CLASS_OK && (code == CURLE_OK || !is_http(t)))
+    bool http = is_http(t);
+    if (row && row->class == DELIVERY_CLASS_OK && (code == CURLE_OK || !http))
         return true; /* an answer like any other: the connection is sound */
     t->spoilt = code != CURLE_OK;
-    if (code == CURLE_OK && !row && is_http(t))
+    if (row && row->class == DELIVERY_CLASS_OK)
+        return fail_code(t, code, stage);
+    /* A refusal counts although the connection broke after it, in the middle of our body or of its own. */
+    if (!row && http && (code == CURLE_OK || t->code >= HTTP_ERRORS))
         row = find_reply(http_rows, t->code);
-    if (row && (code != CURLE_OK || is_http(t)))
+    if (row && (code != CURLE_OK || http))
         return fail_reply(t, row, stage);
     return code == CURLE_OK || fail_code(t, code, stage);
 }

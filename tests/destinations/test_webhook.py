@@ -1,5 +1,8 @@
 """What is special about webhooks: signature, repetition, facts, headers, log-ins, and what answers mean."""
 
+import re
+import socket
+import threading
 import time
 
 import pytest
@@ -184,6 +187,27 @@ def test_a_redirect_is_told_and_not_followed(hook, tmp_path):
     result = result_of(document.task("webhook", hook.settings(url=hook.url("/redirect"))))
     assert result["class"] == "config" and "redirects" in result["cure"], result
     assert document.content not in hook.files().values()
+
+
+@pytest.mark.parametrize("status, accepted, expected", [
+    (202, "202", "retry"), (401, "200", "auth"), (422, "200", "fatal"), (500, "200", "retry")])
+def test_an_answer_that_breaks_off(hook, tmp_path, status, accepted, expected):
+    """A refusal counts all the same, a success does not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            client, _ = server.accept()
+            with client, client.makefile("rb") as stream:
+                head = b"".join(iter(stream.readline, b"\r\n")).decode()
+                stream.read(int(re.search(r"Content-Length: (\d+)", head)[1]))
+                client.sendall(f"HTTP/1.1 {status} Odd\r\nContent-Length: 100\r\n\r\nbroken".encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        settings = hook.settings(url=f"http://127.0.0.1:{server.getsockname()[1]}/", accepted=accepted)
+        result = result_of(Document(tmp_path, 10).task("webhook", settings))
+        thread.join()
+    assert (result["class"], result["protocol_code"]) == (expected, status), result
+    assert result["cure"].endswith("."), result
 
 
 def test_a_server_in_front_may_refuse_or_miss_the_receiver(hook, tmp_path):

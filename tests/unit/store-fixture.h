@@ -194,6 +194,8 @@ static inline void world_make(Fixture *f, World *w)
     w->destination.id = id_new(DestinationId, wall_now());
     w->destination.destination = (Destination){ .name = "Archive",
                                                 .kind = "folder",
+                                                .parallel = 2,
+                                                .expiry_hours = 72,
                                                 .settings = "{\"folder\":\"/srv\"}" };
     w->job.id = id_new(JobId, wall_now());
     world_job(&w->job.job, "Letters", &w->destination.id);

@@ -160,14 +160,24 @@ def plan_of(word, kind):
         os.makedirs(os.path.join(kind.home(), "loop"), exist_ok=True)
         return (kind.settings(encryption="none", tls_trust="strict", tls_ca="", timeout_s=60),
                 lambda file: ["curl", "-sS", "-T", file, url])
-    return kind.bench()
+    if word == "webdav":
+        door = kind.url(port=kind.http, scheme="http")
+        os.makedirs(kind.home("loop"), exist_ok=True)
+        os.chmod(kind.home("loop"), 0o777)
+        return (kind.settings(url=door, password_in_clear=True, tls_trust="strict", tls_ca="",
+                              timeout_s=60),
+                lambda file: ["curl", "-sS", "-f", "-u", f"{USER}:{PASSWORD}", "-T", file, door + "loop/"])
+    assert word == "smb"
+    return (kind.settings(timeout_s=60),
+            lambda file: ["smbclient", "-p", str(kind.port()), "//127.0.0.1/scans", "-U",
+                          f"{USER}%{PASSWORD}", "-c", f"put {file} loop-{os.path.basename(file)}"])
 
 
 def loop(client, files):
     """Seconds of a shell loop with one process per file."""
     script = "".join(" ".join(f"'{w}'" for w in client(f)) + " || exit 1\n" for f in files)
     begun = time.monotonic()
-    subprocess.run(["sh"], input=script, text=True, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["sh"], input=script, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - begun
 
 
@@ -259,7 +269,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", default=os.path.join(TOP, "build", "bench-corpus"))
-    parser.add_argument("kinds", nargs="*", default=["ftp", "neighbours"])
+    parser.add_argument("kinds", nargs="*", default=["ftp", "webdav", "smb", "neighbours"])
     options = parser.parse_args()
     names, _ = compose.make_corpus(options.folder)
     pages = os.path.dirname(names[0])

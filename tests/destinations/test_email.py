@@ -262,7 +262,7 @@ def test_killed_in_the_middle_leaves_nothing(mail, tmp_path):
 
 def test_a_server_that_gives_up_in_the_middle_says_so(mail, tmp_path):
     exim = Exim(patience="1s")
-    slow = FaultProxy(tmp_path, exim.port, rate=SLOW_KB_PER_S)
+    slow = FaultProxy(tmp_path, exim.port, slow=SLOW_KB_PER_S)
 
     def meanwhile():
         await_receiving(exim)

@@ -148,10 +148,33 @@ static bool destination_hide(const Api *api, const void *value, const void *stor
     return shown != NULL;
 }
 
+/* What makes a destination unsafe, by its settings. */
+static const struct {
+    const char *setting, *value, *warning;
+} warnings[] = {
+    { "tls_trust", "insecure",
+      "The server's certificate is not checked: whoever is in between reads everything." },
+    { "host_trust", "insecure",
+      "The server's key is not checked: whoever is in between reads everything." },
+    { "encryption", "none", "Nothing is encrypted: everybody on the way reads everything." },
+};
+
+static void warning_tell(const Destination *destination, Json *object)
+{
+    AUTO(Json) settings = settings_of(destination);
+
+    for (size_t i = 0; i < COUNT_OF(warnings); i++)
+        if (text_equal(json_get_text(settings, warnings[i].setting), warnings[i].value)) {
+            json_set_text(object, "warning", warnings[i].warning);
+            return;
+        }
+}
+
 static void destination_tell(const void *row, Json *object)
 {
     const StoredDestination *destination = row;
 
+    warning_tell(&destination->destination, object);
     if (destination->stop.at.ms == 0)
         return;
     Json *stopped = json_new_object();

@@ -7,7 +7,7 @@
 const RouteParameter no_query[] = { { .name = NULL } };
 
 /* What answers show and bodies may carry back without meaning anything. */
-static const char *const read_only_members[] = { "id", "revision", "stopped", NULL };
+static const char *const read_only_members[] = { "id", "revision", "stopped", "warning", NULL };
 
 _Static_assert(offsetof(Job, name) == 0 && offsetof(JobGroup, name) == 0 &&
                    offsetof(Destination, name) == 0,

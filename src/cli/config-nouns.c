@@ -29,9 +29,9 @@ static const Column group_columns[] = {
     { "ID", "id", COLUMN_PLAIN },
 };
 static const Column destination_columns[] = {
-    { "NAME", "name", COLUMN_PLAIN },
-    { "KIND", "kind", COLUMN_PLAIN },
-    { "ID", "id", COLUMN_PLAIN },
+    { "NAME", "name", COLUMN_PLAIN },       { "KIND", "kind", COLUMN_PLAIN },
+    { "ID", "id", COLUMN_PLAIN },           { "STOPPED", "stopped.text", COLUMN_ALARM },
+    { "WARNING", "warning", COLUMN_ALARM },
 };
 
 const CliNoun cli_device = { "device",

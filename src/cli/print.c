@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { CELL_SIZE = 256, COLUMNS_MAX = 12 };
 
@@ -76,11 +77,11 @@ static void cell_of(char cell[CELL_SIZE], const Json *item, const Column *column
             *c = '?';
 }
 
-static void print_cell(const char *cell, size_t width, bool last)
+static void print_cell(const char *cell, size_t width, bool red, bool last)
 {
     size_t length = text_length(cell);
 
-    (void)fputs(cell, stdout);
+    (void)printf(red ? "\x1b[31m%s\x1b[0m" : "%s", cell);
     for (; !last && length < width + 2; length++)
         (void)fputc(' ', stdout);
     if (last)
@@ -105,11 +106,12 @@ void print_table(const Json *items, const Column *columns, size_t column_count)
         }
     }
     for (size_t c = 0; c < column_count; c++)
-        print_cell(columns[c].title, width[c], c + 1 == column_count);
+        print_cell(columns[c].title, width[c], false, c + 1 == column_count);
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < column_count; c++) {
             cell_of(cell, json_item(items, r), &columns[c]);
-            print_cell(cell, width[c], c + 1 == column_count);
+            print_cell(cell, width[c], columns[c].form == COLUMN_ALARM && isatty(STDOUT_FILENO),
+                       c + 1 == column_count);
         }
     }
 }

@@ -10,6 +10,7 @@ typedef enum ColumnForm {
     COLUMN_TIME,  /* RFC 3339 as "2026-11-22 15:00:00"        */
     COLUMN_SIZE,  /* bytes as "1.4 MB"                        */
     COLUMN_COUNT, /* an array as the number of its items      */
+    COLUMN_ALARM, /* a text in red on a terminal              */
 } ColumnForm;
 
 /* path: members joined with dots: "job.name". */

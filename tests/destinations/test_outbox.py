@@ -166,6 +166,18 @@ def test_a_key_seen_first_is_stored_and_counts(house, ftp):
     assert [b["state"] for b in house.wait_quiet()] == ["done"]
 
 
+def test_an_insecure_destination_is_marked(house, ftp):
+    define(house, {"Safe": ftp_of(ftp, "safe"), "Open": ftp_of(ftp, "open", tls_trust="insecure"),
+                   "Plain": ftp_of(ftp, "plain", encryption="none")})
+    listed = house.cli("destination", "list").splitlines()
+    marked = {line.split()[0] for line in listed if "reads everything" in line}
+    assert marked == {"Open", "Plain"}
+    assert "\x1b" not in "".join(listed), "colours are for terminals"
+    red = subprocess.run(["script", "-qec", f"{house.program('platen')} destination list", "/dev/null"],
+                         env=house.environment, capture_output=True, text=True, check=True).stdout
+    assert "\x1b[31mThe server's certificate is not checked" in red
+
+
 def test_stop_holds_and_resume_sends(house):
     define(house, {"Here": folder(house)})
     house.cli("destination", "stop", "Here")

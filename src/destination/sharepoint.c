@@ -242,6 +242,11 @@ static void read_error(const Json *json, Answer *answer)
 
 static bool fail(const Errand *errand, const char *stage, const Answer *answer)
 {
+    static const TransferReply replies[] = {
+        { 404, 404, DELIVERY_CLASS_CONFIG, NULL, /* 404.13 of IIS, for one */
+          "Correct site and library, or let IIS take requests of this size." },
+        { .first = 0 },
+    };
     Sharepoint *sp = errand->connection;
 
     for (size_t i = 0; i < COUNT_OF(code_rows); i++)
@@ -250,7 +255,7 @@ static bool fail(const Errand *errand, const char *stage, const Answer *answer)
                                    "the site answered %ld, %lld: %s", answer->status,
                                    (long long)answer->code, answer->says);
     if (!answer->says[0])
-        return transfer_replied(sp->transfer, answer->status, stage, NULL);
+        return transfer_replied(sp->transfer, answer->status, stage, replies);
     return transfer_failed(
         sp->transfer, answer->status >= 500 ? DELIVERY_CLASS_RETRY : DELIVERY_CLASS_CONFIG, stage,
         "Look at what the site says, and at its log.", "the site answered %ld, %lld: %s",

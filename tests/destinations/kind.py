@@ -14,6 +14,7 @@ class Kind:
     without = {}       # fault -> why there is no such thing
     stages = {}        # fault -> stages that it has here, when those of the row do not fit
     expects = {}       # fault -> (classes, stages), where the classes do not fit either
+    double = ""        # why and what, where no real server can run; the page says it
     limit_bytes = None # documents for the table are not larger
     place = "user"     # the setting that tells where a fault's files are, for files()
 

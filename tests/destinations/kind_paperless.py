@@ -16,6 +16,8 @@ READER, SENDER, BLIND, TASKLESS, DROPPER = ("bcdef"[i] * 40 for i in range(5))
 
 class Paperless(Kind):
     name = "paperless"
+    double = ("Paperless-ngx is no package of Debian: what answers is a strict double of its interface, behind a "
+              "real\nnginx with real TLS.")
 
     def __init__(self, folder):
         super().__init__(folder)

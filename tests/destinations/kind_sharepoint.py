@@ -34,8 +34,10 @@ Listen 127.0.0.1:{port} https
 
 class Sharepoint(Kind):
     name = "sharepoint"
+    double = ("No SharePoint can run in a test: what answers is a strict double of its interface, behind a real "
+              "Apache\nwith real TLS, NTLM and Kerberos.")
     # libcurl repeats a request by itself when a connection that it kept was lost: it may fail to connect.
-    more_stages = {"dies": "connect tls"}
+    stages = {"dies": "write send verify connect tls"}
 
     def __init__(self, folder):
         super().__init__(folder)

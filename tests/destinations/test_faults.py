@@ -101,12 +101,13 @@ def test_every_kind_has_its_file():
 def table():
     """The table as the page has it."""
     lines = ["# Destinations and faults", "",
-             "Each cell is a test against a real server (`tests/destinations`): **yes**, or the reason why "
-             "there is no", "such thing. The page is written by `tests/destinations/test_faults.py` and "
-             "compared in every run.", ""]
+             "Each cell is a test against a real server, or a double where that is said (`tests/destinations`):",
+             "**yes**, or the reason why there is no such thing. The page is written by",
+             "`tests/destinations/write-table` and compared in every run.", ""]
     for word in WORDS:
         kind = kind_class(word)
-        lines += [f"## {kind.name}", "", "| fault | tried |", "|---|---|"]
+        lines += [f"## {kind.name}", "", *([kind.double, ""] if kind.double else []),
+                  "| fault | tried |", "|---|---|"]
         lines += ["| right: bytes compared, nothing left | yes |"]
         lines += [f"| {row.says} | {kind.without.get(row.name, 'yes')} |" for row in FAULTS.values()]
         lines += [""]

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from delivering import Document, deliver, result_of
-from peer import PASSWORD, USER, FaultProxy
+from peer import PASSWORD, USER
 
 BLOCK = 8 << 20
 VERBOSE = "application/json;odata=verbose"
@@ -142,10 +142,10 @@ def test_digests_are_renewed(sp, tmp_path):
     with sp.farm_with(digest_told_s=0):
         result = deliver_to(sp, document)
     assert result["class"] == "ok" and delivered(sp, document), result
-    with FaultProxy(sp.d, sp.https, slow=16000) as proxy, sp.farm_with(digest_life_s=0.9):
-        result = deliver_to(sp, document, sp.through(proxy.port), same_name="overwrite")
+    with sp.farm_with(digest_uses=1):
+        result = deliver_to(sp, document, same_name="overwrite")
     assert result["class"] == "ok" and delivered(sp, document), result
-    with sp.farm_with(digest_life_s=-1):
+    with sp.farm_with(digest_uses=0):
         result = deliver_to(sp, document)
     assert (result["class"], result["protocol_code"]) == ("retry", 403) and "clock" in result["cure"]
 
@@ -160,6 +160,12 @@ def test_throttling_and_locks(sp, tmp_path):
         result = deliver_to(sp, Document(tmp_path, 20), same_name="overwrite")
     assert (result["class"], result["stage"], result["protocol_code"]) == ("retry", "rename", 423)
     assert delivered(sp, document)
+
+
+def test_the_request_limit_of_iis(sp, tmp_path):
+    with sp.farm_with(request_max=5 << 20):
+        result = deliver_to(sp, Document(tmp_path, 6 << 20))
+    assert (result["class"], result["stage"]) == ("config", "write") and "size" in result["cure"], result
 
 
 COLUMNS = [{"name": "Title", "value": "{job} from {device}: it's \"50%\""},

@@ -39,3 +39,19 @@ def kinds(tmp_path_factory):
     yield get
     for kind in started.values():
         kind.close()
+
+
+def group_of(item):
+    """The kind that a case is about: its servers run in one process of the tests."""
+    words = getattr(item, "callspec", None)
+    word = words.params.get("word") if words else None
+    return word or os.path.basename(item.path).removeprefix("test_").removesuffix(".py")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group: cases that share servers")

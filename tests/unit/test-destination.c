@@ -1,4 +1,7 @@
-/* tests/unit/test-destination.c - the registry of destinations and delivery into a folder. */
+/* tests/unit/test-destination.c - the registry of destinations and delivery into a folder.
+ *
+ * It is built twice: with the kinds of platen-deliver, where it tests "folder", and with the template of
+ * docs/how-to-add-a-destination.md alone (TESTED_KIND "archive"), which has to do the same. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/sha256.h"
@@ -14,6 +17,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef TESTED_KIND
+#define TESTED_KIND "folder"
+#endif
 
 static const char content[] = "%PDF-1.7 a document";
 
@@ -138,7 +145,7 @@ typedef void Run(const DestinationType *type, const Errand *errand);
 
 static DeliveryClass run(World *world, Run *fn)
 {
-    const DestinationType *type = destination_find("folder");
+    const DestinationType *type = destination_find(TESTED_KIND);
     DeliveryTalk talk = { .arg = world, .propose = propose, .passed = passed };
     char text[2 * PATH_TEXT_SIZE];
 
@@ -358,6 +365,20 @@ static void a_job_has_folders_of_its_own(void **state)
     assert_string_equal(world->result.stage, "locate");
 }
 
+static void sub_folders_are_made_and_number_for_themselves(void **state)
+{
+    World *world = *state;
+
+    put_file(world->folder, "a.pdf", "other");
+    world->options = "{\"folder\":\"x/{job}\"}";
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
+        assert_string_equal(world->result.remote_name, i == 0 ? "a.pdf" : "a_2.pdf");
+    }
+    assert_true(S_ISREG(stat_of(world, "x/Job/a.pdf").st_mode));
+    assert_true(S_ISREG(stat_of(world, "x/Job/a_2.pdf").st_mode));
+}
+
 static void a_taken_name_is_overwritten_or_refused(void **state)
 {
     World *world = *state;
@@ -550,6 +571,7 @@ static void every_destination_is_whole(void **state)
         assert_true(!(*type)->open == !(*type)->close);
     }
     assert_true(count >= 1);
+    assert_non_null(destination_find(TESTED_KIND));
     assert_null(destination_find("carrier-pigeon"));
 }
 
@@ -566,14 +588,21 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_folders_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_documents_are_not_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_planted_link_is_not_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_job_has_folders_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sub_folders_are_made_and_number_for_themselves, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_taken_name_is_overwritten_or_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(accounts_and_modes_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_are_found_with_few_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_test_leaves_nothing_and_tells_its_stages, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(every_failing_call_is_survived, set_up, tear_down),
     };
+    const struct CMUnitTest of_folder[] = {
+        cmocka_unit_test_setup_teardown(a_job_has_folders_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(accounts_and_modes_are_checked, set_up, tear_down),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (destination_find("folder"))
+        failed += cmocka_run_group_tests(of_folder, NULL, NULL);
+    return failed;
 }

@@ -6,6 +6,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(os.path.dirname(__file__))))
 
 
 def load(name):

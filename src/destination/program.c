@@ -199,7 +199,8 @@ static void empty(int folder_fd, int depth)
             (void)file_remove(folder_fd, name, &ignored);
             continue;
         }
-        (void)fchmodat(folder_fd, name, 0700, 0);
+        if (fchmodat(folder_fd, name, 0700, 0) != 0)
+            continue;
         AUTO_FD below = file_open_folder(folder_fd, name, &ignored);
         if (below >= 0 && depth < DEPTH_MAX)
             empty(below, depth + 1);

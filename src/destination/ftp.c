@@ -18,6 +18,7 @@ static const char *const encryption_words[] = { "explicit", "implicit", "none", 
 static const char *const mode_words[] = { "passive", "active", NULL };
 
 enum { HOST_SIZE = 256, USER_SIZE = 128, URL_BYTES_MAX = 8192 };
+enum { CANNOT_OPEN_DATA = 425, TLS_SESSION_REFUSED = 522 }; /* RFC 959, 4.2.2; vsftpd */
 
 typedef struct FtpSettings {
     char host[HOST_SIZE];
@@ -244,13 +245,32 @@ static bool ftp_look(const Errand *errand, const char *name, SiteFile *ret_file)
     return true;
 }
 
-static bool ftp_write(const Errand *errand, const char *name)
+static bool write_once(const Errand *errand, const char *name)
 {
     Ftp *ftp = errand->connection;
 
     (void)begin(errand, ftp->folder, name);
     transfer_upload(ftp->transfer);
     return transfer_run(ftp->transfer, "write", write_replies);
+}
+
+/* A server may want a data connection to take up the TLS session of the control connection (proftpd's and vsftpd's
+ * preset), and with TLS 1.3 a ticket of it is good for one. libcurl 7.88 has the next ticket only if that
+ * came before it closed the data connection: seen to fail for every second file. A new log-in brings one. */
+static bool ftp_write(const Errand *errand, const char *name)
+{
+    const FtpSettings *s = errand->settings;
+    Ftp *ftp = errand->connection;
+    DeliveryResult before = *errand->result;
+
+    if (write_once(errand, name))
+        return true;
+    long code = transfer_code(ftp->transfer);
+    if (s->encryption == FTP_PLAIN || (code != CANNOT_OPEN_DATA && code != TLS_SESSION_REFUSED))
+        return false;
+    transfer_hang_up(ftp->transfer);
+    *errand->result = before;
+    return write_once(errand, name);
 }
 
 static bool ftp_rename(const Errand *errand, const char *from, const char *to, bool replace,

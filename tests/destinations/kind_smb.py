@@ -227,6 +227,14 @@ class Smb(Kind):
         return any(os.path.getsize(os.path.join(self.home("slow"), name))
                    for name in os.listdir(self.home("slow")) if name.startswith("."))
 
+    def opened(self, server):
+        """Files of the slow share that the server has open."""
+        found = []
+        for pid in server.process.session():
+            with contextlib.suppress(OSError):
+                found += [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        return [path for path in found if os.path.basename(path).startswith(".platen")]
+
     def slowly(self):
         return self.settings(share="slow", port=self.slow.port)
 
@@ -257,3 +265,5 @@ class Smb(Kind):
         finally:
             for pid in server.process.session():
                 os.kill(pid, signal.SIGCONT)
+            # The lost session's file stays open, and cannot be replaced, until the server has seen the end.
+            wait_until(lambda: not self.opened(server), "the server to close the file")

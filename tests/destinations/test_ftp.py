@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from delivering import Document, deliver, result_of
+from delivering import Document, deliver, dialogue, result_of
 from peer import authority
+from workers import DELIVER, Served
 
 
 @pytest.fixture
@@ -111,3 +112,15 @@ def test_a_reserved_name_that_is_there_is_done(ftp, tmp_path):
     assert messages[-1]["result"]["class"] == "ok"
     assert not [m for m in messages if m["type"] == "question"]
     assert list(ftp.files().values()).count(document.content) == 1
+
+
+@pytest.mark.parametrize("encryption", ["explicit", "implicit", "none"])
+def test_many_documents_one_after_the_other(ftp, tmp_path, encryption):
+    """Each data connection has to take up the session of the control connection: proftpd refuses others."""
+    more = {"encryption": encryption} | ({"port": ftp.implicit} if encryption == "implicit" else {})
+    documents = [Document(tmp_path, 300, f"many-{encryption}-{i}.pdf") for i in range(8)]
+    with Served(DELIVER) as served:
+        for document in documents:
+            result = dialogue(served, document.task("ftp", ftp.settings(**more)))[-1]["result"]
+            assert result["class"] == "ok", result
+    assert all(delivered(ftp, document) for document in documents)

@@ -691,7 +691,7 @@ static bool online_rename(const Errand *errand, const char *from, const char *to
         return false;
     Json *body = json_new_object();
 
-    json_set_text(body, "name", to);
+    json_set_text(body, "name", library_name(to));
     json_set_text(body, "@microsoft.graph.conflictBehavior", replace ? "replace" : "fail");
     if (!change_item(errand, "PATCH", "", body, &answer))
         return false;

@@ -306,13 +306,17 @@ static bool passed(const Errand *errand, const char *stage, Mono *since)
     return true;
 }
 
+/* The name that a test renames to is hidden as well: who watches the folder gets no file that is no
+ * document. One that is there is of a test that died. */
 void site_test(const SiteVerbs *verbs, const Errand *errand)
 {
     bool ours = false, taken = false;
     Mono since = mono_now();
     Visit visit;
 
-    if (!visit_begin(&visit, verbs, errand) || !locate(&visit))
+    if (!visit_begin(&visit, verbs, errand) || !locate(&visit) ||
+        !text_printf(visit.name, sizeof visit.name, ".platen-%s-test.part",
+                     errand->parcel->delivery))
         return;
     passed(errand, "locate", &since);
     bool written = verbs->write(errand, visit.temporary) && passed(errand, "write", &since) &&
@@ -323,7 +327,7 @@ void site_test(const SiteVerbs *verbs, const Errand *errand)
         return;
     }
     passed(errand, "rename", &since);
-    if (verbs->remove(errand, taken ? visit.temporary : visit.name) &&
+    if ((!taken || verbs->remove(errand, visit.temporary)) && verbs->remove(errand, visit.name) &&
         passed(errand, "remove", &since))
         (void)errand_done(errand, "remove", "");
 }

@@ -460,6 +460,7 @@ static void a_test_leaves_nothing_and_tells_its_stages(void **state)
     assert_string_equal(world->stages, "locate write verify rename remove ");
     assert_int_equal(count_files(world, &temporary) + temporary, 0);
     put_file(world->folder, "platen-test.txt", "somebody's");
+    put_file(world->folder, ".platen-01k0000000000000000000000a-test.part", "a test died");
     assert_int_equal(run(world, destination_test), DELIVERY_CLASS_OK);
     assert_int_equal(count_files(world, &temporary), 1); /* not ours: it stays */
     assert_int_equal(temporary, 0);

@@ -61,8 +61,7 @@ def test_a_wrong_password_holds_and_a_wrong_recipient_is_not_saved(exim):
         assert house.device(pages(1, "held")).scan() == "done"
         batch, = house.wait_quiet()
         assert batch["state"] == "attention" and exim.mails() == []
-        define(house, exim)
-        house.cli("batch", "retry", batch["id"])
+        define(house, exim)  # whoever corrects a password lets the destination go on
         assert [b["state"] for b in house.wait_quiet()] == ["done"] and len(exim.mails()) == 2
         job, = house.ask("job", "list")
         job["destinations"][0]["options"]["to"] = "jürgen@"

@@ -25,16 +25,32 @@ static const char *media_type_of(const char *name)
     return "application/octet-stream";
 }
 
-/* Sends spool/<folder>/<below><name>. The name came from a row, but a row can be damaged: only a
+/* Nobody finds what was removed; says when and why. Always false. */
+static bool files_are_gone(const Batch *batch, Err *err)
+{
+    char text[BATCH_FILES_TEXT_SIZE];
+
+    batch_files_text(batch, text);
+    err_set(err, ERR_NOT_FOUND, 0, "%s", text);
+    return err_remedy(err, "%s",
+                      batch->files == BATCH_FILES_MISSING
+                          ? "Bring the folder back into the spool and start the server again."
+                          : "Documents are where the deliveries of the batch took them.");
+}
+
+/* Sends <folder of the batch>/<below><name>. The name came from a row, but a row can be damaged: only a
  * name of one file is opened. */
-static bool file_answer(HttpRequest *req, HttpResponse *res, const char *folder, const char *below,
+static bool file_answer(HttpRequest *req, HttpResponse *res, const Batch *batch, const char *below,
                         const char *name, const char *etag, Err *err)
 {
     char path[PATH_TEXT_SIZE];
     struct stat st;
 
-    if (!name_is_one_file(name) || !text_printf(path, sizeof path, "%s/%s%s",
-                                                api_config(api_of(req))->spool_path, folder, below))
+    if (batch->files != BATCH_FILES_KEPT)
+        return files_are_gone(batch, err);
+    if (!name_is_one_file(name) ||
+        !text_printf(path, sizeof path, "%s/%s%s", api_config(api_of(req))->spool_path,
+                     batch->folder, below))
         return err_set(err, ERR_BUG, 0, "the file's name in the database is damaged");
     AUTO_FD dir = file_open_folder(AT_FDCWD, path, err);
     AUTO_FD fd = dir >= 0 ? file_open_read(dir, name, err) : -1;
@@ -69,7 +85,7 @@ bool page_image_get(HttpRequest *req, HttpResponse *res, Err *err)
     Page page;
 
     return read.db && page_of_path(read.db, req, &batch, &page, err) &&
-           file_answer(req, res, batch.folder, "", page.file, page.sha256, err);
+           file_answer(req, res, &batch, "", page.file, page.sha256, err);
 }
 
 bool page_thumbnail_get(HttpRequest *req, HttpResponse *res, Err *err)
@@ -81,7 +97,7 @@ bool page_thumbnail_get(HttpRequest *req, HttpResponse *res, Err *err)
     if (!read.db || !page_of_path(read.db, req, &batch, &page, err))
         return false;
     if (page.facts.thumbnail[0])
-        return file_answer(req, res, batch.folder, "", page.facts.thumbnail, NULL, err);
+        return file_answer(req, res, &batch, "", page.facts.thumbnail, NULL, err);
     err_set(err, ERR_NOT_FOUND, 0, "page %u has no thumbnail", page.number);
     return err_remedy(err, page.state == PAGE_UNREAD || page.state == PAGE_DAMAGED
                                ? "The page could not be read; its image is there."
@@ -121,7 +137,7 @@ bool document_file_get(HttpRequest *req, HttpResponse *res, Err *err)
         return err_remedy(err, document.state == DOCUMENT_FAILED ? "Retry the batch."
                                                                  : "Ask again when it is written.");
     }
-    if (!file_answer(req, res, batch.folder, "/out", document.name, document.sha256, err))
+    if (!file_answer(req, res, &batch, "/out", document.name, document.sha256, err))
         return false;
     set_file_name(res, document.name);
     return true;

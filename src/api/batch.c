@@ -32,6 +32,14 @@ static Json *batch_show(const Batch *batch)
     json_set_wall_at(object, "changed_at", batch->changed_at, batch->utc_offset_min);
     json_set_int(object, "pages", batch->page_count);
     json_set_int(object, "documents", batch->document_count);
+    json_set_text(object, "files", batch_files_words[batch->files]);
+    if (batch->files != BATCH_FILES_KEPT) {
+        char why[BATCH_FILES_TEXT_SIZE];
+
+        batch_files_text(batch, why);
+        json_set_wall_at(object, "files_at", batch->files_at, batch->utc_offset_min);
+        json_set_text(object, "files_text", why);
+    }
     return object;
 }
 
@@ -249,6 +257,29 @@ static bool batch_retry(HttpRequest *req, HttpResponse *res, Err *err)
     return batch_act(req, res, queue_batch_retry, err);
 }
 
+static bool batch_purge(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    const char *undelivered = http_request_query(req, "undelivered");
+    Actor actor = api_actor(req);
+    BatchId id;
+
+    if (undelivered && !text_equal(undelivered, "true") && !text_equal(undelivered, "false")) {
+        err_set(err, ERR_BAD_INPUT, 0, "undelivered is neither true nor false");
+        return err_field(err, "undelivered");
+    }
+    return api_path_id(req, "id", id.text, err) &&
+           queue_batch_purge(api_config(api_of(req))->queue, &actor, &id,
+                             undelivered && text_equal(undelivered, "true"), err) &&
+           batch_answer(req, res, err);
+}
+
+static const RouteParameter purge_query[] = {
+    { "undelivered", "boolean",
+      "Also of a batch that is cancelled, broken or needs attention: give up what was not "
+      "delivered." },
+    { .name = NULL },
+};
+
 static const RouteParameter list_query[] = {
     { "before", "string",
       "Only batches older than the one with this id: next of the last answer." },
@@ -282,5 +313,8 @@ const Route batch_routes[] = {
       .answer = "Batch" },
     { "POST", "/api/v1/batches/{id}/retry", "batches.write", batch_retry,
       "Tries again what failed or waits for a person.", .query = no_query, .answer = "Batch" },
+    { "POST", "/api/v1/batches/{id}/purge", "batches.write", batch_purge,
+      "Removes the pages and documents of a batch now; its history stays.", .query = purge_query,
+      .answer = "Batch" },
     { .method = NULL },
 };

@@ -229,6 +229,10 @@ static bool metrics_get(HttpRequest *req, HttpResponse *res, Err *err)
     metric_states(&out, "platen_devices", "Devices by state.", device_state_words,
                   facts.counts.devices);
     metric(&out, "platen_pages_total", "counter", "Pages stored.", facts.counts.pages);
+    metric(&out, "platen_batches_removed_total", "counter", "Batches whose files were removed.",
+           facts.counts.batches_removed);
+    metric(&out, "platen_batches_removing", "gauge", "Batches whose files are to be removed now.",
+           facts.counts.batches_removing);
     metric(&out, "platen_oldest_open_delivery_seconds", "gauge",
            "Age of the oldest delivery that is not done.",
            oldest ? (facts.taken_at.ms - oldest) / 1000 : 0);

@@ -38,6 +38,7 @@ typedef struct Field {
     FieldPattern pattern;       /* TEXT: may have tokens                                     */
     int64_t min, max;           /* INT: range; LIST: number of items                         */
     int64_t preset;             /* INT, BOOL, CHOICE: default                                */
+    const char *max_word;       /* INT in platen.conf: a word for max ("forever"), or NULL   */
     const char *preset_text;    /* TEXT: default, NULL = ""                                  */
     const char *const *choices; /* CHOICE: words, ends with NULL                             */
     const struct Field *items;  /* LIST: fields of one item                                  */

@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,6 +71,30 @@ static int open_named(int dir_fd, const char *name, int flags, mode_t mode, Err 
 int file_open_folder(int at_fd, const char *path, Err *err)
 {
     return open_named(at_fd, path, O_RDONLY | O_DIRECTORY, 0, err);
+}
+
+int file_open_subfolder(int dir_fd, const char *name, Err *err)
+{
+    return open_named(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+}
+
+bool file_each_name(int folder_fd, FileVisit *visit, void *arg, Err *err)
+{
+    /* Opened anew: a copy of the descriptor would share its place in the folder. */
+    int fd = file_open_folder(folder_fd, ".", err);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd < 0)
+        return false;
+    if (!dir) {
+        close(fd);
+        return err_errno(err, errno, "cannot list a folder");
+    }
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (!text_equal(entry->d_name, ".") && !text_equal(entry->d_name, ".."))
+            visit(arg, folder_fd, entry->d_name);
+    closedir(dir);
+    return true;
 }
 
 int file_make_folder(int at_fd, const char *name, Err *err)

@@ -40,6 +40,15 @@ const FileOps *file_ops_set(const FileOps *ops);
 /* Opens an existing folder. at_fd: a folder, or AT_FDCWD. */
 int file_open_folder(int at_fd, const char *path, Err *err);
 
+/* The same for a folder right below another; a symbolic link of that name is not followed: ERR_PERMANENT, code
+ * ENOTDIR or ELOOP. */
+int file_open_subfolder(int dir_fd, const char *name, Err *err);
+
+/* Calls visit for every name in a folder but . and .. in no order; visit may remove that name. False when the
+ * folder cannot be listed. */
+typedef void FileVisit(void *arg, int folder_fd, const char *name);
+bool file_each_name(int folder_fd, FileVisit *visit, void *arg, Err *err);
+
 /* Makes the folder if it is missing (mode 0750), syncs the parent, opens it. */
 int file_make_folder(int at_fd, const char *name, Err *err);
 

@@ -18,6 +18,7 @@ enum {
     FOLDER_PATTERN_SIZE = 256,           /* folder below a destination's, with tokens             */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */
     GROUP_JOBS_MAX = 6,                  /* panel choices (sides x action) of one name            */
+    RETENTION_FOREVER = 36500,           /* days, a hundred years: never removed                  */
 };
 
 #endif

@@ -22,6 +22,11 @@ static const Option elsewhere_options[] = {
     { "options", "JSON", "Folder, subject and the like there, as an object." },
     { .name = NULL },
 };
+static const Option purge_options[] = {
+    { "undelivered", NULL,
+      "Also of a cancelled, broken or stuck batch; what is not delivered is lost." },
+    { .name = NULL },
+};
 static const Option after_options[] = {
     { "after", "ID", "Only events after this one." },
     { "limit", "N", "How many at most (100)." },
@@ -116,6 +121,8 @@ const Command command_table[] = {
         run_batch_deliver),
     ROW("batch", "retry", "BATCH", 1, 1, "Tries again what failed or waits for a person.",
         run_batch_retry),
+    ROW("batch", "purge", "BATCH", 1, 1, "Removes pages and documents of a batch; its history stays.",
+        run_batch_purge, .options = purge_options),
 
     ROW("event", "list", "", 0, 0, "Lists what happened.", run_event_list, .options = after_options),
     ROW("event", "follow", "", 0, 0, "Prints events as they happen.", run_event_follow,

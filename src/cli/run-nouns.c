@@ -114,6 +114,13 @@ bool run_batch_retry(Cli *cli, const Args *args, Err *err)
     return noun_post(cli, &cli_batch, args, "/retry", "is tried again", err);
 }
 
+bool run_batch_purge(Cli *cli, const Args *args, Err *err)
+{
+    return noun_post(cli, &cli_batch, args,
+                     args_value(args, "undelivered") ? "/purge?undelivered=true" : "/purge",
+                     "has its files removed", err);
+}
+
 /* --- events ------------------------------------------------------------------------------------------ */
 
 static const Column event_columns[] = {

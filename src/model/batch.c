@@ -1,12 +1,16 @@
 /* model/batch.c - see batch.h. */
 #include "model/batch.h"
 
+#include "base/bytes.h"
 #include "base/text.h"
+
+#include <string.h>
 
 const char *const batch_state_words[] = {
     "receiving", "received",  "composing", "delivering", "done",
     "attention", "cancelled", "broken",    NULL,
 };
+const char *const batch_files_words[] = { "kept", "removing", "removed", "missing", NULL };
 const char *const page_state_words[] = { "stored", "reading", "read", "unread", "damaged", NULL };
 const char *const document_kind_words[] = { "document", "index", NULL };
 const char *const document_state_words[] = { "planned", "writing", "written", "failed", NULL };
@@ -27,7 +31,8 @@ static const BatchRule batch_rules[BATCH_STATE_MAX_][BATCH_EVENT_MAX_] = {
                            [BATCH_EVENT_STUCK] = { BATCH_ATTENTION, true } },
     [BATCH_DONE] = { [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true } },
     [BATCH_ATTENTION] = { [BATCH_EVENT_RETRY_COMPOSE] = { BATCH_COMPOSING, true },
-                          [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true } },
+                          [BATCH_EVENT_RETRY_DELIVERY] = { BATCH_DELIVERING, true },
+                          [BATCH_EVENT_GIVE_UP] = { BATCH_CANCELLED, true } },
     [BATCH_CANCELLED] = { [BATCH_EVENT_DELIVER] = { BATCH_COMPOSING, true } },
     [BATCH_BROKEN] = { [BATCH_EVENT_DELIVER] = { BATCH_COMPOSING, true } },
 };
@@ -44,4 +49,33 @@ bool batch_step(BatchState *state, BatchEvent event)
 void page_file_name(uint32_t number, char side, char ret_name[32])
 {
     (void)text_printf(ret_name, 32, "p%04u%c.jpg", number, side == 'B' ? 'b' : 'a');
+}
+
+bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side)
+{
+    size_t digits = strspn(name + (name[0] == 'p'), "0123456789");
+    char side = name[0] == 'p' ? name[1 + digits] : '\0';
+    char again[32];
+    int64_t number;
+
+    if ((side != 'a' && side != 'b') || digits < 4 ||
+        !bytes_to_int((Bytes){ (const uint8_t *)name + 1, digits }, 1, BATCH_PAGES_MAX, &number))
+        return false;
+    page_file_name((uint32_t)number, side == 'b' ? 'B' : 'A', again);
+    if (!text_equal(name, again))
+        return false;
+    *ret_number = (uint32_t)number;
+    *ret_side = side == 'b' ? 'B' : 'A';
+    return true;
+}
+
+void batch_files_text(const Batch *batch, char ret_text[BATCH_FILES_TEXT_SIZE])
+{
+    if (batch->files == BATCH_FILES_KEPT)
+        ret_text[0] = '\0';
+    else if (batch->files == BATCH_FILES_MISSING)
+        (void)text_copy(ret_text, BATCH_FILES_TEXT_SIZE, "the folder of the batch is missing");
+    else
+        (void)text_printf(ret_text, BATCH_FILES_TEXT_SIZE, "the files were removed %s",
+                          batch->files_why);
 }

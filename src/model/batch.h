@@ -9,6 +9,7 @@
  *      +---------------------> BROKEN ----------+  +---|------------^
  *                                                 cannot be composed
  *   DONE -> DELIVERING: a person sends a document to another destination as well
+ *   ATTENTION -> CANCELLED: a person gives up what was not delivered
  *
  * A broken batch goes on by itself when its job says keep_partial, a cancelled one only by a person.
  * A page is never changed after it was stored; everything else is derived from pages. */
@@ -42,6 +43,7 @@ typedef enum BatchEvent {
     BATCH_EVENT_DELIVER, /* a person (or keep_partial, not of a cancelled one) sends what arrived */
     BATCH_EVENT_RETRY_COMPOSE,
     BATCH_EVENT_RETRY_DELIVERY,
+    BATCH_EVENT_GIVE_UP, /* a person has its files removed before all was delivered       */
     BATCH_EVENT_MAX_
 } BatchEvent;
 
@@ -57,6 +59,16 @@ typedef struct Reason {
     char remedy[160];
 } Reason;
 
+/* What became of the pages, thumbnails and documents in the batch's folder. */
+typedef enum BatchFiles {
+    BATCH_FILES_KEPT,
+    BATCH_FILES_REMOVING, /* decided: whatever is still there will be removed       */
+    BATCH_FILES_REMOVED,
+    BATCH_FILES_MISSING, /* nobody decided it and the folder is gone; it may come back */
+    BATCH_FILES_MAX_
+} BatchFiles;
+extern const char *const batch_files_words[];
+
 typedef struct Batch {
     BatchId id;
     DeviceId device;
@@ -69,7 +81,15 @@ typedef struct Batch {
     int utc_offset_min; /* of the site at Start            */
     char folder[64];    /* below the spool: "2026-11-22/<id>" */
     uint32_t page_count, document_count;
+    BatchFiles files;
+    Wall files_at;      /* of the last change of files, 0 = none */
+    char files_why[80]; /* "after 30 days", "by uid:0"           */
 } Batch;
+
+/* Why its files are not there, a sentence without its stop: "the files were removed after 30 days". "" when
+ * they are kept. */
+enum { BATCH_FILES_TEXT_SIZE = 128 };
+void batch_files_text(const Batch *batch, char ret_text[BATCH_FILES_TEXT_SIZE]);
 
 /* --- pages ---------------------------------------------------------------------------------------- */
 typedef enum PageState {
@@ -109,6 +129,8 @@ typedef struct Page {
 
 /* "p0001a.jpg" for number and side. */
 void page_file_name(uint32_t number, char side, char ret_name[32]);
+/* The other way round; false for every other name. */
+bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side);
 
 /* --- documents ------------------------------------------------------------------------------------ */
 typedef enum DocumentKind { DOCUMENT_PAGES, DOCUMENT_INDEX } DocumentKind;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "flow/batch.h"
 #include "store/batch-rows.h"
+#include "store/retention.h"
 
 enum { STEPS_IN_ONE_WRITE_MAX = 8 };
 
@@ -60,7 +61,8 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
         err_set(err, ERR_CONFLICT, 0, "the batch has no pages");
         return err_remedy(err, "Scan again: nothing arrived.");
     }
-    return wish_recorded(tx, wish, "batch.deliver", err) &&
+    return batch_files_check(tx_db(tx), wish->id, err) &&
+           wish_recorded(tx, wish, "batch.deliver", err) &&
            batch_adopt_destinations(tx, wish->id, err) &&
            batch_apply(tx, wish->id, BATCH_EVENT_DELIVER, &none, err) &&
            queue_batch_advance(tx, wish->id, err);
@@ -95,6 +97,8 @@ static bool retry_write(Tx *tx, void *arg, Err *err)
                               ? "Use deliver to send the pages that arrived."
                               : "Nothing needs to be done.");
     }
+    if (!flow_batch_settle(&summary).any && !batch_files_check(tx_db(tx), wish->id, err))
+        return false;
     if (!batch_retry_rows(tx, wish->id, &documents, &deliveries, err) ||
         !batch_summary(tx_db(tx), wish->id, &summary, err) ||
         !wish_recorded(tx, wish, "batch.retry", err))

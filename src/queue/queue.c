@@ -165,7 +165,8 @@ bool queue_start(Queue *queue, Err *err)
     for (unsigned i = 0; i < queue->config.composers; i++)
         if (!keeper_start(queue, keeper_compose, queue->worker_program, err))
             return false;
-    return keeper_start(queue, keeper_deliver, queue->deliver_program, err);
+    return keeper_start(queue, keeper_retain, queue->worker_program, err) &&
+           keeper_start(queue, keeper_deliver, queue->deliver_program, err);
 }
 
 void queue_wake(Queue *queue)

@@ -2,8 +2,8 @@
  *
  * A keeper is a thread with one worker process: it claims a task, sends it, waits with a deadline,
  * writes the result and the batch's next step in one transaction. Keepers: readers (one page each),
- * composers (a plan or one document each), and for deliveries one per destination while its queue
- * lasts, so that a dead destination delays no other. Nothing is remembered but rows: a restart
+ * composers (a plan or one document each), for deliveries one per destination while its queue
+ * lasts, so that a dead destination delays no other, and one that removes what is kept no longer. Nothing is remembered but rows: a restart
  * reads the database and goes on. Workers inherit a lock; queue_new waits until the workers of an
  * earlier server are gone. */
 #ifndef PLATEN_QUEUE_QUEUE_H
@@ -26,6 +26,13 @@ typedef struct QueueProgram {
     char path[PATH_TEXT_SIZE]; /* absolute */
 } QueueProgram;
 
+/* How long what was delivered, and what nobody wants, is kept. All zero: for ever. */
+typedef struct Retention {
+    bool by_itself;       /* else only a person removes anything                              */
+    int64_t files_days;   /* since the batch was over; RETENTION_FOREVER, 0: at once          */
+    int64_t history_days; /* batches, deliveries, attempts, events; RETENTION_FOREVER         */
+} Retention;
+
 typedef struct QueueConfig {
     Store *store;
     const Sealer *sealer;        /* opens secrets for deliveries     */
@@ -37,6 +44,7 @@ typedef struct QueueConfig {
         *others; /* for these kinds instead of it; like the store it outlives the queue */
     size_t other_count;
     unsigned readers, composers; /* 1..16 keepers of each sort       */
+    Retention retention;
 } QueueConfig;
 
 enum {
@@ -77,6 +85,12 @@ DEFINE_AUTO(Queue, queue_abandon);
  * ATTENTION, or that is DELIVERING to other destinations meanwhile. Blocks until committed. ERR_NOT_FOUND, ERR_CONFLICT (with a remedy) in any other state. */
 bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
 bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err);
+
+/* A person has the files of a batch removed, now: of one that is DONE, or that has no pages. undelivered: also
+ * of one that is CANCELLED, BROKEN or needs ATTENTION; what was not delivered is given up. Blocks until
+ * decided; a keeper removes them. ERR_NOT_FOUND, ERR_CONFLICT with a remedy. */
+bool queue_batch_purge(Queue *queue, const Actor *actor, const BatchId *id, bool undelivered,
+                       Err *err);
 
 /* A person acts on one delivery: RETRY_NOW, HOLD, DROP or CONFIRM (delivery_act), and its batch goes on.
  * Block until committed. */

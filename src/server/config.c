@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -65,9 +66,28 @@ static const Field limit_fields[] = {
     FIELDS_END,
 };
 
+/* Days, or the word for all of them. */
+#define DAYS(m, lo, def, h)                                                              \
+    {                                                                                    \
+        .name = #m, .type = FIELD_INT, .offset = offsetof(ServerConfig, m), .min = (lo), \
+        .max = RETENTION_FOREVER, .max_word = "forever", .preset = (def), .help = (h)    \
+    }
+
+static const Field retention_fields[] = {
+    DAYS(keep_files_days, 0, 30,
+         "Days that pages and documents are kept after their batch is done; 0: not at all."),
+    DAYS(keep_history_days, 1, 365, "Days that batches, deliveries and events stay in the lists."),
+    FIELDS_END,
+};
+
 const ConfigSection server_config_sections[] = {
-    { "server", server_fields },   { "devices", device_fields }, { "http", http_fields },
-    { "deliver", deliver_fields }, { "limits", limit_fields },   { NULL, NULL },
+    { "server", server_fields },
+    { "devices", device_fields },
+    { "http", http_fields },
+    { "deliver", deliver_fields },
+    { "limits", limit_fields },
+    { "retention", retention_fields },
+    { NULL, NULL },
 };
 
 typedef struct Reading {
@@ -97,6 +117,14 @@ static void set_preset(ServerConfig *config, const Field *f)
         *(bool *)(void *)at = f->preset != 0;
     else
         *(int64_t *)(void *)at = f->preset;
+}
+
+static bool set_number(int64_t *to, const Field *f, const char *value)
+{
+    if (!f->max_word || !text_equal(value, f->max_word))
+        return text_to_int(value, f->min, f->max, to);
+    *to = f->max;
+    return true;
 }
 
 static bool set_choice(int64_t *to, const Field *f, const char *value)
@@ -134,10 +162,11 @@ static const char *set_value(ServerConfig *config, const Field *f, const char *v
         (void)text_printf(why, why_size, "longer than %zu bytes", f->size - 1);
         return why;
     case FIELD_INT:
-        if (text_to_int(value, f->min, f->max, (int64_t *)(void *)at))
+        if (set_number((int64_t *)(void *)at, f, value))
             return NULL;
-        (void)text_printf(why, why_size, "\"%.40s\" is not a number from %lld to %lld", value,
-                          (long long)f->min, (long long)f->max);
+        (void)text_printf(why, why_size, "\"%.40s\" is not a number from %lld to %lld%s%s", value,
+                          (long long)f->min, (long long)f->max, f->max_word ? " or " : "",
+                          f->max_word ? f->max_word : "");
         return why;
     case FIELD_BOOL:
         return set_bool((bool *)(void *)at, value) ? NULL : "neither true nor false";
@@ -178,7 +207,8 @@ static int take_line(void *arg, const char *section, const char *key, const char
     char why[96];
 
     if (!fields) {
-        say(r, section, key, "unknown section; there are server, devices, http, deliver, limits");
+        say(r, section, key,
+            "unknown section; there are server, devices, http, deliver, limits, retention");
         return 1;
     }
     for (const Field *f = fields; f->name; f++) {
@@ -259,7 +289,8 @@ bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProble
 static bool print_range(const Field *f, Buf *to)
 {
     if (f->type == FIELD_INT)
-        return buf_printf(to, " %lld to %lld.", (long long)f->min, (long long)f->max);
+        return buf_printf(to, " %lld to %lld%s%s.", (long long)f->min, (long long)f->max,
+                          f->max_word ? " or " : "", f->max_word ? f->max_word : "");
     if (f->type == FIELD_BOOL)
         return buf_put_text(to, " true or false.");
     if (f->type != FIELD_CHOICE)
@@ -280,6 +311,8 @@ static bool print_value(const Field *f, const char *at, Buf *to)
     int64_t number = *(const int64_t *)(const void *)at;
     if (f->type == FIELD_CHOICE)
         return buf_printf(to, " %s", f->choices[number]);
+    if (f->max_word && number == f->max)
+        return buf_printf(to, " %s", f->max_word);
     return buf_printf(to, " %lld", (long long)number);
 }
 

@@ -1,6 +1,6 @@
 /* server/config.h - platen.conf: what platend needs to start, and nothing else.
  *
- * An INI file of the sections [server], [devices], [http], [deliver] and [limits]. Everything that can be
+ * An INI file of the sections [server], [devices], [http], [deliver], [limits] and [retention]. Everything that can be
  * edited while the server runs lives in the database. Unknown keys are errors that name the
  * nearest right key; all problems of a file are reported, not only the first. */
 #ifndef PLATEN_SERVER_CONFIG_H
@@ -35,6 +35,8 @@ typedef struct ServerConfig {
     char programs[PATH_TEXT_SIZE]; /* whose programs destinations may run; "" = none          */
     /* [limits] */
     int64_t spool_threads, api_threads, readers, composers;
+    /* [retention] */
+    int64_t keep_files_days, keep_history_days; /* RETENTION_FOREVER: never removed */
 } ServerConfig;
 
 /* Called once per problem: "platen.conf: [server] nmae: unknown key, did you mean name?". */

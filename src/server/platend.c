@@ -169,7 +169,10 @@ static bool open_data(Platend *p, Err *err)
                           .others = p->others,
                           .other_count = p->other_count,
                           .readers = (unsigned)p->config->readers,
-                          .composers = (unsigned)p->config->composers };
+                          .composers = (unsigned)p->config->composers,
+                          .retention = { .by_itself = true,
+                                         .files_days = p->config->keep_files_days,
+                                         .history_days = p->config->keep_history_days } };
     FsckReport report;
 
     p->store = store_open(p->config->data_dir, err);
@@ -405,10 +408,11 @@ bool platend_fsck(const ServerConfig *config, bool full, bool dry_run, Err *err)
     AUTO(Store) store = store_open(config->data_dir, err);
     if (!store || !store_fsck(store, spool_path, !full, dry_run, print_finding, NULL, &r, err))
         return false;
-    (void)printf("%u batches checked, %u rebuilt; %u pages checked, %u added, %u missing, "
+    (void)printf("%u batches checked, %u rebuilt, %u without their folder; %u pages checked, %u "
+                 "added, %u missing, "
                  "%u damaged; %u unfinished files removed%s\n",
-                 r.batches_checked, r.batches_rebuilt, r.pages_checked, r.pages_added,
-                 r.pages_missing, r.pages_damaged, r.parts_removed,
+                 r.batches_checked, r.batches_rebuilt, r.batches_gone, r.pages_checked,
+                 r.pages_added, r.pages_missing, r.pages_damaged, r.parts_removed,
                  dry_run ? " (dry run: nothing was changed)" : "");
     return true;
 }

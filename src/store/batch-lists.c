@@ -20,6 +20,9 @@ void batch_read(Query *query, int at, Batch *ret_batch)
     QUERY_COPY(query, at + 12, ret_batch->folder);
     ret_batch->page_count = (uint32_t)query_int(query, at + 13);
     ret_batch->document_count = (uint32_t)query_int(query, at + 14);
+    ret_batch->files = (BatchFiles)query_word(query, at + 15, batch_files_words);
+    ret_batch->files_at.ms = query_int(query, at + 16);
+    QUERY_COPY(query, at + 17, ret_batch->files_why);
 }
 
 void page_read(Query *query, int at, Page *ret_page)

@@ -12,8 +12,9 @@
     " batch.reason_code, batch.reason_text, batch.reason_remedy, batch.started_at,"       \
     " batch.changed_at, batch.utc_offset_min, batch.folder,"                              \
     " (SELECT count(*) FROM page WHERE page.batch_id = batch.id),"                        \
-    " (SELECT count(*) FROM document WHERE document.batch_id = batch.id)"
-enum { BATCH_COLUMN_COUNT = 15 };
+    " (SELECT count(*) FROM document WHERE document.batch_id = batch.id),"                \
+    " batch.files, batch.files_at, batch.files_why"
+enum { BATCH_COLUMN_COUNT = 18 };
 /* A row of a batch; job copy included. */
 void batch_read(Query *query, int at, Batch *ret_batch);
 

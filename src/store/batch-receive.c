@@ -1,6 +1,7 @@
 /* store/batch-receive.c - see batch-rows.h: a batch from its Start, its steps, its summary; restart. */
 #include "base/text.h"
 #include "store/batch-read.h"
+#include "store/retention.h"
 #include "store/rows.h"
 
 /* --- receiving ----------------------------------------------------------------------------------- */
@@ -129,7 +130,7 @@ bool page_insert(Tx *tx, Page *page, Err *err)
     if (state != BATCH_RECEIVING && state != BATCH_BROKEN && state != BATCH_CANCELLED)
         return err_set(err, ERR_CONFLICT, 0, "batch %s is %s, it takes no more pages",
                        page->batch.text, batch_state_words[state]);
-    return page_row_insert(tx, page, err);
+    return batch_files_check(tx->db, &page->batch, err) && page_row_insert(tx, page, err);
 }
 
 bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reason, Err *err)

@@ -118,11 +118,11 @@ bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *b
 
 /* A person acts on one delivery: RETRY_NOW, HOLD, DROP or CONFIRM. note: who and why, shown. ERR_NOT_FOUND;
  * ERR_CONFLICT with a remedy when its state does not allow it, or a retry's destination is stopped or
- * gone. The batch is the caller's. */
+ * gone, or the batch's files are. The batch is the caller's. */
 bool delivery_act(Tx *tx, const DeliveryId *id, DeliveryEvent event, const char *note, Err *err);
 /* One more delivery of the same document to another destination; one that is not done is dropped with the
  * note. options: JSON object for the kind, "" = none. ERR_CONFLICT when the document goes there
- * already. */
+ * already, or the batch's files are gone. */
 bool delivery_elsewhere(Tx *tx, const DeliveryId *id, const DestinationId *destination,
                         const char *options, const char *note, DeliveryId *ret_id, Err *err);
 /* The batches with deliveries to a destination that are READY or HELD, one call each; visit may change
@@ -198,7 +198,9 @@ typedef struct StoreCounts {
     int64_t batches[BATCH_STATE_MAX_];
     int64_t deliveries[DELIVERY_STATE_MAX_];
     int64_t devices[DEVICE_STATE_MAX_];
-    int64_t pages;
+    int64_t pages;             /* ever stored */
+    int64_t batches_removed;   /* whose files were removed, ever */
+    int64_t batches_removing;  /* whose files are to be removed now */
     Wall oldest_open_delivery; /* created_at; 0 = none */
 } StoreCounts;
 bool store_counts(Db *db, StoreCounts *ret_counts, Err *err);

@@ -79,7 +79,14 @@ bool store_counts(Db *db, StoreCounts *ret_counts, Err *err)
                       delivery_state_words, counts.deliveries, err) ||
         !count_states(db, "SELECT state, count(*) FROM device GROUP BY state", device_state_words,
                       counts.devices, err) ||
-        !db_find_int(db, "SELECT count(*) FROM page", NO_ARGS, &counts.pages, &found, err) ||
+        !db_find_int(db,
+                     "SELECT value + (SELECT count(*) FROM page) FROM meta"
+                     " WHERE key = 'pages_forgotten'",
+                     NO_ARGS, &counts.pages, &found, err) ||
+        !db_find_int(db, "SELECT value FROM meta WHERE key = 'files_removed'", NO_ARGS,
+                     &counts.batches_removed, &found, err) ||
+        !db_find_int(db, "SELECT count(*) FROM batch WHERE files = 'removing'", NO_ARGS,
+                     &counts.batches_removing, &found, err) ||
         !db_find_int(db, "SELECT min(created_at) FROM delivery WHERE state IN ('ready', 'sending')",
                      NO_ARGS, &counts.oldest_open_delivery.ms, &found, err))
         return false;

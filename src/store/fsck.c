@@ -6,10 +6,9 @@
 #include "base/text.h"
 #include "store/batch-json.h"
 #include "store/batch-read.h"
+#include "store/retention.h"
 #include "store/rows.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +42,9 @@ typedef struct Found {
     bool has_row;
     PageFile *pages;
     size_t count, room;
-    bool failed; /* no memory, or too many pages */
+    bool failed;        /* no memory, or too many pages */
+    bool files_changed; /* the folder is gone, or there again */
+    BatchFiles files;   /* to be settled when files_changed */
 } Found;
 
 __attribute__((format(printf, 2, 3))) static void say(const Fsck *f, const char *fmt, ...)
@@ -90,44 +91,11 @@ static bool keep_row(void *arg, const Page *page)
     return page_keep(arg, page) != NULL;
 }
 
-/* "p0001a.jpg": number and side. */
+/* "p0001a.jpg": number, side and name. */
 static bool page_name_parse(const char *name, Page *ret_page)
 {
-    size_t digits = strspn(name + (name[0] == 'p'), "0123456789");
-    char side = name[0] == 'p' ? name[1 + digits] : '\0';
-    char again[32];
-    int64_t number;
-
-    if ((side != 'a' && side != 'b') || digits < 4 ||
-        !bytes_to_int((Bytes){ (const uint8_t *)name + 1, digits }, 1, BATCH_PAGES_MAX, &number))
-        return false;
-    ret_page->number = (uint32_t)number;
-    ret_page->side = side == 'b' ? 'B' : 'A';
-    page_file_name(ret_page->number, ret_page->side, again);
-    (void)text_copy(ret_page->file, sizeof ret_page->file, again);
-    return text_equal(name, again);
-}
-
-/* Calls visit for every name in a folder except . and .. */
-typedef void NameVisit(void *arg, int folder_fd, const char *name);
-
-static bool each_name(int folder_fd, NameVisit *visit, void *arg, Err *err)
-{
-    /* Opened anew: a copy of the descriptor would share its place in the folder. */
-    int fd = file_open_folder(folder_fd, ".", err);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-    if (fd < 0)
-        return false;
-    if (!dir) {
-        close(fd);
-        return err_errno(err, errno, "cannot list a folder");
-    }
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (!text_equal(entry->d_name, ".") && !text_equal(entry->d_name, ".."))
-            visit(arg, folder_fd, entry->d_name);
-    closedir(dir);
-    return true;
+    return page_file_parse(name, &ret_page->number, &ret_page->side) &&
+           text_copy(ret_page->file, sizeof ret_page->file, name);
 }
 
 /* Removes what only a process that died can have left. True when it was such a file. */
@@ -255,7 +223,8 @@ static bool settle_write(Tx *tx, void *arg, Err *err)
 {
     Found *found = arg;
 
-    if (!found->has_row && !batch_row_insert(tx, &found->batch, err))
+    if ((!found->has_row && !batch_row_insert(tx, &found->batch, err)) ||
+        (found->files_changed && !batch_files_settle(tx, &found->batch.id, found->files, err)))
         return false;
     for (size_t i = 0; i < found->count; i++) {
         PageFile *entry = &found->pages[i];
@@ -269,7 +238,7 @@ static bool settle_write(Tx *tx, void *arg, Err *err)
 
 static bool settle(Found *found, Err *err)
 {
-    bool anything = !found->has_row;
+    bool anything = !found->has_row || found->files_changed;
 
     for (size_t i = 0; i < found->count; i++)
         anything = anything || found->pages[i].add || found->pages[i].mark;
@@ -305,7 +274,7 @@ static void remove_empty(Found *found, int day_fd, int folder_fd)
     say(f, "batch %s: no page and no row: folder removed", found->batch.id.text);
     if (f->dry_run)
         return;
-    if (!each_name(folder_fd, remove_name, NULL, &err) ||
+    if (!file_each_name(folder_fd, remove_name, NULL, &err) ||
         !file_remove_folder(day_fd, found->batch.id.text, &err))
         say(f, "batch %s: %s", found->batch.id.text, err.text);
 }
@@ -355,14 +324,14 @@ static bool check_folder(Found *found, int day_fd, const char *folder, Err *err)
     Err cause = { .kind = ERR_NONE };
 
     AUTO_FD fd = file_open_folder(day_fd, found->batch.id.text, &cause);
-    if (fd < 0 || !each_name(fd, see_file, found, &cause) || found->failed) {
+    if (fd < 0 || !file_each_name(fd, see_file, found, &cause) || found->failed) {
         say(f, "batch %s: cannot be checked: %s", found->batch.id.text,
             found->failed ? "it has too many pages for the memory" : cause.text);
         return true;
     }
     AUTO_FD out = file_open_folder(fd, "out", &cause);
     if (out >= 0)
-        (void)each_name(out, see_out_file, found, &cause);
+        (void)file_each_name(out, see_out_file, found, &cause);
     if (!found->has_row && !any_page(found)) {
         remove_empty(found, day_fd, fd);
         return true;
@@ -372,6 +341,13 @@ static bool check_folder(Found *found, int day_fd, const char *folder, Err *err)
     if (!found->has_row && !rebuild(found, buf_bytes(&json), folder))
         return true;
     return check_pages(found, fd, buf_bytes(&json), err);
+}
+
+/* What is removed, or will be, is no finding: that was decided. */
+static bool is_of_interest(const Fsck *f, const Batch *batch)
+{
+    return batch->files == BATCH_FILES_MISSING ||
+           (batch->files == BATCH_FILES_KEPT && !(f->quick && batch->state == BATCH_DONE));
 }
 
 static bool check_batch(Fsck *f, int day_fd, const char *day, const char *name, Err *err)
@@ -386,8 +362,14 @@ static bool check_batch(Fsck *f, int day_fd, const char *day, const char *name, 
     found.has_row = batch_get(f->db, &id, &found.batch, err);
     if (!found.has_row && err->kind != ERR_NOT_FOUND)
         return false;
-    if (f->quick && found.has_row && found.batch.state == BATCH_DONE)
+    if (found.has_row && !is_of_interest(f, &found.batch))
         return true;
+    if (found.has_row && found.batch.files == BATCH_FILES_MISSING) {
+        found.files_changed = true;
+        found.files = BATCH_FILES_KEPT;
+        f->report.batches_found++;
+        say(f, "batch %s: its folder is there again", id.text);
+    }
     f->report.batches_checked++;
     bool ok = (!found.has_row || page_list(f->db, &id, keep_row, &found, err)) &&
               check_folder(&found, day_fd, folder, err);
@@ -420,25 +402,33 @@ static void see_day_folder(void *arg, int folder_fd, const char *name)
         return;
     AUTO_FD day = file_open_folder(folder_fd, name, &cause);
     (void)text_copy(walk->day, sizeof walk->day, name);
-    if (day < 0 || !each_name(day, see_batch_folder, walk, &cause))
+    if (day < 0 || !file_each_name(day, see_batch_folder, walk, &cause))
         say(walk->fsck, "folder %s: %s", name, cause.text);
 }
 
-/* A batch whose whole folder is gone is not met in the walk. */
+/* A batch whose whole folder is gone is not met in the walk: somebody took it away, or the database is an
+ * older one that was restored. Of one that is DONE nothing is lost. */
 static bool see_row(void *arg, const Batch *batch)
 {
     Walk *walk = arg;
     Fsck *f = walk->fsck;
-    Found found = { .fsck = f, .batch = *batch, .has_row = true };
+    Found found = { .fsck = f,
+                    .batch = *batch,
+                    .has_row = true,
+                    .files_changed = true,
+                    .files = BATCH_FILES_MISSING };
     Err cause;
 
-    if (batch->page_count == 0 || (f->quick && batch->state == BATCH_DONE))
+    if (batch->page_count == 0 || batch->files != BATCH_FILES_KEPT)
         return true;
     AUTO_FD fd = file_open_folder(f->root_fd, batch->folder, &cause);
     if (fd >= 0 || cause.kind != ERR_NOT_FOUND)
         return true;
     f->report.batches_checked++;
-    walk->ok = page_list(f->db, &batch->id, keep_row, &found, walk->err) &&
+    f->report.batches_gone++;
+    say(f, "batch %s: its folder is gone: marked", batch->id.text);
+    walk->ok = (batch->state == BATCH_DONE ||
+                page_list(f->db, &batch->id, keep_row, &found, walk->err)) &&
                check_pages(&found, -1, (Bytes){ 0 }, walk->err);
     free(found.pages);
     return walk->ok;
@@ -456,7 +446,7 @@ bool store_fsck(Store *store, const char *spool_path, bool quick, bool dry_run, 
     f.db = reader_db(reader);
     AUTO_FD root = file_make_folders(spool_path, err);
     f.root_fd = root;
-    bool ok = root >= 0 && each_name(root, see_day_folder, &walk, err) && walk.ok &&
+    bool ok = root >= 0 && file_each_name(root, see_day_folder, &walk, err) && walk.ok &&
               batch_list(f.db, "", -1, UINT32_MAX, see_row, &walk, err) && walk.ok;
     store_reader_close(reader);
     if (!ok)

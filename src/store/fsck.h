@@ -3,7 +3,8 @@
  * Rows are rebuilt from batch.json when the database is lost; page files without rows get them (after
  * their bytes were hashed), rows without files are marked, stale .part and .new files are removed, and
  * so are folders of batches that no row knows and that hold no page. Nothing that holds a page is ever
- * removed. Blocks; not from the loop, http or writer thread. */
+ * removed. Batches whose files are removed, or will be (store/retention.h), are passed over; one whose
+ * folder is gone without that is marked, and marked back when the folder is there again. Blocks; not from the loop, http or writer thread. */
 #ifndef PLATEN_STORE_FSCK_H
 #define PLATEN_STORE_FSCK_H
 
@@ -13,6 +14,8 @@ typedef struct FsckReport {
     uint32_t batches_checked;
     uint32_t batches_rebuilt; /* rows made from batch.json, state BROKEN             */
     uint32_t batches_left;    /* pages, but neither a row nor a batch.json we can read */
+    uint32_t batches_gone;    /* row without folder                                  */
+    uint32_t batches_found;   /* the folder is there again                           */
     uint32_t pages_checked;
     uint32_t pages_added;     /* file without row       */
     uint32_t pages_missing;   /* row without file       */

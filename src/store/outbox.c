@@ -1,6 +1,7 @@
 /* store/outbox.c - see batch-rows.h: deliveries as a person sees and moves them. */
 #include "base/text.h"
 #include "store/batch-read.h"
+#include "store/retention.h"
 #include "store/rows.h"
 
 /* --- lists --------------------------------------------------------------------------------------- */
@@ -144,7 +145,7 @@ bool delivery_act(Tx *tx, const DeliveryId *id, DeliveryEvent event, const char 
     if (event == DELIVERY_EVENT_CLAIM || !delivery_step(&state, event))
         return not_now(&delivery, event, err);
     bool again = state == DELIVERY_READY;
-    if (again && !can_go(tx, &delivery, err))
+    if (again && (!batch_files_check(tx->db, &delivery.batch, err) || !can_go(tx, &delivery, err)))
         return false;
     return db_run(tx->db,
                   "UPDATE delivery SET state = ?2, note = ?3, stopped = 0,"
@@ -183,6 +184,7 @@ bool delivery_elsewhere(Tx *tx, const DeliveryId *id, const DestinationId *desti
 
     if (!delivery_get(tx->db, id, &delivery, name, err) ||
         !destination_get(tx->db, destination, &row, err) ||
+        !batch_files_check(tx->db, &delivery.batch, err) ||
         !goes_there_already(tx, &delivery, destination, err))
         return false;
     if (delivery.state == DELIVERY_SENDING)

@@ -149,7 +149,24 @@ static const char script_2[] =
     " WHERE state NOT IN ('done', 'dropped');"
     "CREATE INDEX delivery_state ON delivery (state, id);";
 
-const char *const schema_scripts[] = { script_1, script_2, NULL };
+/* Retention: what became of a batch's files. delivery_attempt lets attempts be deleted without a look at every
+ * delivery (its reference is checked). */
+static const char script_retention[] =
+    "ALTER TABLE batch ADD COLUMN files TEXT NOT NULL DEFAULT 'kept'"
+    " CHECK (files IN ('kept', 'removing', 'removed', 'missing'));"
+    "ALTER TABLE batch ADD COLUMN files_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE batch ADD COLUMN files_why TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX batch_expiring ON batch (id)"
+    " WHERE files = 'kept' AND state IN ('done', 'cancelled', 'broken');"
+    "CREATE INDEX batch_removing ON batch (id) WHERE files = 'removing';"
+    "CREATE INDEX batch_history ON batch (changed_at)"
+    " WHERE files IN ('removed', 'missing');"
+    "CREATE INDEX delivery_attempt ON delivery (last_attempt);"
+    "CREATE INDEX event_at ON event (at);"
+    /* Counters of what is deleted: metrics only rise. */
+    "INSERT INTO meta VALUES ('files_removed', 0), ('pages_forgotten', 0);";
+
+const char *const schema_scripts[] = { script_1, script_2, script_retention, NULL };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

@@ -7,7 +7,8 @@
 #include "store/batch-rows.h"
 
 struct Queue {
-    unsigned wakes, delivers, retries, resumes;
+    unsigned wakes, delivers, retries, resumes, purges;
+    bool undelivered;    /* of the last queue_batch_purge */
     DeliveryEvent event; /* of the last queue_delivery_act */
     char other[ID_TEXT_SIZE], options[128];
     char actor[64], batch[ID_TEXT_SIZE];
@@ -43,6 +44,15 @@ bool queue_batch_deliver(Queue *queue, const Actor *actor, const BatchId *id, Er
 bool queue_batch_retry(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
 {
     queue->retries++;
+    return twin_act(queue, actor, id, err);
+}
+
+/* Twin: counts, remembers, refuses when told. */
+bool queue_batch_purge(Queue *queue, const Actor *actor, const BatchId *id, bool undelivered,
+                       Err *err)
+{
+    queue->purges++;
+    queue->undelivered = undelivered;
     return twin_act(queue, actor, id, err);
 }
 

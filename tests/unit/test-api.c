@@ -2,6 +2,7 @@
 #include "tests/unit/api-fixture.h"
 
 #include "base/sha256.h"
+#include "store/db.h"
 
 /* --- jobs, job groups, destinations --------------------------------------------------------------------- */
 
@@ -511,6 +512,48 @@ static void deliver_and_retry_go_to_the_queue_with_the_actor(void **state)
     assert_string_equal(said("remedy"), "There is nothing to do.");
 }
 
+static bool files_set(Tx *tx, const char *files, Err *err)
+{
+    return db_run(tx->db, "UPDATE batch SET files = ?1, files_at = 1, files_why = 'after 30 days'",
+                  ARGS(ARG_TEXT(files)), NULL, err);
+}
+
+static void purged_files_say_so(void **state)
+{
+    static const char *const paths[] = { "/pages/1/image", "/pages/1/thumbnail" };
+    World world;
+    Batch batch;
+
+    (void)state;
+    world_make(fx, &world);
+    batch = world_delivering(fx, &world, 1);
+    assert_write(
+        fx, db_run(tx->db, "UPDATE page SET thumbnail = 't0001a.jpg'", NO_ARGS, NULL, &fx->err));
+    assert_status(200, call("GET", at("batches", batch.id.text, ""), NULL));
+    assert_string_equal(said("files"), "kept");
+    assert_status(400, call("POST", at("batches", batch.id.text, "/purge?undelivered=x"), NULL));
+    assert_int_equal(twin.purges, 0);
+    assert_status(200, call("POST", at("batches", batch.id.text, "/purge"), NULL));
+    assert_false(twin.undelivered);
+    assert_status(200, call("POST", at("batches", batch.id.text, "/purge?undelivered=true"), NULL));
+    assert_true(twin.purges == 2 && twin.undelivered);
+    assert_string_equal(twin.batch, batch.id.text);
+    twin.refuse = true;
+    assert_status(409, call("POST", at("batches", batch.id.text, "/purge"), NULL));
+
+    assert_write(fx, files_set(tx, "removing", &fx->err));
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        assert_status(404, call("GET", at("batches", batch.id.text, paths[i]), NULL));
+        assert_non_null(strstr(said("detail"), "the files were removed after 30 days"));
+        assert_true(said("remedy")[0] != '\0');
+    }
+    assert_write(fx, files_set(tx, "missing", &fx->err));
+    assert_status(404, call("GET", at("batches", batch.id.text, paths[0]), NULL));
+    assert_non_null(strstr(said("detail"), "missing"));
+    assert_status(200, call("GET", at("batches", batch.id.text, ""), NULL));
+    assert_string_equal(said("files"), "missing");
+}
+
 /* --- events ---------------------------------------------------------------------------------------------- */
 
 static void events_are_listed_and_streamed(void **state)
@@ -707,6 +750,7 @@ int main(void)
         API_TEST(a_thumbnail_is_sent_when_the_page_was_read),
         API_TEST(a_file_that_is_gone_says_what_to_do),
         API_TEST(deliver_and_retry_go_to_the_queue_with_the_actor),
+        API_TEST(purged_files_say_so),
         API_TEST(events_are_listed_and_streamed),
         API_TEST(tokens_open_the_tcp_port),
         API_TEST(guessing_is_slowed_down),

@@ -156,7 +156,10 @@ static void a_lost_folder_is_noticed(void **state)
     folder_remove(s.folder);
     FsckReport report = check(f, &s, true, false, &sentences);
     assert_int_equal(report.pages_missing, 3);
+    assert_int_equal(report.batches_gone, 1);
     assert_int_equal(page_of(f, &s, 2).state, PAGE_DAMAGED);
+    report = check(f, &s, false, false, &sentences);
+    assert_int_equal(sentences, 0); /* once is enough */
 }
 
 static void lose_database(Fixture *f)

@@ -6,6 +6,7 @@
 #include "queue/queue.h"
 #include "queue/worker-process.h"
 #include "store/batch-rows.h"
+#include "store/db.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/store-fixture.h"
 
@@ -24,6 +25,7 @@ typedef struct House {
     StoreReader *reader;
     DestinationId destinations[DESTINATIONS_MAX];
     BatchId batch;
+    Retention retention;
 } House;
 
 static const Actor tester = { "tester", "local" };
@@ -46,7 +48,8 @@ static void open_house(House *h)
                            .others = &h->other,
                            .other_count = 1,
                            .readers = 2,
-                           .composers = 1 };
+                           .composers = 1,
+                           .retention = h->retention };
     h->queue = queue_new(&config, &err);
     assert_non_null(h->queue);
     h->reader = store_reader_open(h->store, &err);
@@ -553,6 +556,171 @@ static void a_restart_breaks_running_scans_and_goes_on(void **state)
     assert_int_equal(state_of(h), BATCH_DELIVERING);
 }
 
+/* --- retention ----------------------------------------------------------------------------------- */
+
+static BatchFiles files_of(House *h)
+{
+    Batch batch;
+    Err err;
+
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    return batch.files;
+}
+
+static void await_files(House *h, BatchFiles wanted)
+{
+    for (int waited = 0; waited < WAIT_MS && files_of(h) != wanted; waited += 20)
+        pause_ms(20);
+    assert_int_equal(files_of(h), wanted);
+}
+
+/* The batch's folder with a page, which the fake worker does not look at. */
+static void make_batch_folder(House *h, char ret_page[256])
+{
+    char path[200];
+    Batch batch;
+    Err err;
+
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    (void)text_printf(path, sizeof path, "%s/%s", h->folder, batch.folder);
+    AUTO_FD folder = file_make_folders(path, &err);
+    assert_true(folder >= 0);
+    AUTO_FD page = file_create(folder, "p0001a.jpg", 0640, &err);
+    assert_true(page >= 0);
+    (void)text_printf(ret_page, 256, "%s/p0001a.jpg", path);
+}
+
+static bool age_write(Tx *tx, void *arg, Err *err)
+{
+    return db_run(tx->db, "UPDATE batch SET changed_at = changed_at - ?1",
+                  ARGS(ARG_INT(*(const int64_t *)arg * 24 * 3600 * 1000)), NULL, err);
+}
+
+/* A new server on the same data, so many days later. */
+static void restart_after(House *h, int64_t days)
+{
+    Err err;
+
+    assert_true(store_write_wait(h->store, age_write, &days, &err));
+    close_house(h);
+    open_house(h);
+    assert_true(queue_recover(h->queue, &err) && queue_start(h->queue, &err));
+}
+
+static void files_go_and_then_history(void **state)
+{
+    House *h = *state;
+    Batch batch;
+    char page[256];
+    Err err = { 0 };
+
+    h->retention = (Retention){ .by_itself = true, .files_days = 30, .history_days = 365 };
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    make_batch_folder(h, page);
+    restart_after(h, 0);
+    await_state(h, BATCH_DONE);
+    restart_after(h, 29);
+    pause_ms(300);
+    assert_int_equal(files_of(h), BATCH_FILES_KEPT);
+    assert_int_equal(access(page, F_OK), 0);
+    restart_after(h, 2);
+    await_files(h, BATCH_FILES_REMOVED);
+    assert_int_not_equal(access(page, F_OK), 0);
+    restart_after(h, 335);
+    for (int waited = 0; waited < WAIT_MS; waited += 20) {
+        if (!batch_get(reader_db(h->reader), &h->batch, &batch, &err))
+            break;
+        pause_ms(20);
+    }
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void what_needs_a_person_is_kept_for_ever(void **state)
+{
+    House *h = *state;
+    char page[256];
+    Err err;
+
+    h->retention = (Retention){ .by_itself = true, .files_days = 0, .history_days = 1 };
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "refuse" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    make_batch_folder(h, page);
+    restart_after(h, 0);
+    await_state(h, BATCH_ATTENTION);
+    restart_after(h, 4000);
+    pause_ms(300);
+    assert_int_equal(files_of(h), BATCH_FILES_KEPT);
+    assert_false(queue_batch_purge(h->queue, &tester, &h->batch, false, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_non_null(strstr(err.remedy, "--undelivered"));
+    assert_int_equal(access(page, F_OK), 0);
+
+    assert_true(queue_batch_purge(h->queue, &tester, &h->batch, true, &err));
+    await_files(h, BATCH_FILES_REMOVED);
+    assert_int_equal(state_of(h), BATCH_CANCELLED);
+    assert_int_not_equal(access(page, F_OK), 0);
+    assert_false(queue_batch_purge(h->queue, &tester, &h->batch, true, &err));
+    assert_false(queue_batch_deliver(h->queue, &tester, &h->batch, &err));
+    assert_non_null(strstr(err.text, "the files were removed by tester"));
+}
+
+static void a_person_purges_what_is_done_or_broken(void **state)
+{
+    House *h = *state;
+    char page[256];
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_COMPLETE });
+    make_batch_folder(h, page);
+    assert_false(queue_batch_purge(h->queue, &tester, &h->batch, true, &err));
+    assert_non_null(strstr(err.text, "not delivered yet"));
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DONE);
+    assert_true(queue_batch_purge(h->queue, &tester, &h->batch, false, &err));
+    await_files(h, BATCH_FILES_REMOVED);
+    assert_int_equal(state_of(h), BATCH_DONE);
+
+    grant(h, (Wish){ .job = "broken",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 1,
+                     .end = BATCH_EVENT_BREAK });
+    assert_false(queue_batch_purge(h->queue, &tester, &h->batch, false, &err));
+    assert_non_null(strstr(err.remedy, "platen batch deliver"));
+    assert_true(queue_batch_purge(h->queue, &tester, &h->batch, true, &err));
+    await_files(h, BATCH_FILES_REMOVED);
+    assert_int_equal(state_of(h), BATCH_BROKEN);
+}
+
+/* No row knows the page: nobody was told that it is safe, and yet it stays. */
+static void a_page_without_a_row_is_no_empty_batch(void **state)
+{
+    House *h = *state;
+    char page[256];
+
+    h->retention = (Retention){ .by_itself = true, .files_days = 0, .history_days = 365 };
+    grant(h,
+          (Wish){ .job = "ok", .behave = { "ok" }, .destinations = 1, .end = BATCH_EVENT_BREAK });
+    make_batch_folder(h, page);
+    restart_after(h, 1);
+    pause_ms(300);
+    assert_int_equal(files_of(h), BATCH_FILES_KEPT);
+    assert_int_equal(unlink(page), 0);
+    queue_wake(h->queue);
+    await_files(h, BATCH_FILES_REMOVED);
+}
+
 static void *hurry_soon(void *arg)
 {
     pause_ms(300);
@@ -601,6 +769,10 @@ int main(void)
         WITH_HOUSE(a_broken_batch_is_delivered_by_hand),
         WITH_HOUSE(a_cancelled_batch_is_delivered_by_hand),
         WITH_HOUSE(a_broken_batch_without_pages_is_not_delivered),
+        WITH_HOUSE(files_go_and_then_history),
+        WITH_HOUSE(what_needs_a_person_is_kept_for_ever),
+        WITH_HOUSE(a_person_purges_what_is_done_or_broken),
+        WITH_HOUSE(a_page_without_a_row_is_no_empty_batch),
         WITH_HOUSE(a_drain_can_be_cut_short),
         WITH_HOUSE(a_restart_breaks_running_scans_and_goes_on),
     };

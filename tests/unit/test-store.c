@@ -199,6 +199,23 @@ static void each_start_is_a_generation(void **state)
     (void)fixture_end(f, true);
 }
 
+static int known_versions(void)
+{
+    int n = 0;
+
+    while (schema_scripts[n])
+        n++;
+    return n;
+}
+
+static bool version_put(Db *db, int version, Err *err)
+{
+    char sql[48];
+
+    (void)text_printf(sql, sizeof sql, "PRAGMA user_version = %d", version);
+    return db_script(db, sql, err);
+}
+
 static void a_newer_database_is_refused(void **state)
 {
     Fixture *f = *state;
@@ -215,7 +232,7 @@ static void a_newer_database_is_refused(void **state)
     assert_non_null(strstr(f->err.text, "99"));
     assert_non_null(strstr(f->err.remedy, "newer"));
     assert_true(db_open(&db, path, false, &f->err));
-    assert_true(db_script(&db, "PRAGMA user_version = 2", &f->err));
+    assert_true(version_put(&db, known_versions(), &f->err));
     db_close(&db);
     fixture_open(f);
 }
@@ -269,15 +286,19 @@ static void the_first_version_is_brought_along(void **state)
 static void a_migration_backs_up_first(void **state)
 {
     Fixture *f = *state;
-    const char *const good[] = { schema_scripts[0], schema_scripts[1],
-                                 "CREATE TABLE added (x INTEGER) STRICT;", NULL };
-    const char *const bad[] = { good[0], good[1], good[2],
-                                "CREATE TABLE half (x INTEGER); nonsense;", NULL };
-    char path[128], backup[160];
+    const int known = known_versions();
+    const char *good[16] = { NULL }, *bad[16] = { NULL };
+    char path[128], backup[160], half[16];
     int64_t value;
     bool found;
     Db db;
 
+    assert_in_range(known, 2, COUNT_OF(bad) - 3);
+    memcpy(good, schema_scripts, (size_t)known * sizeof *good);
+    good[known] = "CREATE TABLE added (x INTEGER) STRICT;";
+    memcpy(bad, good, sizeof bad);
+    bad[known + 1] = "CREATE TABLE half (x INTEGER); nonsense;";
+    (void)text_printf(half, sizeof half, "version %d", known + 2);
     assert_write(f, add_token(tx, (char[]){ "kept" }, &f->err));
     fixture_close(f);
     AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
@@ -285,29 +306,29 @@ static void a_migration_backs_up_first(void **state)
     assert_true(db_open(&db, path, false, &f->err));
     assert_true(schema_migrate(&db, folder, good, &f->err));
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 3);
+    assert_int_equal(value, known + 1);
     /* A script that fails changes nothing. */
     assert_false(schema_migrate(&db, folder, bad, &f->err));
-    assert_non_null(strstr(f->err.text, "version 4"));
+    assert_non_null(strstr(f->err.text, half));
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 3);
+    assert_int_equal(value, known + 1);
     assert_true(db_find_int(&db, "SELECT count(*) FROM sqlite_master WHERE name = 'half'", NO_ARGS,
                             &value, &found, &f->err));
     assert_int_equal(value, 0);
     db_close(&db);
 
     /* The copy is the whole database as it was. */
-    (void)text_printf(backup, sizeof backup, "%s/platen.db.before-v3", f->folder);
+    (void)text_printf(backup, sizeof backup, "%s/platen.db.before-v%d", f->folder, known + 1);
     assert_true(db_open(&db, backup, false, &f->err));
     assert_true(db_find_int(&db, "SELECT count(*) FROM token", NO_ARGS, &value, &found, &f->err));
     assert_int_equal(value, 1);
     assert_true(db_find_int(&db, "PRAGMA user_version", NO_ARGS, &value, &found, &f->err));
-    assert_int_equal(value, 2);
+    assert_int_equal(value, known);
     db_close(&db);
-    /* With version 3 this program is behind: it must refuse. */
+    /* With one version more this program is behind: it must refuse. */
     assert_null(store_open(f->folder, &f->err));
     assert_true(db_open(&db, path, false, &f->err));
-    assert_true(db_script(&db, "PRAGMA user_version = 2", &f->err));
+    assert_true(version_put(&db, known, &f->err));
     db_close(&db);
     fixture_open(f);
 }

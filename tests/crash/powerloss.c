@@ -2,17 +2,21 @@
  *
  * Usage: powerloss [CUTS [FAILURES]]
  *
- * Runs a day's work (scans through spool and store, a restart, documents, deliveries) once on a fake
+ * Runs a day's work (scans through spool and store, a restart, documents, deliveries, the removal of what was
+ * delivered) once on a fake
  * disk and then looks at CUTS power cuts spread over it; then repeats it FAILURES times with one call
  * failing, or all from there on, with "no space" and "input/output error". After each: the database is
- * sound, each promised page is there byte for byte, each promised document has its row, and nothing is
- * in a state that the tables do not have. */
+ * sound, each promised page is there byte for byte unless its removal was decided, each promised document has
+ * its row, what was decided can be ended, what was ended stays so, and nothing is in a state that the
+ * tables do not have. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "store/batch-rows.h"
 #include "store/config-rows.h"
 #include "store/fsck.h"
+#include "store/retention.h"
+#include "store/spool-remove.h"
 #include "store/spool.h"
 #include "tests/crash/fakedisk.h"
 
@@ -28,10 +32,11 @@
 
 enum { BATCHES = 3, PAGES = 3, PROMISES_MAX = 64, CUTS = 240, FAILURES = 320 };
 
-/* What was said to be safe: a page, or with number 0 so many documents of the batch. */
+/* What was said to be safe: a page, or with number 0 so many documents of the batch, or its removal. */
 typedef struct Promise {
     BatchId batch;
     uint32_t number, documents;
+    bool removed;
     char sha256[65];
 } Promise;
 
@@ -201,6 +206,19 @@ static bool send_write(Tx *tx, void *arg, Err *err)
              delivery_ended(tx, &claim.delivery.id, DELIVERY_EVENT_OK, &sent, (Wall){ 0 }, err)));
 }
 
+static bool expire_write(Tx *tx, void *arg, Err *err)
+{
+    Work *work = arg;
+
+    return batch_apply(tx, &work->batch->id, BATCH_EVENT_DELIVERED, NULL, err) &&
+           batch_expire(tx, &work->batch->id, tx_now(tx), "after 0 days", &work->found, err);
+}
+
+static bool removed_write(Tx *tx, void *arg, Err *err)
+{
+    return batch_files_removed(tx, &((Work *)arg)->batch->id, err);
+}
+
 static bool scan_page(Day *day, SpoolBatch *handle, Batch *batch, uint32_t number)
 {
     uint8_t bytes[9000];
@@ -252,6 +270,25 @@ static bool repeat(Day *day, StoreWrite *write)
     return true;
 }
 
+/* The batch is done and its time is over. */
+static void purge(Day *day, Batch *batch)
+{
+    Work work = { .batch = batch };
+    Err err = { .kind = ERR_NONE };
+    bool foreign;
+
+    if (!write_now(day, expire_write, &work) || !work.found)
+        return;
+    if (!spool_folder_remove(day->spool_path, batch->folder, &foreign, &err)) {
+        (void)told(day, &err);
+        return;
+    }
+    if (!write_now(day, removed_write, &work))
+        return;
+    promise(day, batch, NULL, work.documents);
+    day->promises[day->promised - 1].removed = true;
+}
+
 static void compose(Day *day)
 {
     Work work = { .batch = &day->batches[0], .event = BATCH_EVENT_COMPOSE };
@@ -263,8 +300,9 @@ static void compose(Day *day)
     if (!write_now(day, plan_write, &work) || !work.found)
         return;
     promise(day, &planned, NULL, work.documents);
-    if (repeat(day, document_write) && write_now(day, deliver_write, &work))
-        (void)repeat(day, send_write);
+    if (repeat(day, document_write) && write_now(day, deliver_write, &work) &&
+        repeat(day, send_write))
+        purge(day, &planned);
 }
 
 static bool day_open(Day *day)
@@ -386,17 +424,31 @@ static bool file_is(const char *spool_path, const Batch *batch, const Page *page
     return fd >= 0 && file_hash(fd, sha256, &size, &err) && text_equal(sha256, page->sha256);
 }
 
+static bool is_removed(const char *spool_path, const Batch *batch)
+{
+    char path[400];
+
+    (void)text_printf(path, sizeof path, "%s/%s", spool_path, batch->folder);
+    if (access(path, F_OK) != 0)
+        return true;
+    fprintf(stderr, "batch %s: removed, and its folder is there\n", batch->id.text);
+    return false;
+}
+
 static bool promise_is_kept(Db *db, const char *spool_path, const Promise *p)
 {
     Err err = { .kind = ERR_NONE };
     Batch batch;
     Page page;
 
-    bool ok = batch_get(db, &p->batch, &batch, &err) &&
-              (p->number == 0
-                   ? batch.document_count == p->documents
-                   : page_get(db, &p->batch, p->number, &page, &err) &&
-                         text_equal(page.sha256, p->sha256) && file_is(spool_path, &batch, &page));
+    bool ok = batch_get(db, &p->batch, &batch, &err);
+    if (ok && batch.files == BATCH_FILES_REMOVED)
+        return is_removed(spool_path, &batch); /* after it was decided nothing else was promised */
+    ok = ok && !p->removed &&
+         (p->number == 0
+              ? batch.document_count == p->documents
+              : page_get(db, &p->batch, p->number, &page, &err) &&
+                    text_equal(page.sha256, p->sha256) && file_is(spool_path, &batch, &page));
     if (!ok)
         fprintf(stderr, "batch %s page %u: promised and lost: %s\n", p->batch.text, p->number,
                 err.text);
@@ -407,6 +459,27 @@ static bool device_is_free(void *arg, const Device *device)
 {
     *(bool *)arg = *(bool *)arg && device->state != DEVICE_SCANNING;
     return true;
+}
+
+/* What the next server does with what was decided. */
+static bool end_removal(Store *store, Db *db, const char *spool_path, Err *err)
+{
+    BatchId after = { "" };
+    BatchFolder next;
+    Batch batch = { .page_count = 0 };
+    bool found, foreign;
+
+    while (batch_removing_next(db, &after, &next, &found, err)) {
+        if (!found)
+            return true;
+        after = batch.id = next.id;
+        if (!spool_folder_remove(spool_path, next.folder, &foreign, err) ||
+            !store_write_wait(store, removed_write, &(Work){ .batch = &batch }, err))
+            return false;
+        if (foreign)
+            return err_set(err, ERR_BUG, 0, "foreign files in batch %s", next.id.text);
+    }
+    return false;
 }
 
 /* Starts on what is left in root, settles it and looks at the first `count` promises. */
@@ -423,12 +496,15 @@ static bool world_is_whole(const char *root, const Day *day, size_t count)
     AUTO(Store) store = store_open(data, &err);
     StoreReader *reader = store ? store_reader_open(store, &err) : NULL;
     bool ok = reader && store_write_wait(store, recover_write, NULL, &err) &&
-              store_fsck(store, spool_path, false, false, no_word, NULL, &report, &err);
+              store_fsck(store, spool_path, false, false, no_word, NULL, &report, &err) &&
+              end_removal(store, reader_db(reader), spool_path, &err);
     if (!ok)
         fprintf(stderr, "restart: %s\n", err.text);
-    if (ok && (report.pages_missing || report.pages_damaged || report.batches_left)) {
-        fprintf(stderr, "fsck: %u pages missing, %u damaged, %u batches left\n",
-                report.pages_missing, report.pages_damaged, report.batches_left);
+    if (ok && (report.pages_missing || report.pages_damaged || report.batches_left ||
+               report.batches_gone)) {
+        fprintf(stderr, "fsck: %u pages missing, %u damaged, %u batches left, %u gone\n",
+                report.pages_missing, report.pages_damaged, report.batches_left,
+                report.batches_gone);
         ok = false;
     }
     ok = ok && device_list(reader_db(reader), device_is_free, &ok, &err) && ok;
@@ -474,8 +550,8 @@ static bool lose_power(size_t cuts)
     day_init(&day, disk, root);
     day_run(&day);
     size_t size = fakedisk_log_size(disk);
-    /* The whole day went well: three batches of pages, and the documents of one. */
-    ok = day.promised == BATCHES * PAGES + 1;
+    /* The whole day went well: three batches of pages, the documents of one and its removal. */
+    ok = day.promised == BATCHES * PAGES + 2;
     for (size_t i = 0; ok && i < cuts; i++) {
         size_t cut = 1 + i * size / cuts;
 

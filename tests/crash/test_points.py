@@ -21,12 +21,20 @@ def points():
     return sorted(found)
 
 
-def died_or_rests(house):
+def is_of_retention(point):
+    """Such a point is come to when files are removed: at once when their batch is done."""
+    return point.startswith("purge.")
+
+
+def died_or_rests(house, removing):
     """True when the server died, or when nothing moves: the fault never came or was a worker's."""
     if not house.is_running():
         return True
     try:
-        return all(b["state"] in ("done", "broken", "attention") for b in house.batches())
+        return all(b["state"] in ("done", "broken", "attention")
+                   and (b["files"] == "removed" or b["pages"] and b["state"] == "broken"
+                        or not removing)
+                   for b in house.batches())
     except (ConnectionError, FileNotFoundError, OSError):
         return False
 
@@ -34,17 +42,20 @@ def died_or_rests(house):
 def die_and_go_on(house, device, fault, softly):
     """One life of the server that ends at the fault, and one after it. True when it came to the fault.
     softly: a server whose workers die is asked to end, else it dies with them."""
+    removing = is_of_retention(fault)
     if house.start(fault):
         for choice in (CHOICES["Scan"], CHOICES["Pictures"]):
             if house.is_running():
                 device.scan_whatever_happens(3, choice)
-        wait_until(lambda: died_or_rests(house) or "fault=" in house.log(), "the fault or the end")
+        wait_until(lambda: died_or_rests(house, removing) or "fault=" in house.log(), "the fault or the end")
     fired = f"fault={fault}" in house.log()
-    if softly and house.is_running():
+    if softly and not (removing and fired) and house.is_running():  # files are removed by the server
         house.stop()
     house.kill()
     house.start()
     house.send_everything()
+    if removing:
+        house.wait_removed()
     house.check_delivered()
     house.check_numbers()
     house.check_fsck()
@@ -53,7 +64,7 @@ def die_and_go_on(house, device, fault, softly):
 
 def survive(point):
     """How many of the visits were come to."""
-    with House() as house:
+    with House(keep_files_days=0 if is_of_retention(point) else 30) as house:
         house.start()
         house.define()
         device = house.device(pages(6 * len(VISITS), point))

@@ -25,6 +25,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -330,6 +331,7 @@ class House:
                         "multicast": "false"},
             "http": {"socket": self.socket, "http_address": self.address(1), "http_port": 0},
             "deliver": {"programs": ""},
+            "retention": {"keep_files_days": 30, "keep_history_days": 365},
         }
         for key, value in settings.items():
             next(s for s in sections.values() if key in s)[key] = value
@@ -577,6 +579,37 @@ class House:
         text = self.cli("fsck", "--full", "--dry-run", "--config", self.config_path)
         numbers = [int(n) for n in re.findall(r"(\d+) (?:rebuilt|added|missing|damaged|unfinished)", text)]
         assert numbers == [0, 0, 0, 0, 0], text
+
+    # ---- what is kept -----------------------------------------------------------------------------
+
+    def spool_folders(self):
+        """The ids of the batches that have a folder in the spool."""
+        return sorted(os.path.basename(path) for path in
+                      glob.glob(os.path.join(self.data, "spool", "????-??-??", "*")))
+
+    def wait_removed(self):
+        """Until every batch's files are removed, in the database and in the spool."""
+        wait_until(lambda: all(b["files"] == "removed" for b in self.batches()),
+                   "the files of every batch to be removed")
+        assert self.spool_folders() == []
+
+    def sql(self, *statements):
+        """Changes the database of a server that is down, or reads the rows of the last statement."""
+        assert not self.is_running()
+        database = sqlite3.connect(os.path.join(self.data, "platen.db"))
+        try:
+            for statement in statements:
+                rows = database.execute(statement).fetchall()
+            database.commit()
+            return rows
+        finally:
+            database.close()
+
+    def age(self, days):
+        """So many days pass; the server is down."""
+        ms = days * 24 * 3600 * 1000
+        self.sql(f"UPDATE batch SET changed_at = changed_at - {ms}",
+                 f"UPDATE event SET at = at - {ms}")
 
     # ---- the end ----------------------------------------------------------------------------------
 

@@ -164,9 +164,10 @@ bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reas
 
 /* --- summary ------------------------------------------------------------------------------------- */
 
-/* An index that waits for a delivery which a person must mend is not open: nothing moves there. */
+/* An index that waits for a delivery which a person must mend is not open: nothing moves there. What has no
+ * files any more is not delivered by itself. */
 static const char summary_sql[] =
-    "SELECT state, coalesce(json_extract(job, '$.keep_partial'), 0),"
+    "SELECT state, coalesce(json_extract(job, '$.keep_partial'), 0) AND files = 'kept',"
     " (SELECT count(*) FROM page WHERE batch_id = ?1),"
     " (SELECT count(*) FROM page WHERE batch_id = ?1 AND state IN ('stored', 'reading')),"
     " (SELECT count(*) FROM document WHERE batch_id = ?1),"

@@ -85,8 +85,9 @@ bool store_counts(Db *db, StoreCounts *ret_counts, Err *err)
                      NO_ARGS, &counts.pages, &found, err) ||
         !db_find_int(db, "SELECT value FROM meta WHERE key = 'files_removed'", NO_ARGS,
                      &counts.batches_removed, &found, err) ||
-        !db_find_int(db, "SELECT count(*) FROM batch WHERE files = 'removing'", NO_ARGS,
-                     &counts.batches_removing, &found, err) ||
+        !db_find_int(
+            db, "SELECT count(*) FROM batch INDEXED BY batch_removing WHERE files = 'removing'",
+            NO_ARGS, &counts.batches_removing, &found, err) ||
         !db_find_int(db, "SELECT min(created_at) FROM delivery WHERE state IN ('ready', 'sending')",
                      NO_ARGS, &counts.oldest_open_delivery.ms, &found, err))
         return false;

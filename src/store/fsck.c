@@ -8,6 +8,7 @@
 #include "store/batch-read.h"
 #include "store/retention.h"
 #include "store/rows.h"
+#include "store/spool-remove.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -28,6 +29,7 @@ typedef struct PageFile {
 typedef struct Fsck {
     Store *store;
     Db *db;
+    const char *spool_path;
     int root_fd;
     bool quick, dry_run;
     FsckSay *say;
@@ -253,29 +255,32 @@ static bool any_page(const Found *found)
     return found->count > 0;
 }
 
-static void remove_name(void *arg, int folder_fd, const char *name)
-{
-    Err ignored; /* what stays is seen again at the next start */
+typedef struct Names {
+    bool any, ours;
+} Names;
 
-    (void)arg;
-    if (!text_equal(name, "out"))
-        (void)file_remove(folder_fd, name, &ignored);
-    else
-        (void)file_remove_folder(folder_fd, name, &ignored);
+static void see_any_name(void *arg, int folder_fd, const char *name)
+{
+    Names *names = arg;
+
+    (void)folder_fd;
+    names->any = true;
+    names->ours = names->ours || spool_name_is_ours(name);
 }
 
-/* The server died before the first page: the person saw the scan fail. */
-static void remove_empty(Found *found, int day_fd, int folder_fd)
+/* The server died before the first page: the person saw the scan fail. What somebody else put there stays. */
+static void remove_empty(Found *found, const char *folder, int folder_fd)
 {
     Fsck *f = found->fsck;
+    Names names = { .any = false };
+    bool foreign;
     Err err;
 
+    if (!file_each_name(folder_fd, see_any_name, &names, &err) || (names.any && !names.ours))
+        return;
     f->report.folders_removed++;
     say(f, "batch %s: no page and no row: folder removed", found->batch.id.text);
-    if (f->dry_run)
-        return;
-    if (!file_each_name(folder_fd, remove_name, NULL, &err) ||
-        !file_remove_folder(day_fd, found->batch.id.text, &err))
+    if (!f->dry_run && !spool_folder_remove(f->spool_path, folder, &foreign, &err))
         say(f, "batch %s: %s", found->batch.id.text, err.text);
 }
 
@@ -323,17 +328,17 @@ static bool check_folder(Found *found, int day_fd, const char *folder, Err *err)
     Fsck *f = found->fsck;
     Err cause = { .kind = ERR_NONE };
 
-    AUTO_FD fd = file_open_folder(day_fd, found->batch.id.text, &cause);
+    AUTO_FD fd = file_open_subfolder(day_fd, found->batch.id.text, &cause);
     if (fd < 0 || !file_each_name(fd, see_file, found, &cause) || found->failed) {
         say(f, "batch %s: cannot be checked: %s", found->batch.id.text,
             found->failed ? "it has too many pages for the memory" : cause.text);
         return true;
     }
-    AUTO_FD out = file_open_folder(fd, "out", &cause);
+    AUTO_FD out = file_open_subfolder(fd, "out", &cause);
     if (out >= 0)
         (void)file_each_name(out, see_out_file, found, &cause);
     if (!found->has_row && !any_page(found)) {
-        remove_empty(found, day_fd, fd);
+        remove_empty(found, folder, fd);
         return true;
     }
     cause.kind = ERR_NONE;
@@ -437,7 +442,12 @@ static bool see_row(void *arg, const Batch *batch)
 bool store_fsck(Store *store, const char *spool_path, bool quick, bool dry_run, FsckSay *say_fn,
                 void *arg, FsckReport *ret_report, Err *err)
 {
-    Fsck f = { .store = store, .quick = quick, .dry_run = dry_run, .say = say_fn, .say_arg = arg };
+    Fsck f = { .store = store,
+               .spool_path = spool_path,
+               .quick = quick,
+               .dry_run = dry_run,
+               .say = say_fn,
+               .say_arg = arg };
     Walk walk = { .fsck = &f, .ok = true, .err = err };
     StoreReader *reader = store_reader_open(store, err);
 

@@ -45,6 +45,8 @@ static bool folder_read(Query *query, BatchFolder *ret_batch, bool *ret_found, E
     return true;
 }
 
+/* The indexes are named because SQLite would take that of the ids, and look at every batch there is. */
+
 /* --- deciding ------------------------------------------------------------------------------------ */
 
 bool batch_expired_next(Db *db, const BatchId *after, Wall before, BatchFolder *ret_batch,
@@ -52,7 +54,8 @@ bool batch_expired_next(Db *db, const BatchId *after, Wall before, BatchFolder *
 {
     AUTO_QUERY query = db_query(db,
                                 "SELECT id, folder, state = 'broken' FROM batch"
-                                " WHERE id > ?1 AND" EXPIRED " ORDER BY id LIMIT 1",
+                                " INDEXED BY batch_expiring WHERE id > ?1 AND" EXPIRED
+                                " ORDER BY id LIMIT 1",
                                 ARGS(ARG_TEXT(after->text), ARG_INT(before.ms)));
 
     return folder_read(&query, ret_batch, ret_found, err);
@@ -119,10 +122,11 @@ bool batch_deliveries_drop(Tx *tx, const BatchId *id, const char *note, Err *err
 bool batch_removing_next(Db *db, const BatchId *after, BatchFolder *ret_batch, bool *ret_found,
                          Err *err)
 {
-    AUTO_QUERY query = db_query(db,
-                                "SELECT id, folder, state = 'broken' FROM batch"
-                                " WHERE files = 'removing' AND id > ?1 ORDER BY id LIMIT 1",
-                                ARGS(ARG_TEXT(after->text)));
+    AUTO_QUERY query = db_query(
+        db,
+        "SELECT id, folder, state = 'broken' FROM batch"
+        " INDEXED BY batch_removing WHERE files = 'removing' AND id > ?1 ORDER BY id LIMIT 1",
+        ARGS(ARG_TEXT(after->text)));
 
     return folder_read(&query, ret_batch, ret_found, err);
 }
@@ -216,7 +220,8 @@ static bool batch_forget(Tx *tx, const BatchId *id, Err *err)
 static bool forgettable_find(Tx *tx, Wall before, BatchId *ret_id, bool *ret_found, Err *err)
 {
     AUTO_QUERY query = db_query(tx->db,
-                                "SELECT id FROM batch WHERE files IN ('removed', 'missing')"
+                                "SELECT id FROM batch INDEXED BY batch_history"
+                                " WHERE files IN ('removed', 'missing')"
                                 " AND changed_at <= ?1 AND (state IN ('done', 'cancelled')"
                                 "  OR (state = 'broken' AND files = 'removed'))"
                                 " ORDER BY changed_at LIMIT 1",

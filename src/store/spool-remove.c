@@ -44,11 +44,10 @@ static bool is_page(const char *name, char first)
     return page_file_parse(as_page, &number, &side);
 }
 
-/* What the server writes into a batch's folder, unfinished files included. */
-static bool is_ours(const char *name)
+bool spool_name_is_ours(const char *name)
 {
     static const char *const unfinished[] = { ".part", ".new" };
-    char whole[48];
+    char whole[48]; /* without the ending of an unfinished file */
 
     if (!text_copy(whole, sizeof whole, name))
         return false;
@@ -57,7 +56,8 @@ static bool is_ours(const char *name)
             whole[strlen(whole) - strlen(unfinished[i])] = '\0';
             break;
         }
-    return text_equal(whole, "batch.json") || is_page(whole, 'p') || is_page(whole, 't');
+    return text_equal(name, "out") || text_equal(whole, "batch.json") || is_page(whole, 'p') ||
+           is_page(whole, 't');
 }
 
 /* --- one folder ---------------------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ static void see_name(void *arg, int folder_fd, const char *name)
 
     if (text_equal(name, "out"))
         remove_out(pass, folder_fd);
-    else if (!is_ours(name))
+    else if (!spool_name_is_ours(name))
         pass->foreign = true;
     else if (!text_equal(name, "batch.json"))
         remove_name(pass, folder_fd, name);

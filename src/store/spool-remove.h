@@ -13,6 +13,9 @@
  * ours are left there. Errors of base/file.h; then a part may be gone. */
 bool spool_folder_remove(const char *spool_path, const char *folder, bool *ret_foreign, Err *err);
 
+/* True for the name of a file or folder that the server makes in a batch's folder. */
+bool spool_name_is_ours(const char *name);
+
 /* True when a page is in the folder, whatever the database knows, or nobody can tell. */
 bool spool_folder_has_page(const char *spool_path, const char *folder);
 

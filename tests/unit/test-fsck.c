@@ -3,6 +3,7 @@
 #include "tests/unit/spool-fixture.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 typedef struct Scanned {
     World world;
@@ -242,6 +243,13 @@ static void what_cannot_be_explained_is_left(void **state)
     report = check(f, &s, true, false, &sentences);
     assert_int_equal(report.folders_removed, 1);
     assert_false(there(s.folder, "out"));
+
+    /* What is not ours has no batch, and is not taken for one. */
+    assert_int_equal(mkdir(s.folder, 0755), 0);
+    put_file(s.folder, "notes.txt", "x");
+    report = check(f, &s, true, false, &sentences);
+    assert_int_equal(sentences, 0);
+    assert_true(there(s.folder, "notes.txt"));
 }
 
 static void other_files_are_not_touched(void **state)

@@ -112,6 +112,17 @@ static void only_what_is_over_expires(void **state)
     assert_false(is_expired(f, later) || expires(f, &cancelled.id, later)); /* once */
     assert_int_equal(count(f, "SELECT count(*) FROM page WHERE state = 'stored'"), 1);
 
+    /* A partial batch is sent by itself as long as its files are there. */
+    BatchSummary summary;
+    assert_write(f,
+                 sql_run(tx, "UPDATE batch SET job = json_set(job, '$.keep_partial', json('true'))",
+                         &f->err));
+    assert_read(f, batch_summary(fixture_db(f), &broken.id, &summary, &f->err));
+    assert_true(summary.keep_partial);
+    assert_write(f, batch_files_give_up(tx, &broken.id, "by me", &f->err));
+    assert_read(f, batch_summary(fixture_db(f), &broken.id, &summary, &f->err));
+    assert_false(summary.keep_partial);
+
     /* A row that says DONE with something undelivered would be a fault: then nothing is removed. */
     assert_write(f, sql_run(tx, "UPDATE batch SET state = 'done'", &f->err));
     assert_false(expires(f, &delivering.id, later));

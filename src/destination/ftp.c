@@ -18,7 +18,6 @@ static const char *const encryption_words[] = { "explicit", "implicit", "none", 
 static const char *const mode_words[] = { "passive", "active", NULL };
 
 enum { HOST_SIZE = 256, USER_SIZE = 128, URL_BYTES_MAX = 8192 };
-enum { CANNOT_OPEN_DATA = 425, TLS_SESSION_REFUSED = 522 }; /* RFC 959, 4.2.2; vsftpd */
 
 typedef struct FtpSettings {
     char host[HOST_SIZE];
@@ -55,6 +54,7 @@ typedef struct Ftp {
     Transfer *transfer;
     char folder[PATH_TEXT_SIZE]; /* of the last locate */
     bool located;                /* it was there       */
+    bool uploaded;               /* with TLS, over this connection */
 } Ftp;
 
 static const char storage_cure[] = "Make room on the server, or raise the quota of the user.";
@@ -209,6 +209,13 @@ static bool ftp_locate(const Errand *errand, const char *folder)
 {
     Ftp *ftp = errand->connection;
 
+    /* A server may want a data connection to take up the TLS session of the control connection (proftpd's and
+     * vsftpd's preset), and with TLS 1.3 a ticket of it is good for one. libcurl 7.88 has the next one only if
+     * that came before it closed the last data connection: seen to fail for every second file. */
+    if (ftp->uploaded) {
+        transfer_hang_up(ftp->transfer);
+        ftp->uploaded = ftp->located = false;
+    }
     if (ftp->located && text_equal(ftp->folder, folder))
         return true;
     ftp->located = false;
@@ -245,32 +252,15 @@ static bool ftp_look(const Errand *errand, const char *name, SiteFile *ret_file)
     return true;
 }
 
-static bool write_once(const Errand *errand, const char *name)
-{
-    Ftp *ftp = errand->connection;
-
-    (void)begin(errand, ftp->folder, name);
-    transfer_upload(ftp->transfer);
-    return transfer_run(ftp->transfer, "write", write_replies);
-}
-
-/* A server may want a data connection to take up the TLS session of the control connection (proftpd's and vsftpd's
- * preset), and with TLS 1.3 a ticket of it is good for one. libcurl 7.88 has the next ticket only if that
- * came before it closed the data connection: seen to fail for every second file. A new log-in brings one. */
 static bool ftp_write(const Errand *errand, const char *name)
 {
     const FtpSettings *s = errand->settings;
     Ftp *ftp = errand->connection;
-    DeliveryResult before = *errand->result;
 
-    if (write_once(errand, name))
-        return true;
-    long code = transfer_code(ftp->transfer);
-    if (s->encryption == FTP_PLAIN || (code != CANNOT_OPEN_DATA && code != TLS_SESSION_REFUSED))
-        return false;
-    transfer_hang_up(ftp->transfer);
-    *errand->result = before;
-    return write_once(errand, name);
+    (void)begin(errand, ftp->folder, name);
+    transfer_upload(ftp->transfer);
+    ftp->uploaded = s->encryption != FTP_PLAIN;
+    return transfer_run(ftp->transfer, "write", write_replies);
 }
 
 static bool ftp_rename(const Errand *errand, const char *from, const char *to, bool replace,

@@ -198,8 +198,8 @@ bool batch_files_check(Db *db, const BatchId *id, Err *err)
 
 /* In the order of their references. The newest event stays: streams begin behind it. */
 static const char *const forget_sql[] = {
-    "UPDATE meta SET value = value + (SELECT count(*) FROM page WHERE batch_id = ?1)"
-    " WHERE key = 'pages_forgotten'",
+    ("UPDATE meta SET value = value + (SELECT count(*) FROM page WHERE batch_id = ?1)"
+     " WHERE key = 'pages_forgotten'"),
     "UPDATE delivery SET last_attempt = NULL WHERE batch_id = ?1",
     "DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE batch_id = ?1)",
     "DELETE FROM delivery WHERE batch_id = ?1",

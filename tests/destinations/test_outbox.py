@@ -135,7 +135,8 @@ def test_a_person_moves_deliveries(house, ftp):
                              reverse=True)
     assert document["state"] == "held" and document["result"]["stage"] == "locate"
     house.cli("delivery", "elsewhere", document["id"], "Other", "--options", '{"folder":"x"}')
-    house.cli("delivery", "drop", index["id"])
+    # Its document is settled now, so that the index is tried for a moment.
+    wait_until(lambda: house.run("delivery", "drop", index["id"]).returncode == 0, "the index to be dropped")
     assert [b["state"] for b in house.wait_quiet()] == ["done"]
     assert list(there(ftp, "other")) == ["x/scan-0001.pdf"]
     shown = house.ask("delivery", "show", document["id"])

@@ -148,7 +148,8 @@ def test_a_destination_gets_documents_and_indexes_only(kinds, word):
             "job_groups": [{"name": "All", "jobs": [{"job": "Scan", "panel_choice": "1-sided-pdf"}]}]}))
         with Names(path) as names:
             device = house.device(pages(30, word, 200000))
-            house.cli("destination", "test", "There")
+            # A server that a test of faults has just started again may need a moment.
+            wait_until(lambda: house.run("destination", "test", "There").returncode == 0, "the place to work")
             assert device.scan(2) == "done"
             house.wait_quiet()
             refused_and_mended(house, word, settings)

@@ -73,23 +73,25 @@ static bool fault_in(Err *err, const char *plural, size_t item, const char *name
 
 static bool unknown_member(void *arg, const char *name, const Json *value)
 {
-    static const char *const members[] = { "destinations", "jobs", "job_groups", "devices", NULL };
+    static const char *const members[] = { "destinations", "jobs",         "job_groups",
+                                           "devices",      "notification", NULL };
     const char *nearest = text_nearest(name, members);
     Err *err = arg;
 
     for (const char *const *m = members; *m; m++) {
         if (!text_equal(*m, name))
             continue;
-        if (json_kind(value) == JSON_ARR || json_kind(value) == JSON_NULL_VALUE)
+        bool one = text_equal(name, "notification");
+        if (json_kind(value) == (one ? JSON_OBJ : JSON_ARR) || json_kind(value) == JSON_NULL_VALUE)
             return true;
-        err_set(err, ERR_BAD_INPUT, 0, "%s is not a list", name);
+        err_set(err, ERR_BAD_INPUT, 0, "%s is not %s", name, one ? "an object" : "a list");
         return err_field(err, "%s", name);
     }
     err_set(err, ERR_BAD_INPUT, 0, "a configuration has no member \"%.40s\"", name);
     err_field(err, "%.40s", name);
     if (nearest)
         return err_remedy(err, "Did you mean \"%s\"?", nearest);
-    return err_remedy(err, "It has destinations, jobs, job_groups and devices.");
+    return err_remedy(err, "It has destinations, jobs, job_groups, devices and notification.");
 }
 
 /* --- jobs, job groups, destinations ------------------------------------------------------------------------ */
@@ -162,8 +164,7 @@ static size_t referred_index(size_t noun)
     return i;
 }
 
-/* The entry that a name in the file stands for, NULL with err. */
-static const ConfigEntry *refer(const ConfigPlan *plan, size_t noun, const char *name, Err *err)
+const ConfigEntry *config_refer(const ConfigPlan *plan, size_t noun, const char *name, Err *err)
 {
     const ConfigTable *table = &plan->tables[noun];
     const ConfigEntry *entry = config_entry_named(table, noun, name);
@@ -185,7 +186,8 @@ static Json *with_ids(const ConfigPlan *plan, size_t noun, const Json *object, E
     for (size_t i = 0; i < json_count(named); i++) {
         Json *item = json_clone(json_item(named, i));
         const char *name = json_get_text(item, n->reference_member);
-        const ConfigEntry *entry = name[0] ? refer(plan, referred_index(noun), name, err) : NULL;
+        const ConfigEntry *entry = name[0] ? config_refer(plan, referred_index(noun), name, err)
+                                           : NULL;
 
         if (name[0] && !entry) {
             json_free(item);
@@ -279,7 +281,7 @@ static bool device_take(ConfigPlan *plan, const DeviceWish *wish, Err *err)
         err_field(err, "address");
         return err_remedy(err, "Give the device's address as well.");
     }
-    if (wish->job_group[0] && !(group = refer(plan, CONFIG_NOUNS - 1, wish->job_group, err)))
+    if (wish->job_group[0] && !(group = config_refer(plan, CONFIG_NOUNS - 1, wish->job_group, err)))
         return err_field(err, "job_group");
     if (!device && !(device = config_device_add(plan, err)))
         return false;
@@ -306,7 +308,7 @@ static bool devices_read(ConfigPlan *plan, const Json *list, Err *err)
 
 /* --- changes --------------------------------------------------------------------------------------------------- */
 
-static void change_add(ConfigPlan *plan, const char *kind, const char *noun, const char *name,
+void config_change_add(ConfigPlan *plan, const char *kind, const char *noun, const char *name,
                        Json *fields_take)
 {
     Json *change = json_new_object();
@@ -331,8 +333,8 @@ static bool row_compare(ConfigPlan *plan, size_t noun, ConfigEntry *e, Err *err)
     config_diff(before ? before : nothing, after, "", diffs);
     e->differs = json_count(diffs) > 0;
     if (e->differs)
-        change_add(plan, e->exists ? "change" : "create", n->word,
-                   row_name(n, e->exists ? &e->now : &e->wanted), STEAL(diffs));
+        config_change_add(plan, e->exists ? "change" : "create", n->word,
+                          row_name(n, e->exists ? &e->now : &e->wanted), STEAL(diffs));
     return true;
 }
 
@@ -356,8 +358,9 @@ static bool device_compare(ConfigPlan *plan, ConfigDevice *d, Err *err)
     config_diff(was ? was : nothing, will, "", diffs);
     d->differs = json_count(diffs) > 0;
     if (d->differs)
-        change_add(plan, d->exists ? "change" : "create", "device",
-                   after.settings.name[0] ? after.settings.name : after.address, STEAL(diffs));
+        config_change_add(plan, d->exists ? "change" : "create", "device",
+                          after.settings.name[0] ? after.settings.name : after.address,
+                          STEAL(diffs));
     return true;
 }
 
@@ -367,16 +370,16 @@ static void removals_add(ConfigPlan *plan)
         const ConfigDevice *d = &plan->devices[i];
 
         if (!d->listed && config_has_device(&d->now))
-            change_add(plan, "delete", "device",
-                       d->now.settings.name[0] ? d->now.settings.name : d->now.address,
-                       json_new_array());
+            config_change_add(plan, "delete", "device",
+                              d->now.settings.name[0] ? d->now.settings.name : d->now.address,
+                              json_new_array());
     }
     for (size_t noun = CONFIG_NOUNS; noun-- > 0;)
         for (size_t i = 0; i < plan->tables[noun].n; i++)
             if (!plan->tables[noun].entries[i].listed)
-                change_add(plan, "delete", config_nouns[noun]->word,
-                           row_name(config_nouns[noun], &plan->tables[noun].entries[i].now),
-                           json_new_array());
+                config_change_add(plan, "delete", config_nouns[noun]->word,
+                                  row_name(config_nouns[noun], &plan->tables[noun].entries[i].now),
+                                  json_new_array());
 }
 
 static bool changes_find(ConfigPlan *plan, Err *err)
@@ -407,5 +410,6 @@ bool config_plan(ConfigPlan *plan, const Json *file, Wall now, Err *err)
     for (size_t noun = 0; noun < CONFIG_NOUNS; noun++)
         if (!values_read(plan, noun, json_get(file, config_nouns[noun]->plural), err))
             return false;
-    return devices_read(plan, json_get(file, "devices"), err) && changes_find(plan, err);
+    return devices_read(plan, json_get(file, "devices"), err) && changes_find(plan, err) &&
+           config_notification_plan(plan, file, err);
 }

@@ -103,7 +103,8 @@ bool config_load(ConfigPlan *plan, Db *db, Err *err)
     for (loading.noun = 0; loading.noun < CONFIG_NOUNS; loading.noun++)
         if (!config_nouns[loading.noun]->list(db, load_row, &loading, err) || loading.failed)
             return false;
-    return device_list(db, load_device, &loading, err) && !loading.failed;
+    return device_list(db, load_device, &loading, err) && !loading.failed &&
+           notification_get(db, &plan->notification.now, err);
 }
 
 /* --- finding ------------------------------------------------------------------------------------------ */

@@ -31,6 +31,8 @@ static bool config_get(HttpRequest *req, HttpResponse *res, Err *err)
         if (config_has_device(&plan.devices[i].now))
             json_add_take(devices, config_show_device(&plan, &plan.devices[i].now));
     json_set_take(answer, "devices", devices);
+    json_set_take(answer, "notification",
+                  config_show_notification(&plan, &plan.notification.now.settings));
     http_response_json(res, answer);
     return true;
 }
@@ -143,6 +145,9 @@ static bool apply_write(Tx *tx, void *arg, Err *err)
     for (size_t i = 0; i < plan->device_count; i++)
         if (!apply_device(tx, apply, &plan->devices[i], err))
             return false;
+    if (plan->notification.differs &&
+        !notification_put(tx, &apply->actor, &plan->notification.wanted, err))
+        return err_prefix(err, "notification");
     return !plan->remove_rest || apply_removals(tx, apply, err);
 }
 

@@ -1,12 +1,13 @@
 /* api/config.h - inside of api: the configuration as one value, and what would make it another.
  *
- * {"destinations": [...], "jobs": [...], "job_groups": [...], "devices": [...]}: nouns name each
+ * {"destinations": [...], "jobs": [...], "job_groups": [...], "devices": [...], "notification": {...}}: nouns name each
  * other instead of giving ids, secrets are left out. A plan sets what a file wants beside what there
  * is; it is made on a read connection to be shown, and inside the write that applies it. */
 #ifndef PLATEN_API_CONFIG_H
 #define PLATEN_API_CONFIG_H
 
 #include "api/noun.h"
+#include "store/notification-rows.h"
 
 enum { CONFIG_NOUNS = 3, CONFIG_ROWS_MAX = 10000 };
 
@@ -44,12 +45,19 @@ typedef struct ConfigDevice {
     bool exists, listed, differs;
 } ConfigDevice;
 
+/* The one setting about notifications. */
+typedef struct ConfigNotification {
+    StoredNotification now, wanted;
+    bool differs; /* wanted is filled: the file says something else */
+} ConfigNotification;
+
 typedef struct ConfigPlan {
     const Api *api;
     bool remove_rest; /* what the file does not list is removed */
     ConfigTable tables[CONFIG_NOUNS];
     ConfigDevice *devices;
     size_t device_count, device_cap;
+    ConfigNotification notification;
     Json *changes; /* [{"change", "noun", "name", "fields": [{"field", "from", "to"}]}] */
 } ConfigPlan;
 
@@ -79,6 +87,17 @@ const ConfigTable *config_referred(const ConfigPlan *plan, size_t noun);
 Json *config_show_row(const ConfigPlan *plan, size_t noun, const NounRow *row,
                       const NounRow *stored, bool masked);
 Json *config_show_device(const ConfigPlan *plan, const Device *device);
+
+/* The setting about notifications: as a file has it (with the name of the destination), and what a file wants
+ * of it (config-notification.c). A file without it changes nothing, or switches it off when the rest is
+ * removed. */
+Json *config_show_notification(const ConfigPlan *plan, const NotificationSettings *settings);
+bool config_notification_plan(ConfigPlan *plan, const Json *file, Err *err);
+
+/* The entry that a name in the file stands for, NULL with err; one more change (config-plan.c). */
+const ConfigEntry *config_refer(const ConfigPlan *plan, size_t noun, const char *name, Err *err);
+void config_change_add(ConfigPlan *plan, const char *kind, const char *noun, const char *name,
+                       Json *fields_take);
 
 /* Sets what the file wants beside what there is and fills changes (config-plan.c). The plan must be
  * loaded. ERR_BAD_INPUT with the path of the field. */

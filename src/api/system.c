@@ -5,6 +5,7 @@
 #include "api/noun.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "store/notification-rows.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ enum { METRICS_BYTES_MAX = 64 * 1024 };
 /* What was known at one moment. */
 typedef struct Facts {
     StoreCounts counts;
+    NotificationHealth notification;
     Mono taken;
     Wall taken_at;
     int64_t spool_left_bytes; /* -1: could not be asked */
@@ -101,7 +103,7 @@ bool snapshot_take(Snapshot *snapshot, Db *db, Err *err)
     Facts facts = { .spool_left_bytes = -1 };
     Err ignored;
 
-    if (!store_counts(db, &facts.counts, err))
+    if (!store_counts(db, &facts.counts, err) || !notification_health(db, &facts.notification, err))
         return false;
     AUTO_FD spool = file_open_folder(AT_FDCWD, snapshot->config->spool_path, &ignored);
     if (spool < 0 || !file_space_left(spool, &facts.spool_left_bytes, &ignored))
@@ -166,6 +168,28 @@ static bool check_spool(Json *checks, const Facts *facts, int64_t reserve_bytes)
                      "Make room on the disk of the spool: new scans are refused until then.");
 }
 
+/* Without a word when nobody wants to be told. */
+static bool check_notification(Json *checks, const Facts *facts)
+{
+    const NotificationHealth *n = &facts->notification;
+    char text[64];
+
+    if (!n->is_on)
+        return true;
+    if (!n->has_way)
+        return check_add(checks, "notification", false,
+                         "nobody is told: the destination that mails go over is no more",
+                         "Name another one: platen notification set --over DESTINATION");
+    if (n->is_stopped)
+        return check_add(checks, "notification", false,
+                         "mails wait: the destination that they go over is stopped",
+                         "Mend it, then resume it: platen destination resume");
+    if (n->is_failing)
+        return check_add(checks, "notification", false, n->text, n->cure);
+    (void)text_printf(text, sizeof text, "%u events wait to be told", n->waiting);
+    return check_add(checks, "notification", true, text, "");
+}
+
 static bool health_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiConfig *config = api_config(api_of(req));
@@ -175,6 +199,7 @@ static bool health_get(HttpRequest *req, HttpResponse *res, Err *err)
 
     (void)err;
     ok = check_spool(checks, &facts, config->spool_reserve_bytes) && ok;
+    ok = check_notification(checks, &facts) && ok;
     json_set_text(answer, "status", ok ? "ok" : "failing");
     json_set_text(answer, "version", PLATEN_VERSION);
     json_set_take(answer, "checks", checks);

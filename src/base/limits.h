@@ -17,6 +17,7 @@ enum {
     OPTIONS_TEXT_SIZE = 2048,            /* what a job says for one destination, as JSON text     */
     FOLDER_PATTERN_SIZE = 256,           /* folder below a destination's, with tokens             */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */
+    NOTIFY_TO_SIZE = 480,                /* addresses of a notification; two lists fit one mail   */
     GROUP_JOBS_MAX = 6,                  /* panel choices (sides x action) of one name            */
     RETENTION_FOREVER = 36500,           /* days, a hundred years: never removed                  */
 };

@@ -91,6 +91,8 @@ CommandRun run_delivery_list, run_delivery_show, run_delivery_retry, run_deliver
     run_delivery_drop, run_delivery_confirm, run_delivery_elsewhere;
 CommandRun run_batch_list, run_batch_show, run_batch_pages, run_batch_documents,
     run_batch_deliveries, run_batch_deliver, run_batch_retry, run_batch_purge;
+CommandRun run_notification_show, run_notification_set, run_notification_list,
+    run_notification_test;
 CommandRun run_event_list, run_event_follow;
 CommandRun run_token_list, run_token_create, run_token_delete;
 CommandRun run_config_export, run_config_plan, run_config_apply;

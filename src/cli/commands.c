@@ -4,6 +4,7 @@
 #include "model/destination.h"
 #include "model/device.h"
 #include "model/job.h"
+#include "model/notification.h"
 
 static const Option limit_options[] = {
     { "limit", "N", "How many at most (20)." },
@@ -20,6 +21,12 @@ static const Option delivery_list_options[] = {
 };
 static const Option elsewhere_options[] = {
     { "options", "JSON", "Folder, subject and the like there, as an object." },
+    { .name = NULL },
+};
+static const Option notification_list_options[] = {
+    { "limit", "N", "How many at most (20)." },
+    { "before", "NOTIFICATION", "Only those older than this one: the last of a list." },
+    { "state", "WORD", "Only those in this state, for example waiting." },
     { .name = NULL },
 };
 static const Option purge_options[] = {
@@ -123,6 +130,14 @@ const Command command_table[] = {
         run_batch_retry),
     ROW("batch", "purge", "BATCH", 1, 1, "Removes pages and documents of a batch; its history stays.",
         run_batch_purge, .options = purge_options),
+
+    ROW("notification", "show", "", 0, 0, "Shows who is told what by mail.", run_notification_show),
+    ROW("notification", "set", "[FIELDS]", 0, 0, "Changes who is told what by mail.",
+        run_notification_set, .fields = notification_fields),
+    ROW("notification", "list", "", 0, 0, "Lists what waits to be told, was told, or could not be.",
+        run_notification_list, .options = notification_list_options),
+    ROW("notification", "test", "", 0, 0, "Sends a mail now; exit code 1 when that fails.",
+        run_notification_test),
 
     ROW("event", "list", "", 0, 0, "Lists what happened.", run_event_list, .options = after_options),
     ROW("event", "follow", "", 0, 0, "Prints events as they happen.", run_event_follow,

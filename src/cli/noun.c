@@ -150,6 +150,7 @@ static const struct {
     { "destination", &cli_destination },
     { "job", &cli_job },
     { "job_group", &cli_group },
+    { "over", &cli_destination },
 };
 
 bool option_names_field(const char *option, const Field *field)

@@ -24,6 +24,8 @@ typedef struct Parcel {
     const char *reserved; /* the name an earlier attempt was allowed to use, "" = none         */
     NameFacts facts;      /* what tokens in options stand for                                  */
     bool index;           /* it is the index of a batch, not a document                         */
+    const char *subject;  /* a notification's own words, without tokens; NULL = of the options  */
+    const char *text;     /* the same; only a notification has them                             */
 } Parcel;
 
 /* How a delivery talks with the server while it runs. */

@@ -243,6 +243,11 @@ static bool read_texts(const Errand *errand, Mail *mail)
     const NameFacts *facts = &errand->parcel->facts;
     Err err = { .kind = ERR_NONE };
 
+    if (errand->parcel->text)
+        return (buf_put_text(&mail->subject, errand->parcel->subject) &&
+                buf_put_text(&mail->body, errand->parcel->text)) ||
+               delivery_failed(errand->result, DELIVERY_CLASS_FATAL, "locate", 0,
+                               "Report this as a bug.", "the notification is too long");
     if (!name_text_resolve(o->subject, facts, &mail->subject, &err))
         return wrong_options(errand, "subject", &err);
     return name_text_resolve(o->body, facts, &mail->body, &err) ||

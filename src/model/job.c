@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "model/name.h"
+#include "model/notification.h"
 #include "model/noun.h"
 
 const char *const file_format_words[] = { "pdf", "jpeg", NULL };
@@ -15,6 +16,7 @@ static const char *const panel_codes[PANEL_CHOICE_MAX_] = {
 };
 static const char *const source_words[] = { "auto", "adf", "flatbed", NULL };
 static const char *const color_words[] = { "color", "gray", NULL };
+static const char *const job_notify_words[] = { "inherit", "error", "always", "never", NULL };
 static const char *const index_words[] = { "none", "csv", NULL };
 
 static const Field job_destination_fields[] = {
@@ -39,6 +41,10 @@ const Field job_fields[] = {
            "Index file that is delivered after the documents of a batch."),
     BOOLEAN(Job, keep_partial, false,
             "Deliver the pages that arrived when a scan breaks off, without being asked."),
+    CHOICE(Job, notify, job_notify_words, JOB_NOTIFY_INHERIT,
+           "When a mail tells about a batch; inherit is as the notification setting says."),
+    PATTERN(Job, notify_to, FIELD_PATTERN_ADDRESSES,
+            "Who is told besides those of the notification setting; addresses without tokens."),
     LIST(Job, destinations, destination_count, job_destination_fields, 1,
          "Where the documents go."),
     FIELDS_END,
@@ -63,6 +69,8 @@ bool job_check(const Job *job, Err *err)
         return false;
     if (!name_pattern_check(job->file_name, err))
         return err_field(err, "file_name");
+    if (!notification_to_check(job->notify_to, err))
+        return err_field(err, "notify_to");
     for (size_t i = 0; i < job->destination_count; i++) {
         const char *id = job->destinations[i].destination;
 

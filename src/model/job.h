@@ -13,6 +13,13 @@
 typedef enum ScanSource { SCAN_SOURCE_AUTO, SCAN_SOURCE_ADF, SCAN_SOURCE_FLATBED } ScanSource;
 typedef enum ScanColor { SCAN_COLOR_COLOR, SCAN_COLOR_GRAY } ScanColor;
 typedef enum FileFormat { FILE_FORMAT_PDF, FILE_FORMAT_JPEG, FILE_FORMAT_MAX_ } FileFormat;
+/* Whether the batches of a job are told by mail; INHERIT: as the notification setting says. */
+typedef enum JobNotify {
+    JOB_NOTIFY_INHERIT,
+    JOB_NOTIFY_ERROR,
+    JOB_NOTIFY_ALWAYS,
+    JOB_NOTIFY_NEVER
+} JobNotify;
 typedef enum IndexFormat { INDEX_FORMAT_NONE, INDEX_FORMAT_CSV } IndexFormat;
 
 /* Words of FileFormat in JSON, also the name of the format in document/. */
@@ -33,8 +40,10 @@ typedef struct Job {
     int64_t jpeg_quality; /* 1..100 as the device understands it                        */
     int64_t file_format;  /* FileFormat                                                 */
     char file_name[FILE_NAME_PATTERN_SIZE]; /* pattern, see model/name.h                */
-    int64_t index;     /* IndexFormat: one index file per batch, delivered last      */
-    bool keep_partial; /* a broken batch's pages are delivered without being asked   */
+    int64_t index;                  /* IndexFormat: one index file per batch, delivered last      */
+    bool keep_partial;              /* a broken batch's pages are delivered without being asked   */
+    int64_t notify;                 /* JobNotify                                                  */
+    char notify_to[NOTIFY_TO_SIZE]; /* addresses besides those of the setting         */
     JobDestination destinations[JOB_DESTINATIONS_MAX];
     size_t destination_count;
 } Job;

@@ -44,14 +44,15 @@ struct Queue {
     uint64_t wakes; /* counts queue_wake, so that none is missed between look and sleep */
     bool stopping;
     unsigned running; /* keeper threads alive */
-    Keeper keepers[33 + QUEUE_DELIVER_KEEPERS_MAX];
+    Keeper keepers[32 + 2 + QUEUE_DELIVER_KEEPERS_MAX];
     Lane lanes[QUEUE_DELIVER_KEEPERS_MAX];
 };
 
-/* The loops of the four sorts; each returns when the queue is stopping. */
+/* The loops of the five sorts; each returns when the queue is stopping. */
 void keeper_read(Keeper *keeper);
 void keeper_compose(Keeper *keeper);
 void keeper_deliver(Keeper *keeper);
+void keeper_notify(Keeper *keeper);
 void keeper_retain(Keeper *keeper); /* has no worker process */
 
 /* Inside a write: what an attempt's end says about the destination's log-in. The second refusal in a row

@@ -166,6 +166,7 @@ bool queue_start(Queue *queue, Err *err)
         if (!keeper_start(queue, keeper_compose, queue->worker_program, err))
             return false;
     return keeper_start(queue, keeper_retain, queue->worker_program, err) &&
+           keeper_start(queue, keeper_notify, queue->deliver_program, err) &&
            keeper_start(queue, keeper_deliver, queue->deliver_program, err);
 }
 

@@ -3,7 +3,8 @@
  * A keeper is a thread with one worker process: it claims a task, sends it, waits with a deadline,
  * writes the result and the batch's next step in one transaction. Keepers: readers (one page each),
  * composers (a plan or one document each), for deliveries one per destination while its queue
- * lasts, so that a dead destination delays no other, and one that removes what is kept no longer. Nothing is remembered but rows: a restart
+ * lasts, so that a dead destination delays no other, one that removes what is kept no longer,
+ * and one that sends the mails that tell people. Nothing is remembered but rows: a restart
  * reads the database and goes on. Workers inherit a lock; queue_new waits until the workers of an
  * earlier server are gone. */
 #ifndef PLATEN_QUEUE_QUEUE_H
@@ -116,6 +117,11 @@ bool queue_destination_goes_on(Tx *tx, const Actor *actor, const DestinationId *
 enum { QUEUE_TESTS_MAX = 3 };
 bool queue_destination_test(Queue *queue, const Actor *actor, const DestinationId *id,
                             Json **ret_stages, DeliveryResult *ret_result, Err *err);
+
+/* Sends one mail to those whom notifications go to, now. Blocks, at most 45 s. *ret_result: OK, or the stage that
+ * failed and its cure. ERR_CONFLICT when it is not said over what and to whom; ERR_TEMPORARY as above. */
+bool queue_notification_test(Queue *queue, const Actor *actor, DeliveryResult *ret_result,
+                             Err *err);
 
 /* Inside a write: applies the steps that follow from the batch's rows until there is none. */
 bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err);

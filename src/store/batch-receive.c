@@ -1,6 +1,7 @@
 /* store/batch-receive.c - see batch-rows.h: a batch from its Start, its steps, its summary; restart. */
 #include "base/text.h"
 #include "store/batch-read.h"
+#include "store/notification-rows.h"
 #include "store/retention.h"
 #include "store/rows.h"
 
@@ -157,7 +158,8 @@ bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reas
                      ARG_INT(reason != NULL), ARG_TEXT(new_reason->code),
                      ARG_TEXT(new_reason->text), ARG_TEXT(new_reason->remedy)),
                 NULL, err) ||
-        !batch_event(tx, id, device.text, state, reason, err))
+        !batch_event(tx, id, device.text, state, reason, err) ||
+        !notification_of_batch(tx, id, state, err))
         return false;
     return before != BATCH_RECEIVING || device_scan_ended(tx, &device, err);
 }
@@ -253,6 +255,8 @@ static const char *const recover_sql[] = {
     "UPDATE batch SET plan_attempt = plan_attempt - 1, plan_owner = NULL WHERE plan_owner < ?1",
     "UPDATE document SET state = 'planned', attempt = attempt - 1, owner = NULL"
     " WHERE state = 'writing' AND owner < ?1",
+    "UPDATE notification_mail SET state = 'waiting', owner = NULL"
+    " WHERE state = 'sending' AND owner < ?1", /* due now: it was due when it was claimed */
 };
 
 /* A delivery's attempt did happen: the destination may have seen it. */

@@ -1,5 +1,6 @@
 /* store/config-destinations.c - see config-rows.h: destinations and API tokens. */
 #include "base/text.h"
+#include "store/notification-rows.h"
 #include "store/rows.h"
 
 #define DESTINATION_COLUMNS                                                                     \
@@ -119,6 +120,7 @@ bool destination_change(Tx *tx, const Actor *actor, const StoredDestination *des
                ARGS(ARG_TEXT(destination->id.text), ARG_TEXT(d->name), ARG_TEXT(d->kind),
                     ARG_TEXT(d->settings), ARG_INT(d->parallel), ARG_INT(d->expiry_hours)),
                NULL, err) &&
+           notification_mails_due(tx, err) &&
            audit_change(tx, actor,
                         &(AuditChange){ "destination.change", "destination", destination->id.text,
                                         audited_fields, &before.destination, d },
@@ -176,7 +178,8 @@ bool destination_stop(Tx *tx, const Actor *actor, const DestinationId *id, const
                   "UPDATE delivery SET state = 'held', stopped = 1, note = ?2"
                   " WHERE destination_id = ?1 AND state = 'ready'",
                   ARGS(ARG_TEXT(id->text), ARG_TEXT("The destination is stopped.")), NULL, err) &&
-           audit_insert(tx, actor, "destination.stop", "destination", id->text, text, err);
+           audit_insert(tx, actor, "destination.stop", "destination", id->text, text, err) &&
+           notification_of_stop(tx, actor, id, text, cure, err);
 }
 
 bool destination_resume(Tx *tx, const Actor *actor, const DestinationId *id, Err *err)
@@ -196,6 +199,7 @@ bool destination_resume(Tx *tx, const Actor *actor, const DestinationId *id, Err
                   " tried_since = ?2, finished_at = 0"
                   " WHERE destination_id = ?1 AND state = 'held' AND stopped = 1",
                   ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), NULL, err) &&
+           notification_mails_due(tx, err) &&
            audit_insert(tx, actor, "destination.resume", "destination", id->text, "", err);
 }
 

@@ -166,7 +166,35 @@ static const char script_retention[] =
     /* Counters of what is deleted: metrics only rise. */
     "INSERT INTO meta VALUES ('files_removed', 0), ('pages_forgotten', 0);";
 
-const char *const schema_scripts[] = { script_1, script_2, script_retention, NULL };
+/* Mails that tell people how it goes. An event waits in notification until it is put into a mail; the mail has
+ * its words and its id from then on, however often it is tried. extra: addresses of the job. */
+static const char script_notification[] =
+    "CREATE TABLE setting (name TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL,"
+    " revision INTEGER NOT NULL) STRICT;"
+    "INSERT INTO setting VALUES ('notification', '{}', 1);"
+    "CREATE TABLE notification_mail (id TEXT NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL,"
+    " extra TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, events INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'failed')),"
+    " attempt INTEGER NOT NULL, owner INTEGER, due_at INTEGER NOT NULL,"
+    " finished_at INTEGER NOT NULL DEFAULT 0, class TEXT NOT NULL DEFAULT 'ok',"
+    " stage TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT '',"
+    " cure TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE INDEX notification_mail_open ON notification_mail (due_at)"
+    " WHERE state = 'waiting';"
+    "CREATE INDEX notification_mail_created ON notification_mail (created_at);"
+    "CREATE TABLE notification (id TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL,"
+    " kind TEXT NOT NULL CHECK (kind IN ('attention', 'broken', 'done', 'stopped')),"
+    " batch_id TEXT NOT NULL, destination_id TEXT NOT NULL, extra TEXT NOT NULL,"
+    " subject TEXT NOT NULL, body TEXT NOT NULL,"
+    " more INTEGER NOT NULL DEFAULT 0," /* events after it for which there was no room */
+    " state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed', 'dropped')),"
+    " mail_id TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE INDEX notification_waiting ON notification (mail_id, at) WHERE state = 'waiting';"
+    "CREATE INDEX notification_of_mail ON notification (mail_id) WHERE mail_id <> '';"
+    "CREATE INDEX notification_at ON notification (at);";
+
+const char *const schema_scripts[] = { script_1, script_2, script_retention, script_notification,
+                                       NULL };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

@@ -320,7 +320,13 @@ static void run_notification(Kept *kept, const DestinationType *type, const Json
                              Dialogue *dialogue, DeliveryResult *result)
 {
     Parcel parcel = { .fd = -1, .sha256 = "", .name = "", .reserved = "" };
+    const Json *words = json_get(task, "words");
     Err err;
+
+    if (words) {
+        parcel.subject = json_get_text(words, "subject");
+        parcel.text = json_get_text(words, "text");
+    }
 
     if (!ask_file(task, "id", &parcel.delivery, &err) ||
         !read_facts(json_get(task, "facts"), &parcel.facts, &err))

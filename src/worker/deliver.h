@@ -15,7 +15,8 @@
  *   -> {"type":"progress","id":"..","stage":"connect","ms":3}   for each stage that ended well
  *   -> {"type":"result", ...}
  *
- *   <- {"type":"task","id":"..","task":"notify","kind":"email","settings":{...},"options":{...}}
+ *   <- {"type":"task","id":"..","task":"notify","kind":"email","settings":{...},"options":{...},
+ *       "words":{"subject","text"}}
  *   -> {"type":"result", ...}                              the text of the options went to people
  *
  * Tasks run in this process, one after the other; what a kind keeps (a connection) stays as long as the

@@ -113,6 +113,15 @@ bool queue_destination_test(Queue *queue, const Actor *actor, const DestinationI
     return twin_act(queue, actor, (const BatchId *)(const void *)id, err);
 }
 
+/* Twin: a mail server that takes everything; refuses when told. */
+bool queue_notification_test(Queue *queue, const Actor *actor, DeliveryResult *ret_result, Err *err)
+{
+    *ret_result = (DeliveryResult){ .class = DELIVERY_CLASS_OK,
+                                    .stage = "send",
+                                    .text = "a mail to 1 recipient" };
+    return twin_act(queue, actor, &(BatchId){ "" }, err);
+}
+
 /* Twin: always three. */
 uint64_t queue_worker_deaths(const Queue *queue)
 {

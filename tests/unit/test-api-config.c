@@ -245,6 +245,42 @@ static void nothing_is_applied_when_one_thing_fails(void **state)
     assert_int_equal(rows("jobs"), 1);
 }
 
+static void the_setting_about_mails_goes_by_name(void **state)
+{
+    const StoredDestination mail = {
+        .id = id_new(DestinationId, wall_now()),
+        .destination = { .name = "Mail", .kind = "email", .settings = "{}" },
+    };
+    static const char file[] =
+        "{\"notification\":{\"over\":\"Mail\",\"to\":\"a@example.org\",\"digest_minutes\":0}}";
+
+    (void)state;
+    assert_write(fx, destination_insert(tx, &test_actor, &mail, &fx->err));
+    assert_status(200, call("POST", PLAN, file));
+    assert_int_equal(json_count(changes()), 1);
+    assert_string_equal(json_get_text(json_item(changes(), 0), "noun"), "notification");
+    assert_status(200, call("POST", APPLY, file));
+    assert_status(200, call("POST", PLAN, file));
+    assert_int_equal(json_count(changes()), 0);
+    assert_status(200, call("GET", "/api/v1/config", NULL));
+    const Json *setting = json_get(answered, "notification");
+    assert_string_equal(json_get_text(setting, "over"), "Mail");
+    assert_int_equal(json_get_int(setting, "digest_minutes", 9), 0);
+    assert_status(200, call("POST", PLAN, "{}"));
+    assert_int_equal(json_count(changes()), 0);
+    assert_status(200, call("POST", "/api/v1/config/apply?delete=true",
+                            "{\"destinations\":[]}")); /* it is switched off with the rest */
+    assert_int_equal(json_count(changes()), 2);
+    assert_status(200, call("GET", "/api/v1/notification", NULL));
+    assert_string_equal(said("over"), "");
+    assert_status(400, call("POST", PLAN, "{\"notification\":[]}"));
+    assert_string_equal(said("field"), "notification");
+    assert_status(400, call("POST", PLAN, "{\"notification\":{\"over\":\"None\"}}"));
+    assert_string_equal(said("field"), "notification.over");
+    assert_status(400, call("POST", PLAN, "{\"notification\":{\"when\":\"often\"}}"));
+    assert_string_equal(said("field"), "notification.when");
+}
+
 static void differences_are_found_at_every_depth(void **state)
 {
     Err err;
@@ -277,6 +313,7 @@ int main(void)
         API_TEST(wrong_files_are_refused_with_the_place),
         API_TEST(references_go_only_to_what_will_be_there),
         API_TEST(nothing_is_applied_when_one_thing_fails),
+        API_TEST(the_setting_about_mails_goes_by_name),
         cmocka_unit_test(differences_are_found_at_every_depth),
     };
 

@@ -1,5 +1,6 @@
 /* tests/unit/test-api.c - the API as programs see it: every route, who may use it, what it refuses. */
 #include "tests/unit/api-fixture.h"
+#include "tests/unit/api-notifications.h"
 
 #include "base/sha256.h"
 #include "store/db.h"
@@ -755,6 +756,8 @@ int main(void)
         API_TEST(tokens_open_the_tcp_port),
         API_TEST(guessing_is_slowed_down),
         API_TEST(tokens_outlive_a_restart),
+        API_TEST(who_is_told_can_be_read_changed_and_tried),
+        API_TEST(what_is_told_is_listed),
         API_TEST(health_and_metrics_come_from_memory),
         API_TEST(health_complains_when_the_spool_is_gone),
         API_TEST(the_description_of_the_api_is_served),

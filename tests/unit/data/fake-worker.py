@@ -2,7 +2,7 @@
 """A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
 and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
 clash (two documents of one number) | program (tells its own name beside each delivered one) |
-release (asks for a name and gives it back) | slow (lives long and says so). A page whose hash begins with d
+release (asks for a name and gives it back) | locked (a mail: the password is refused) | slow (lives long and says so). A page whose hash begins with d
 is damaged, with e half dark."""
 import json
 import os
@@ -77,7 +77,14 @@ for line in lines:
     if how == "garbage":
         sock.sendall(b"{{{\n")
         continue
-    if how == "refuse" and task["task"] == "deliver":
+    if task["task"] == "notify":
+        with open(task["settings"]["log"], "a", encoding="utf-8") as log:
+            log.write(f"{task['id']} {task['options']['to']}: {task['words']['subject']}\n")
+        failed = {"class": "auth" if how == "locked" else "config", "stage": "login", "text": "no",
+                  "cure": "Mend it."}
+        send({"type": "result", "id": task["id"],
+              "result": {"class": "ok", "stage": "send"} if how == "ok" else failed})
+    elif how == "refuse" and task["task"] == "deliver":
         send({"type": "result", "id": task["id"],
               "result": {"class": "config", "stage": "locate", "text": "no such folder",
                          "cure": "Make the folder."}})

@@ -100,7 +100,7 @@ OF_THE_SERVER = {"webdav": re.compile(r"\.davfs\.tmp\w+")}  # Apache's own while
 def place_of(kind, word, house):
     """Settings for an empty folder of the kind, and its path."""
     changes = {"webdav": lambda: {"url": kind.url(path="rules/")}, "ftp": lambda: {"path": "rules"},
-               "smb": lambda: {"path": "rules"}, "folder": lambda: {"path": house.delivered}}
+               "folder": lambda: {"path": house.delivered}}
     path = house.delivered if word == "folder" else os.path.join(kind.home(), "rules")
     os.makedirs(path, exist_ok=True)
     os.chmod(path, 0o777)
@@ -135,7 +135,7 @@ def die_while_delivering(house, device, which):
         house.start()
 
 
-@pytest.mark.parametrize("word", "folder ftp webdav smb".split())
+@pytest.mark.parametrize("word", "folder ftp webdav".split())
 def test_a_destination_gets_documents_and_indexes_only(kinds, word):
     kind = kinds(word)
     with House() as house:

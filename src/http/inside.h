@@ -33,6 +33,7 @@ typedef struct Listener {
     char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* of a Unix socket                   */
     dev_t path_device;                                    /* to remove only what we made        */
     ino_t path_inode;
+    int quiesced_fd; /* from quiesce to stop */
 } Listener;
 
 /* One client connection, from accept to close: what the sweeper needs to know. */
@@ -180,6 +181,9 @@ void http_sweep(HttpServer *server, Mono now);
 
 /* Stops accepting and removes the socket file; the daemon goes on with its connections. */
 void http_listener_quiesce(Listener *listener);
+
+/* Ends a quiesced listener's daemon and closes its socket. Nothing may be suspended any more. */
+void http_listener_stop(Listener *listener);
 
 /* --- events.c ---------------------------------------------------------------------------------- */
 

@@ -322,11 +322,19 @@ void http_listener_quiesce(Listener *listener)
 {
     struct stat info;
     Err err;
-    AUTO_FD fd = MHD_quiesce_daemon(listener->daemon);
 
-    (void)fd; /* closed here: the daemon has let go of it */
+    /* Who connects now is refused. The number stays taken until the daemon's thread has ended, because the
+     * thread may still use it (microhttpd.h, MHD_quiesce_daemon). */
+    listener->quiesced_fd = MHD_quiesce_daemon(listener->daemon);
+    (void)shutdown(listener->quiesced_fd, SHUT_RDWR);
     if (!listener->is_unix || lstat(listener->path, &info) != 0)
         return;
     if (info.st_dev == listener->path_device && info.st_ino == listener->path_inode)
         file_remove(AT_FDCWD, listener->path, &err);
+}
+
+void http_listener_stop(Listener *listener)
+{
+    MHD_stop_daemon(listener->daemon);
+    fd_autoclose(&listener->quiesced_fd);
 }

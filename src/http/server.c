@@ -212,7 +212,7 @@ void http_server_stop(HttpServer *server)
     wait_for_answers(server);
     /* Nothing is suspended any more: the threads resumed all requests, the hub all streams. */
     for (size_t i = 0; i < server->listener_count; i++)
-        MHD_stop_daemon(server->listeners[i].daemon);
+        http_listener_stop(&server->listeners[i]);
 }
 
 void http_server_free(HttpServer *server)

@@ -661,6 +661,16 @@ static void *stop_in_background(void *arg)
     return NULL;
 }
 
+static bool takes_connections(uint16_t at)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(at),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+}
+
 static void test_stop_lets_handlers_finish(void **state)
 {
     static Answer blocked, waiting;
@@ -678,6 +688,7 @@ static void test_stop_lets_handlers_finish(void **state)
     rest_ms(100);
     pthread_create(&stopper, NULL, stop_in_background, NULL);
     rest_ms(100);
+    assert_false(takes_connections(port)); /* while a handler is at work */
     sem_post(&may_go_on);
     pthread_join(stopper, NULL);
     pthread_join(client, NULL);

@@ -1,6 +1,12 @@
-/* document/format-jpeg.c - the file format "jpeg": one page, one file, the bytes as the device sent them. */
+/* document/format-jpeg.c - the file format "jpeg": one page, one file.
+ *
+ * A JPEG keeps the bytes that the device sent; one that must be seen turned or cropped is rewritten without
+ * loss (image/jpeg-turn.h), since programs that show JPEGs do not agree on tags that say so. Raw lines are
+ * encoded. */
 #include "base/file.h"
 #include "document/format.h"
+#include "image/encode.h"
+#include "image/jpeg-turn.h"
 
 #include <stdlib.h>
 
@@ -25,10 +31,17 @@ static void *jpeg_begin(int out_fd, const FormatInfo *info, Err *err)
 static bool jpeg_page(void *arg, const FormatPage *page, Err *err)
 {
     JpegWriter *writer = arg;
+    const Picture *picture = &page->picture;
+    int64_t written = 0;
 
     if (writer->has_page)
         return err_set(err, ERR_BAD_INPUT, 0, "a JPEG file holds one page only");
     writer->has_page = true;
+    if (picture->kind == PICTURE_RAW)
+        return encode_jpeg(page->fd, picture, page->quality,
+                           jpeg_dpi(picture->dpi_x, page->scan_dpi), writer->fd, &written, err);
+    if (picture->view.turned || picture_is_cropped(picture))
+        return jpeg_turn(page->fd, picture, writer->fd, &written, err);
     return file_copy(page->fd, 0, page->size_bytes, writer->fd, err);
 }
 

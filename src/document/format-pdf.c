@@ -1,4 +1,4 @@
-/* document/format-pdf.c - the file format "pdf": every page of a document in one PDF, JPEG untouched.
+/* document/format-pdf.c - the file format "pdf": every page of a document in one PDF.
  * The work is pdf.c's. */
 #include "document/format.h"
 #include "document/pdf.h"
@@ -14,11 +14,12 @@ static void *pdf_begin(int out_fd, const FormatInfo *info, Err *err)
 
 static bool pdf_page(void *writer, const FormatPage *page, Err *err)
 {
-    return pdf_add_jpeg(writer,
-                        &(PdfPage){ .jpeg_fd = page->fd,
+    return pdf_add_page(writer,
+                        &(PdfPage){ .fd = page->fd,
                                     .size_bytes = page->size_bytes,
-                                    .facts = page->facts,
+                                    .picture = page->picture,
                                     .scan_dpi = page->scan_dpi,
+                                    .quality = page->quality,
                                     .identity = page->identity },
                         err);
 }

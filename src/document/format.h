@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
-#include "image/jpeg.h"
+#include "image/picture.h"
 
 /* About the document. Borrowed during begin only. */
 typedef struct FormatInfo {
@@ -17,12 +17,13 @@ typedef struct FormatInfo {
     int utc_offset_min;
 } FormatInfo;
 
-/* One page: a whole JPEG file as the device sent it. */
+/* One page: a whole file as the device sent it. */
 typedef struct FormatPage {
     int fd;
     int64_t size_bytes;
-    JpegFacts facts;
-    uint32_t scan_dpi; /* for a JPEG without density                                  */
+    Picture picture;   /* as picture_read found it, with how it must be seen           */
+    uint32_t scan_dpi; /* for a picture without density                                */
+    uint32_t quality;  /* 1..100, where pixels become a JPEG                           */
     Bytes identity;    /* hash or first bytes of the page; makes results deterministic */
 } FormatPage;
 

@@ -1,20 +1,21 @@
 /* document/pdf.c - see pdf.h.
  *
- * Order in the file: header, then per page image, content, page object; a tree node whenever it is
- * full; at the end the open nodes, catalogue, info, xref table, trailer. Small objects are collected
- * in one buffer and written just before the next JPEG is copied: two system calls a page. */
+ * Order in the file: header, then per page image (and its length, when it was not known before), content,
+ * page object; a tree node whenever it is full; at the end the open nodes, catalogue, info, xref table,
+ * trailer. Small objects are collected in one buffer and written just before the next JPEG is copied:
+ * two system calls a page. */
 #include "document/pdf.h"
 
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "image/encode.h"
 
 #include <stdlib.h>
 
 enum {
     FANOUT = 32,         /* kids of a tree node                                               */
     LEVELS = 6,          /* 32^6 pages: more than offsets can address                         */
-    OBJECTS_A_PAGE = 3,  /* image, content, page                                              */
     BUFFER_BYTES = 8192, /* small objects of one page are some 600 bytes                      */
     FIRST_OBJECTS = 256,
     PAGE_POINTS_MAX = 14400, /* ISO 32000-1, annex C: larger pages need /UserUnit */
@@ -191,48 +192,87 @@ static int64_t millipoints(uint32_t px, uint32_t dpi)
     return ((int64_t)px * 72000 + dpi / 2) / dpi;
 }
 
-/* The image object up to and including "stream". */
-static void put_image_head(PdfWriter *pdf, const PdfPage *page)
+static uint32_t dpi_of(const PdfPage *page, uint16_t own)
 {
-    static const char *const spaces[] = { [1] = "Gray", [3] = "RGB", [4] = "CMYK" };
-    const JpegFacts *facts = &page->facts;
-
-    PUT(pdf,
-        "<</Type/XObject/Subtype/Image/Width %u/Height %u/ColorSpace/Device%s/BitsPerComponent 8"
-        "/Filter/DCTDecode",
-        facts->width_px, facts->height_px, spaces[facts->components]);
-    if (facts->components == 4 && facts->adobe) /* Adobe writes CMYK with 255 = no ink */
-        PUT(pdf, "/Decode[1 0 1 0 1 0 1 0]");
-    PUT(pdf, "/Length %lld>>\nstream\n", (long long)page->size_bytes);
+    return jpeg_dpi(own, page->scan_dpi);
 }
 
-/* Content and page object. A page longer than a PDF page may be is measured in larger units. */
+/* A number of points, which the format wants without exponent. */
+typedef struct Points {
+    char text[24];
+} Points;
+
+static Points points(int64_t millipoints)
+{
+    Points p;
+    int64_t size = millipoints < 0 ? -millipoints : millipoints;
+
+    (void)text_printf(p.text, sizeof p.text, "%s%lld.%03lld", millipoints < 0 ? "-" : "",
+                      (long long)size / 1000, (long long)size % 1000);
+    return p;
+}
+
+/* A page's picture on paper, in thousandths of a point: what is seen, and all of it. */
+typedef struct Layout {
+    int64_t seen_w, seen_h, file_w, file_h;
+    int64_t unit; /* a page longer than a PDF page may be is measured in larger units */
+} Layout;
+
+/* Raw lines are cropped when they are encoded: then there is nothing but what is seen. */
+static Layout layout_of(const PdfPage *page)
+{
+    const Picture *picture = &page->picture;
+    bool encoded = picture->kind == PICTURE_RAW;
+    uint32_t dpi_x = dpi_of(page, picture->dpi_x), dpi_y = dpi_of(page, picture->dpi_y);
+    Layout layout = {
+        .seen_w = millipoints(picture->width_px, dpi_x),
+        .seen_h = millipoints(picture->height_px, dpi_y),
+        .file_w = millipoints(encoded ? picture->width_px : picture->file_w_px, dpi_x),
+        .file_h = millipoints(encoded ? picture->height_px : picture->file_h_px, dpi_y),
+    };
+    int64_t longest = layout.seen_w > layout.seen_h ? layout.seen_w : layout.seen_h;
+
+    layout.unit = 1 + (longest - 1) / (PAGE_POINTS_MAX * 1000);
+    layout.seen_w /= layout.unit;
+    layout.seen_h /= layout.unit;
+    layout.file_w /= layout.unit;
+    layout.file_h /= layout.unit;
+    return layout;
+}
+
+/* The picture begins at the page's top left; what is cropped lies outside the page. */
+static void put_content(PdfWriter *pdf, uint32_t number, const Layout *layout)
+{
+    int64_t down = layout->file_h - layout->seen_h;
+    char matrix[120];
+
+    (void)text_printf(matrix, sizeof matrix, "q %s 0 0 %s 0 %s cm/I Do Q",
+                      points(layout->file_w).text, points(layout->file_h).text,
+                      down > 0 ? points(-down).text : "0");
+    object_begin(pdf, number);
+    PUT(pdf, "<</Length %zu>>\nstream\n%s\nendstream\nendobj\n", strlen(matrix), matrix);
+}
+
+/* Content and page object. */
 static bool put_page(PdfWriter *pdf, const PdfPage *page, uint32_t image, Err *err)
 {
-    int64_t w = millipoints(page->facts.width_px, jpeg_dpi(page->facts.dpi_x, page->scan_dpi));
-    int64_t h = millipoints(page->facts.height_px, jpeg_dpi(page->facts.dpi_y, page->scan_dpi));
-    int64_t unit = 1 + ((w > h ? w : h) - 1) / (PAGE_POINTS_MAX * 1000);
+    const Layout layout = layout_of(page);
     uint32_t content = object_number(pdf, err);
     uint32_t number = content ? object_number(pdf, err) : 0;
-    char matrix[100];
 
     if (!number)
         return false;
-    w /= unit;
-    h /= unit;
-    (void)text_printf(matrix, sizeof matrix, "q %lld.%03lld 0 0 %lld.%03lld 0 0 cm/I Do Q",
-                      (long long)w / 1000, (long long)w % 1000, (long long)h / 1000,
-                      (long long)h % 1000);
-    object_begin(pdf, content);
-    PUT(pdf, "<</Length %zu>>\nstream\n%s\nendstream\nendobj\n", strlen(matrix), matrix);
+    put_content(pdf, content, &layout);
     object_begin(pdf, number);
     PUT(pdf,
-        "<</Type/Page/Parent %u 0 R/MediaBox[0 0 %lld.%03lld %lld.%03lld]"
+        "<</Type/Page/Parent %u 0 R/MediaBox[0 0 %s %s]"
         "/Resources<</XObject<</I %u 0 R>>>>/Contents %u 0 R",
-        pdf->tree[0].number, (long long)w / 1000, (long long)w % 1000, (long long)h / 1000,
-        (long long)h % 1000, image, content);
-    if (unit > 1)
-        PUT(pdf, "/UserUnit %lld", (long long)unit);
+        pdf->tree[0].number, points(layout.seen_w).text, points(layout.seen_h).text, image,
+        content);
+    if (layout.unit > 1)
+        PUT(pdf, "/UserUnit %lld", (long long)layout.unit);
+    if (page->picture.kind == PICTURE_JPEG && page->picture.view.turned)
+        PUT(pdf, "/Rotate 180");
     PUT(pdf, ">>\nendobj\n");
     TreeNode *leaf = &pdf->tree[0];
     leaf->kids[leaf->kid_count++] = number;
@@ -242,21 +282,23 @@ static bool put_page(PdfWriter *pdf, const PdfPage *page, uint32_t image, Err *e
 
 static void add_identity(PdfWriter *pdf, const PdfPage *page)
 {
-    char numbers[64];
+    const Picture *picture = &page->picture;
+    char numbers[120];
 
-    (void)text_printf(numbers, sizeof numbers, "%lld %u %u ", (long long)page->size_bytes,
-                      jpeg_dpi(page->facts.dpi_x, page->scan_dpi),
-                      jpeg_dpi(page->facts.dpi_y, page->scan_dpi));
+    (void)text_printf(numbers, sizeof numbers, "%lld %u %u %u %u %d %u ",
+                      (long long)page->size_bytes, dpi_of(page, picture->dpi_x),
+                      dpi_of(page, picture->dpi_y), picture->width_px, picture->height_px,
+                      picture->view.turned, picture->kind == PICTURE_RAW ? page->quality : 0);
     sha256_add(&pdf->identity, bytes_of_text(numbers));
     sha256_add(&pdf->identity, page->identity);
 }
 
 static bool page_is_sound(const PdfPage *page, Err *err)
 {
-    const JpegFacts *facts = &page->facts;
+    const Picture *picture = &page->picture;
 
-    if (facts->width_px == 0 || facts->height_px == 0 ||
-        (facts->components != 1 && facts->components != 3 && facts->components != 4))
+    if (picture->width_px == 0 || picture->height_px == 0 ||
+        (picture->components != 1 && picture->components != 3 && picture->components != 4))
         return err_set(err, ERR_BUG, 0, "PDF page without a picture");
     if (page->scan_dpi < JPEG_DPI_MIN || page->scan_dpi > JPEG_DPI_MAX)
         return err_set(err, ERR_BAD_INPUT, 0, "resolution of %u dpi is not %d to %d",
@@ -264,22 +306,88 @@ static bool page_is_sound(const PdfPage *page, Err *err)
     return true;
 }
 
-bool pdf_add_jpeg(PdfWriter *pdf, const PdfPage *page, Err *err)
+static bool would_fit(const PdfWriter *pdf, int64_t more, Err *err)
 {
-    if (!page_is_sound(page, err) || !make_room(pdf, err) || !node_ready(pdf, 0, err))
+    return pdf->at + more <= XREF_OFFSET_MAX ||
+           err_set(err, ERR_PERMANENT, 0, "PDF would be larger than 10 GB") ||
+           err_remedy(err, "Make smaller documents: split the batch, or scan with less dpi.");
+}
+
+/* The image object as far as all kinds have it. */
+static void put_image_head(PdfWriter *pdf, uint32_t number, uint32_t width, uint32_t height,
+                           uint32_t components)
+{
+    static const char *const spaces[] = { [1] = "Gray", [3] = "RGB", [4] = "CMYK" };
+
+    object_begin(pdf, number);
+    PUT(pdf, "<</Type/XObject/Subtype/Image/Width %u/Height %u/ColorSpace/Device%s", width, height,
+        spaces[components]);
+}
+
+/* A JPEG as it came. */
+static bool put_jpeg(PdfWriter *pdf, const PdfPage *page, uint32_t number, Err *err)
+{
+    const Picture *picture = &page->picture;
+
+    if (!would_fit(pdf, page->size_bytes, err))
         return false;
-    if (pdf->at + page->size_bytes > XREF_OFFSET_MAX)
-        return err_set(err, ERR_PERMANENT, 0, "PDF would be larger than 10 GB") ||
-               err_remedy(err, "Make smaller documents: split the batch, or scan with less dpi.");
-    uint32_t image = object_number(pdf, err);
-    if (!image)
-        return false;
-    object_begin(pdf, image);
-    put_image_head(pdf, page);
-    if (!flush(pdf, err) || !file_copy(page->jpeg_fd, 0, page->size_bytes, pdf->fd, err))
+    put_image_head(pdf, number, picture->file_w_px, picture->file_h_px, picture->components);
+    PUT(pdf, "/BitsPerComponent 8/Filter/DCTDecode");
+    if (picture->components == 4 && picture->jpeg.adobe) /* Adobe writes 255 for no ink */
+        PUT(pdf, "/Decode[1 0 1 0 1 0 1 0]");
+    PUT(pdf, "/Length %lld>>\nstream\n", (long long)page->size_bytes);
+    if (!flush(pdf, err) || !file_copy(page->fd, 0, page->size_bytes, pdf->fd, err))
         return false;
     pdf->at += page->size_bytes;
     PUT(pdf, "\nendstream\nendobj\n");
+    return true;
+}
+
+/* Raw lines, encoded. How long they become is an object of its own that follows. */
+static bool put_raw(PdfWriter *pdf, const PdfPage *page, uint32_t number, Err *err)
+{
+    const Picture *picture = &page->picture;
+    uint32_t length = object_number(pdf, err);
+    int64_t written = 0;
+    bool ok;
+
+    if (!length)
+        return false;
+    put_image_head(pdf, number, picture->width_px, picture->height_px, picture->components);
+    if (picture->bits == 1) /* G4: K below 0; a 1 of the filter is white unless BlackIs1 */
+        PUT(pdf,
+            "/BitsPerComponent 1/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns %u/Rows %u"
+            "/BlackIs1 false>>",
+            picture->width_px, picture->height_px);
+    else
+        PUT(pdf, "/BitsPerComponent 8/Filter/DCTDecode");
+    PUT(pdf, "/Length %u 0 R>>\nstream\n", length);
+    if (!flush(pdf, err))
+        return false;
+    if (picture->bits == 1)
+        ok = encode_g4(page->fd, picture, pdf->fd, &written, err);
+    else
+        ok = encode_jpeg(page->fd, picture, page->quality, dpi_of(page, picture->dpi_x), pdf->fd,
+                         &written, err);
+    if (!ok)
+        return false;
+    pdf->at += written;
+    PUT(pdf, "\nendstream\nendobj\n");
+    object_begin(pdf, length);
+    PUT(pdf, "%lld\nendobj\n", (long long)written);
+    return would_fit(pdf, 0, err);
+}
+
+bool pdf_add_page(PdfWriter *pdf, const PdfPage *page, Err *err)
+{
+    if (!page_is_sound(page, err) || !make_room(pdf, err) || !node_ready(pdf, 0, err))
+        return false;
+    uint32_t image = object_number(pdf, err);
+    if (!image)
+        return false;
+    bool raw = page->picture.kind == PICTURE_RAW;
+    if (!(raw ? put_raw(pdf, page, image, err) : put_jpeg(pdf, page, image, err)))
+        return false;
     add_identity(pdf, page);
     return put_page(pdf, page, image, err);
 }

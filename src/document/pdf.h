@@ -1,7 +1,9 @@
 /* document/pdf.h - writes a PDF as pages come, without ever holding one.
  *
- * A page's JPEG is copied into the file by the kernel, byte for byte; of every object only its
- * offset is kept (8 bytes, three objects a page); the page tree grows as a tree of small nodes, so
+ * A page's JPEG is copied into the file by the kernel, byte for byte, also when it must be seen turned
+ * (/Rotate) or cropped (/MediaBox). Raw lines are encoded on their way: black and white as CCITT Group 4,
+ * others as JPEG. Of every object only its offset is kept (8 bytes, three objects a page, four when it is
+ * raw); the page tree grows as a tree of small nodes, so
  * that a reader finds page 9,999 without reading 9,999 kids. The same pages and the same info give
  * the same bytes: nothing here reads a clock or a random number.
  * Source: ISO 32000-1. One thread per writer; blocks on the file. */
@@ -12,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/time.h"
-#include "image/jpeg.h"
+#include "image/picture.h"
 
 typedef struct PdfWriter PdfWriter;
 
@@ -23,12 +25,13 @@ typedef struct PdfInfo {
 } PdfInfo;
 
 typedef struct PdfPage {
-    int jpeg_fd;        /* the whole file, from offset 0, becomes the page       */
+    int fd;             /* the whole file, from offset 0, becomes the page       */
     int64_t size_bytes; /* of that file                                         */
-    JpegFacts facts;
-    uint32_t scan_dpi; /* used when the JPEG does not say its density, 20..9600 */
-    Bytes identity;    /* what tells this page from others (its hash, or its first bytes): goes
-                          into the document's /ID                              */
+    Picture picture;    /* as picture_read found it                             */
+    uint32_t scan_dpi;  /* used when the picture does not say its density, 20..9600 */
+    uint32_t quality;   /* 1..100, of the JPEG that raw lines become            */
+    Bytes identity;     /* what tells this page from others (its hash, or its first bytes): goes
+                           into the document's /ID                              */
 } PdfPage;
 
 /* A writer that appends to out_fd (at offset 0; not closed by the writer). NULL on failure. */
@@ -36,9 +39,9 @@ PdfWriter *pdf_new(int out_fd, const PdfInfo *info, Err *err);
 void pdf_free(PdfWriter *pdf); /* accepts NULL and half-written */
 DEFINE_AUTO(PdfWriter, pdf_free);
 
-/* Appends a page. Errors are those of base/file, and ERR_PERMANENT when the file would pass the 10 GB
- * that a cross-reference table can address. After a failure only pdf_free may follow. */
-bool pdf_add_jpeg(PdfWriter *pdf, const PdfPage *page, Err *err);
+/* Appends a page. Errors are those of base/file and image/encode.h, and ERR_PERMANENT when the file would pass
+ * the 10 GB that a cross-reference table can address. After a failure only pdf_free may follow. */
+bool pdf_add_page(PdfWriter *pdf, const PdfPage *page, Err *err);
 
 /* Writes what comes last: the page tree's upper nodes, catalogue, info, cross-reference table. The
  * file is complete but not synced. ERR_BAD_INPUT when there is no page. */

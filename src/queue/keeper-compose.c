@@ -252,6 +252,7 @@ static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret
     json_set_text(document, "name", d->name);
     json_set_text(document, "format", file_format_words[claim->batch.job.file_format]);
     json_set_text(document, "title", d->name);
+    json_set_int(document, "quality", claim->batch.job.jpeg_quality);
     json_set_take(document, "pages", pages.pages);
     json_set_int(task, "scan_dpi", pages.scan_dpi);
     json_set_take(task, "document", document);

@@ -4,14 +4,17 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "worker/ask.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
 bool binder_begin(Binder *binder, const FormatType *format, int out_fd, const FormatInfo *info,
-                  Err *err)
+                  uint32_t quality, Err *err)
 {
-    *binder = (Binder){ .format = format, .head = buf_with_max(JPEG_HEADERS_MAX) };
+    *binder = (Binder){ .format = format,
+                        .head = buf_with_max(JPEG_HEADERS_MAX),
+                        .quality = quality };
     binder->writer = format->begin(out_fd, info, err);
     return binder->writer != NULL;
 }
@@ -31,24 +34,43 @@ bool page_check(int fd, int64_t size_bytes, const char *sha256, Err *err)
     return err_remedy(err, "Check the disk of the spool and scan the page again.");
 }
 
-bool binder_add(Binder *binder, int page_fd, int64_t size_bytes, const char *sha256,
-                uint32_t scan_dpi, Err *err)
+bool page_view(const Json *page, PictureView *ret_view, Err *err)
 {
-    FormatPage page = { .fd = page_fd, .scan_dpi = scan_dpi };
+    enum { UPSIDE_DOWN = 180, SIDE_MAX_PX = 1000000 };
+    int64_t rotation = 0, width = 0, height = 0;
+
+    if (!ask_int_or(page, "rotation", 0, UPSIDE_DOWN, 0, &rotation, err) ||
+        !ask_int_or(page, "crop_width_px", 0, SIDE_MAX_PX, 0, &width, err) ||
+        !ask_int_or(page, "crop_height_px", 0, SIDE_MAX_PX, 0, &height, err))
+        return false;
+    if (rotation != 0 && rotation != UPSIDE_DOWN) {
+        err_set(err, ERR_BAD_INPUT, 0, "rotation is not 0 or %d", UPSIDE_DOWN);
+        return err_field(err, "rotation");
+    }
+    *ret_view = (PictureView){ .turned = rotation == UPSIDE_DOWN,
+                               .crop_w_px = (uint32_t)width,
+                               .crop_h_px = (uint32_t)height };
+    return true;
+}
+
+bool binder_add(Binder *binder, const BinderPage *given, Err *err)
+{
+    FormatPage page = { .fd = given->fd, .scan_dpi = given->scan_dpi, .quality = binder->quality };
     struct stat st;
 
-    if (fstat(page_fd, &st) != 0)
+    if (fstat(given->fd, &st) != 0)
         return err_errno(err, errno, "cannot look at a page");
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_BAD_INPUT, 0, "page is not a file");
-    if (size_bytes >= 0 && st.st_size != size_bytes)
+    if (given->size_bytes >= 0 && st.st_size != given->size_bytes)
         return err_set(err, ERR_PERMANENT, 0, "page has %lld bytes, not %lld",
-                       (long long)st.st_size, (long long)size_bytes);
-    if ((sha256 && !page_check(page_fd, st.st_size, sha256, err)) ||
-        !jpeg_read_facts(page_fd, &binder->head, &page.facts, err))
+                       (long long)st.st_size, (long long)given->size_bytes);
+    if ((given->sha256 && !page_check(given->fd, st.st_size, given->sha256, err)) ||
+        !picture_read(given->fd, st.st_size, given->kind, &given->view, &binder->head,
+                      &page.picture, err))
         return false;
     page.size_bytes = st.st_size;
-    page.identity = sha256 ? bytes_of_text(sha256) : buf_bytes(&binder->head);
+    page.identity = given->sha256 ? bytes_of_text(given->sha256) : buf_bytes(&binder->head);
     if (!binder->format->page(binder->writer, &page, err))
         return false;
     binder->pages++;

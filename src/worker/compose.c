@@ -14,13 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { USAGE = 2, OUT_MODE = 0666, DPI_PRESET = 300 };
+enum { USAGE = 2, OUT_MODE = 0666, DPI_PRESET = 300, QUALITY_PRESET = 85, QUALITY_MAX = 100 };
 
 static const char usage[] =
-    "usage: platen-worker compose [--format pdf|jpeg] [--dpi N] [--title TEXT] [--list FILE]\n"
-    "                             IN... -o OUT\n"
+    "usage: platen-worker compose [--format pdf|jpeg] [--dpi N] [--quality N] [--title TEXT]\n"
+    "                             [--list FILE] IN... -o OUT\n"
     "  --format  of OUT; pdf when it is not given\n"
     "  --dpi     resolution of pictures that do not say theirs; 300 when it is not given\n"
+    "  --quality of the JPEG that raw pages (NAME.raw) become, 1 to 100; 85 when it is not given\n"
     "  --title   title of the document\n"
     "  --list    a file with names of pictures, one per line, read after IN...; - is standard "
     "input\n"
@@ -29,7 +30,7 @@ static const char usage[] =
 typedef struct Request {
     const char *out, *list, *title;
     const FormatType *format;
-    int64_t dpi;
+    int64_t dpi, quality;
     char **in;
     int in_count;
 } Request;
@@ -45,7 +46,9 @@ static bool take_option(Request *request, int option, Err *err)
         request->title = optarg;
     else if (option == 'f')
         request->format = format_find(optarg);
-    else if (option != 'd' || !text_to_int(optarg, JPEG_DPI_MIN, JPEG_DPI_MAX, &request->dpi))
+    else if (option == 'q' && !text_to_int(optarg, 1, QUALITY_MAX, &request->quality))
+        return err_set(err, ERR_BAD_INPUT, 0, "--quality is a number from 1 to %d", QUALITY_MAX);
+    else if (option == 'd' && !text_to_int(optarg, JPEG_DPI_MIN, JPEG_DPI_MAX, &request->dpi))
         return err_set(err, ERR_BAD_INPUT, 0, "--dpi is a number from %d to %d", JPEG_DPI_MIN,
                        JPEG_DPI_MAX);
     return request->format || err_set(err, ERR_BAD_INPUT, 0, "there is no format \"%s\"", optarg);
@@ -54,12 +57,18 @@ static bool take_option(Request *request, int option, Err *err)
 static bool read_arguments(Request *request, int argc, char **argv, Err *err)
 {
     static const struct option options[] = {
-        { "format", required_argument, NULL, 'f' }, { "dpi", required_argument, NULL, 'd' },
-        { "title", required_argument, NULL, 't' },  { "list", required_argument, NULL, 'l' },
-        { "output", required_argument, NULL, 'o' }, { NULL, 0, NULL, 0 },
+        { "format", required_argument, NULL, 'f' },
+        { "dpi", required_argument, NULL, 'd' },
+        { "title", required_argument, NULL, 't' },
+        { "list", required_argument, NULL, 'l' },
+        { "output", required_argument, NULL, 'o' },
+        { "quality", required_argument, NULL, 'q' },
+        { NULL, 0, NULL, 0 },
     };
 
-    *request = (Request){ .title = "", .format = format_find("pdf"), .dpi = DPI_PRESET };
+    *request = (Request){
+        .title = "", .format = format_find("pdf"), .dpi = DPI_PRESET, .quality = QUALITY_PRESET
+    };
     for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;)
         if (option == '?' || !take_option(request, option, err))
             return option == '?' ? err_set(err, ERR_BAD_INPUT, 0, "unknown option") : false;
@@ -80,7 +89,10 @@ static bool add_file(Binder *binder, const char *path, uint32_t dpi, Err *err)
 
     if (fd < 0)
         return err_errno(err, errno, "%s", path);
-    return binder_add(binder, fd, -1, NULL, dpi, err) || err_prefix(err, "%s", path);
+    const BinderPage page = {
+        .fd = fd, .size_bytes = -1, .kind = picture_kind(path), .scan_dpi = dpi
+    };
+    return binder_add(binder, &page, err) || err_prefix(err, "%s", path);
 }
 
 static bool add_list(Binder *binder, FILE *list, uint32_t dpi, Err *err)
@@ -121,7 +133,7 @@ static bool bind(Binder *binder, const Request *request, int out_fd, Err *err)
                               .created = wall_now(),
                               .utc_offset_min = wall_zone_offset_min(wall_now()) };
 
-    if (!binder_begin(binder, request->format, out_fd, &info, err))
+    if (!binder_begin(binder, request->format, out_fd, &info, (uint32_t)request->quality, err))
         return false;
     for (int i = 0; i < request->in_count; i++)
         if (!add_file(binder, request->in[i], (uint32_t)request->dpi, err))

@@ -1,4 +1,4 @@
-/* worker/compose.h - `platen-worker compose IN... -o OUT`: JPEG files to one document, without a server.
+/* worker/compose.h - `platen-worker compose IN... -o OUT`: pages to one document, without a server.
  *
  * The same writer as a write task; names come from the command line or, one per line, from a list, so
  * that there may be more of them than a command line holds. OUT appears when it is whole. */

@@ -14,12 +14,12 @@
 enum { THUMBNAIL_MODE = 0640 };
 
 /* Makes the thumbnail's file. False with a warning in err when there is none to be had. */
-static bool make_thumbnail(int page_fd, int folder_fd, const char *name, bool *ret_damaged,
-                           Err *err)
+static bool make_thumbnail(int page_fd, const Picture *picture, int folder_fd, const char *name,
+                           bool *ret_damaged, Err *err)
 {
     AUTO_BUF small = buf_with_max(THUMBNAIL_BYTES_MAX);
 
-    return thumbnail_make(page_fd, THUMBNAIL_SIDE_PX, &small, ret_damaged, err) &&
+    return thumbnail_make(page_fd, picture, THUMBNAIL_SIDE_PX, &small, ret_damaged, err) &&
            file_replace(folder_fd, name, buf_bytes(&small), THUMBNAIL_MODE, err);
 }
 
@@ -29,23 +29,25 @@ bool task_read(const Json *task, int folder_fd, Json *result, Err *err)
     const char *file = NULL, *sha256 = NULL, *thumbnail = NULL;
     bool damaged = false;
     int64_t size = 0;
-    JpegFacts facts;
+    PictureView view;
+    Picture picture;
 
     if (!ask_file(page, "file", &file, err) || !ask_sha256(page, "sha256", &sha256, err) ||
-        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &size, err) ||
+        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &size, err) || !page_view(page, &view, err) ||
         !ask_file(task, "thumbnail", &thumbnail, err))
         return false;
     AUTO_FD fd = file_open_read(folder_fd, file, err);
-    if (fd < 0 || !page_check(fd, size, sha256, err) || !jpeg_read_facts(fd, NULL, &facts, err))
+    if (fd < 0 || !page_check(fd, size, sha256, err) ||
+        !picture_read(fd, size, picture_kind(file), &view, NULL, &picture, err))
         return err->kind == ERR_TEMPORARY || err->kind == ERR_DENIED ? false
                                                                      : err_field(err, "page");
     fault_point("read.checked");
     AUTO(Json) found = json_new_object();
-    json_set_int(found, "width_px", facts.width_px);
-    json_set_int(found, "height_px", facts.height_px);
-    json_set_int(found, "dpi", facts.dpi_x);
-    json_set_int(found, "components", facts.components);
-    bool ok = make_thumbnail(fd, folder_fd, thumbnail, &damaged, err);
+    json_set_int(found, "width_px", picture.file_w_px);
+    json_set_int(found, "height_px", picture.file_h_px);
+    json_set_int(found, "dpi", picture.dpi_x);
+    json_set_int(found, "components", picture.components);
+    bool ok = make_thumbnail(fd, &picture, folder_fd, thumbnail, &damaged, err);
     json_set_text(found, "thumbnail", ok ? thumbnail : "");
     if (!ok)
         json_set_text(found, "warning", err->text);

@@ -13,7 +13,7 @@
 #include "worker/index.h"
 #include "worker/task.h"
 
-enum { OUT_MODE = 0640 };
+enum { OUT_MODE = 0640, QUALITY_PRESET = 85, QUALITY_MAX = 100 };
 
 /* A file on its way into out/. */
 typedef struct Output {
@@ -65,24 +65,37 @@ static bool output_finish(Output *output, Json *result, Err *err)
     return true;
 }
 
-static bool add_page(Binder *binder, const Json *page, int folder_fd, int64_t scan_dpi, Err *err)
-{
-    const char *file = NULL, *sha256 = NULL;
-    int64_t size = 0, dpi = 0;
+/* What the task says for all pages. */
+typedef struct WriteOrder {
+    const FormatType *format;
+    int64_t scan_dpi, quality;
+    FormatInfo info;
+} WriteOrder;
 
-    if (!ask_file(page, "file", &file, err) || !ask_sha256(page, "sha256", &sha256, err) ||
-        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &size, err) ||
-        !ask_int_or(page, "dpi", 0, JPEG_DPI_MAX, 0, &dpi, err))
+static bool add_page(Binder *binder, const Json *page, int folder_fd, const WriteOrder *order,
+                     Err *err)
+{
+    BinderPage given = { 0 };
+    const char *file = NULL;
+    int64_t dpi = 0;
+
+    if (!ask_file(page, "file", &file, err) || !ask_sha256(page, "sha256", &given.sha256, err) ||
+        !ask_int(page, "size", 0, PAGE_BYTES_MAX, &given.size_bytes, err) ||
+        !ask_int_or(page, "dpi", 0, JPEG_DPI_MAX, 0, &dpi, err) ||
+        !page_view(page, &given.view, err))
         return false;
     AUTO_FD fd = file_open_read(folder_fd, file, err);
-    return fd >= 0 && binder_add(binder, fd, size, sha256,
-                                 (uint32_t)(dpi >= JPEG_DPI_MIN ? dpi : scan_dpi), err);
+    given.fd = fd;
+    given.kind = picture_kind(file);
+    given.scan_dpi = (uint32_t)(dpi >= JPEG_DPI_MIN ? dpi : order->scan_dpi);
+    return fd >= 0 && binder_add(binder, &given, err);
 }
 
-static bool bind_pages(Binder *binder, const Json *pages, int folder_fd, int64_t scan_dpi, Err *err)
+static bool bind_pages(Binder *binder, const Json *pages, int folder_fd, const WriteOrder *order,
+                       Err *err)
 {
     for (size_t i = 0; i < json_count(pages); i++) {
-        if (!add_page(binder, json_item(pages, i), folder_fd, scan_dpi, err))
+        if (!add_page(binder, json_item(pages, i), folder_fd, order, err))
             return err_prefix(err, "page %zu", i + 1);
         fault_point("write.page");
     }
@@ -92,26 +105,27 @@ static bool bind_pages(Binder *binder, const Json *pages, int folder_fd, int64_t
 bool task_write(const Json *task, int folder_fd, Json *result, Err *err)
 {
     const Json *document = json_get(task, "document"), *pages = NULL;
-    const FormatType *format = format_find(json_get_text(document, "format"));
-    FormatInfo info = { .title = json_get_text(document, "title") };
-    int64_t scan_dpi = 0;
+    WriteOrder order = { .format = format_find(json_get_text(document, "format")),
+                         .info = { .title = json_get_text(document, "title") } };
     const char *name = NULL;
 
-    if (!format) {
+    if (!order.format) {
         err_set(err, ERR_BAD_INPUT, 0, "there is no file format \"%s\"",
                 json_get_text(document, "format"));
         return err_field(err, "format");
     }
     if (!ask_file(document, "name", &name, err) ||
         !ask_array(document, "pages", BATCH_PAGES_MAX, &pages, err) ||
-        !ask_int(task, "scan_dpi", JPEG_DPI_MIN, JPEG_DPI_MAX, &scan_dpi, err) ||
-        !ask_moment(task, "created_ms", &info.created, &info.utc_offset_min, err))
+        !ask_int_or(document, "quality", 1, QUALITY_MAX, QUALITY_PRESET, &order.quality, err) ||
+        !ask_int(task, "scan_dpi", JPEG_DPI_MIN, JPEG_DPI_MAX, &order.scan_dpi, err) ||
+        !ask_moment(task, "created_ms", &order.info.created, &order.info.utc_offset_min, err))
         return false;
     Output output;
     Binder binder = { 0 };
     bool ok = output_begin(&output, folder_fd, name, err) &&
-              binder_begin(&binder, format, output.fd, &info, err) &&
-              bind_pages(&binder, pages, folder_fd, scan_dpi, err) &&
+              binder_begin(&binder, order.format, output.fd, &order.info, (uint32_t)order.quality,
+                           err) &&
+              bind_pages(&binder, pages, folder_fd, &order, err) &&
               output_finish(&output, result, err);
     binder_done(&binder);
     output_done(&output);

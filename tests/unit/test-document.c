@@ -41,24 +41,22 @@ static void read_back(int fd, Buf *out)
 static void make_pdf(const JpegRecipe *recipe, uint32_t count, const char *title, Buf *out)
 {
     AUTO_BUF jpeg = buf_with_max(PDF_MAX);
-    JpegFacts facts;
+    PdfPage page = { .scan_dpi = 200, .quality = 85, .identity = bytes_of_text("page") };
     Err err = { 0 };
 
     jpeg_make(recipe, &jpeg);
-    assert_int_equal(jpeg_scan(buf_bytes(&jpeg), &facts, &err), JPEG_FOUND);
     AUTO_FD page_fd = file_of(buf_bytes(&jpeg));
+    page.fd = page_fd;
+    page.size_bytes = (int64_t)jpeg.n;
+    assert_true(picture_read(page_fd, page.size_bytes, PICTURE_JPEG, &(PictureView){ 0 }, NULL,
+                             &page.picture, &err));
     AUTO_FD out_fd = memfd_create("pdf", MFD_CLOEXEC);
     AUTO(PdfWriter)
     pdf = pdf_new(out_fd, &(PdfInfo){ .title = title, .created = started, .utc_offset_min = -90 },
                   &err);
-    PdfPage page = { .jpeg_fd = page_fd,
-                     .size_bytes = (int64_t)jpeg.n,
-                     .facts = facts,
-                     .scan_dpi = 200,
-                     .identity = bytes_of_text("page") };
     assert_non_null(pdf);
     for (uint32_t i = 0; i < count; i++)
-        assert_true(pdf_add_jpeg(pdf, &page, &err));
+        assert_true(pdf_add_page(pdf, &page, &err));
     assert_true(pdf_finish(pdf, &err));
     read_back(out_fd, out);
 }
@@ -172,24 +170,26 @@ static void wrong_pages_are_refused(void **state)
     AUTO_FD out_fd = memfd_create("pdf", MFD_CLOEXEC);
     Err err = { 0 };
     AUTO(PdfWriter) pdf = pdf_new(out_fd, &(PdfInfo){ .title = "" }, &err);
-    PdfPage page = { .jpeg_fd = out_fd, .scan_dpi = 300 };
+    PdfPage page = { .fd = out_fd, .scan_dpi = 300 };
 
     (void)state;
     assert_false(pdf_finish(pdf, &err));
     assert_int_equal(err.kind, ERR_BAD_INPUT);
-    assert_false(pdf_add_jpeg(pdf, &page, &err));
+    assert_false(pdf_add_page(pdf, &page, &err));
     assert_int_equal(err.kind, ERR_BUG);
-    page.facts = (JpegFacts){ .width_px = 1, .height_px = 1, .components = 1 };
+    page.picture = (Picture){
+        .width_px = 1, .height_px = 1, .file_w_px = 1, .file_h_px = 1, .components = 1
+    };
     page.scan_dpi = 1;
-    assert_false(pdf_add_jpeg(pdf, &page, &err));
+    assert_false(pdf_add_page(pdf, &page, &err));
     page.scan_dpi = 300;
     page.size_bytes = 10000000000;
-    assert_false(pdf_add_jpeg(pdf, &page, &err));
+    assert_false(pdf_add_page(pdf, &page, &err));
     assert_string_equal(err.text, "PDF would be larger than 10 GB");
     page.size_bytes = 5; /* the file is shorter */
     AUTO_FD empty = memfd_create("empty", MFD_CLOEXEC);
-    page.jpeg_fd = empty;
-    assert_false(pdf_add_jpeg(pdf, &page, &err));
+    page.fd = empty;
+    assert_false(pdf_add_page(pdf, &page, &err));
     assert_non_null(strstr(err.text, "shorter"));
 }
 

@@ -1,11 +1,15 @@
 /* tests/unit/test-image.c - JPEG markers and thumbnails. */
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "image/encode.h"
+#include "image/jpeg-turn.h"
 #include "image/jpeg.h"
+#include "image/raw.h"
 #include "image/thumbnail.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/jpeg-maker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +22,17 @@ static int file_of(Bytes bytes)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes.p, bytes.n), (ssize_t)bytes.n);
     return fd;
+}
+
+/* The picture of such a file as it must be seen. */
+static Picture picture_of(int fd, int64_t size_bytes, PictureKind kind, PictureView view)
+{
+    Picture picture;
+    Err err = { 0 };
+
+    if (!picture_read(fd, size_bytes, kind, &view, NULL, &picture, &err))
+        fail_msg("%s", err.text);
+    return picture;
 }
 
 /* The markers an FF-680W sends before its picture, tables left out: 200 dpi, 1687 x 2190. */
@@ -217,7 +232,8 @@ static void thumbnails_are_small_pictures(void **state)
 
         jpeg_make(&cases[i].recipe, &jpeg);
         AUTO_FD fd = file_of(buf_bytes(&jpeg));
-        assert_true(thumbnail_make(fd, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
+        Picture picture = picture_of(fd, (int64_t)jpeg.n, PICTURE_JPEG, (PictureView){ 0 });
+        assert_true(thumbnail_make(fd, &picture, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
         assert_false(damaged);
         assert_int_equal(jpeg_scan(buf_bytes(&small), &facts, &err), JPEG_FOUND);
         assert_int_equal(facts.width_px, cases[i].width);
@@ -236,19 +252,185 @@ static void damaged_pictures_are_shown_as_far_as_they_go(void **state)
     (void)state;
     jpeg_make(&(JpegRecipe){ 1000, 1000, 3, 300, false, 0 }, &jpeg);
     AUTO_FD cut = file_of((Bytes){ jpeg.p, jpeg.n / 2 });
-    assert_true(thumbnail_make(cut, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
+    Picture picture = picture_of(cut, (int64_t)jpeg.n / 2, PICTURE_JPEG, (PictureView){ 0 });
+    assert_true(thumbnail_make(cut, &picture, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
     assert_true(damaged);
 
     AUTO_FD head = file_of((Bytes){ scanner_head, sizeof scanner_head });
-    assert_false(thumbnail_make(head, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
+    assert_false(thumbnail_make(head, &picture, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
     assert_int_equal(err.kind, ERR_BAD_INPUT);
     AUTO_FD text = file_of(bytes_of_text("%PDF-1.7"));
-    assert_false(thumbnail_make(text, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
+    assert_false(thumbnail_make(text, &picture, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
     assert_non_null(strstr(err.text, "Not a JPEG"));
     AUTO_BUF tiny = buf_with_max(10);
     AUTO_FD whole = file_of(buf_bytes(&jpeg));
-    assert_false(thumbnail_make(whole, THUMBNAIL_SIDE_PX, &tiny, &damaged, &err));
+    assert_false(thumbnail_make(whole, &picture, THUMBNAIL_SIDE_PX, &tiny, &damaged, &err));
     assert_int_equal(err.kind, ERR_TEMPORARY);
+}
+
+/* --- raw lines ------------------------------------------------------------------------------------ */
+
+/* Sample c of pixel x in line y of the pages below: no two neighbours are alike. */
+static uint8_t sample(uint32_t x, uint32_t y, uint32_t c)
+{
+    return (uint8_t)(x * 3 + y * 31 + c * 101);
+}
+
+/* A page of several bands, written as the trailer says. */
+static int raw_file(const RawPage *page, int64_t *ret_bytes)
+{
+    static const uint32_t gbr[] = { 1, 2, 0 }, rgb[] = { 0, 1, 2 };
+    const uint32_t *order = page->order == RAW_ORDER_GBR ? gbr : rgb;
+    AUTO_BUF file = buf_with_max(16 << 20);
+    uint8_t trailer[RAW_PAGE_TRAILER_SIZE];
+
+    for (uint32_t y = 0; y < page->height_px; y++) {
+        size_t begin = file.n;
+
+        if (page->bits == 1)
+            for (uint32_t x = 0; x < page->width_px; x += 8)
+                assert_true(buf_put_u8(&file, sample(x / 8, y, 0)));
+        for (uint32_t x = 0; page->bits > 1 && x < page->width_px; x++)
+            for (uint32_t c = 0; c < page->channels; c++) {
+                if (page->bits == 16)
+                    assert_true(buf_put_u8(&file, 0x5a));
+                assert_true(buf_put_u8(&file, sample(x, y, order[c])));
+            }
+        assert_true(buf_put_zeros(&file, page->line_bytes - (file.n - begin)));
+    }
+    raw_page_encode(page, trailer);
+    assert_true(buf_put(&file, (Bytes){ trailer, sizeof trailer }));
+    *ret_bytes = (int64_t)file.n;
+    return file_of(buf_bytes(&file));
+}
+
+static const RawPage raw_pages[] = {
+    { 500, 700, 1500, 3, 8, RAW_ORDER_RGB, 300 },  { 500, 700, 1507, 3, 8, RAW_ORDER_GBR, 0 },
+    { 500, 400, 3000, 3, 16, RAW_ORDER_GBR, 300 }, { 500, 1100, 500, 1, 8, RAW_ORDER_GRAY, 300 },
+    { 500, 600, 1001, 1, 16, RAW_ORDER_GRAY, 10 }, { 500, 9000, 64, 1, 1, RAW_ORDER_GRAY, 300 },
+    { 1, 1, 1, 1, 1, RAW_ORDER_GRAY, 300 },        { 60000, 9, 360000, 3, 16, RAW_ORDER_RGB, 99 },
+};
+static const PictureView views[] = {
+    { false, 0, 0 }, { true, 0, 0 }, { true, 333, 381 }, { false, 7, 1 }
+};
+
+static uint8_t pixel_of(const Picture *picture, const uint8_t *row, uint32_t x, uint32_t c)
+{
+    if (picture->bits > 1)
+        return row[(size_t)x * picture->components + c];
+    return row[x / 8] >> (7 - x % 8) & 1;
+}
+
+static uint8_t expected_of(const Picture *picture, uint32_t x, uint32_t y, uint32_t c)
+{
+    if (picture->view.turned) {
+        x = picture->width_px - 1 - x;
+        y = picture->height_px - 1 - y;
+    }
+    if (picture->bits > 1)
+        return sample(x, y, c);
+    return sample(x / 8, y, 0) >> (7 - x % 8) & 1;
+}
+
+static void raw_rows_are_what_is_seen(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(raw_pages) * COUNT_OF(views); i++) {
+        int64_t bytes = 0;
+        RawSource raw;
+        Err err = { 0 };
+        AUTO_FD fd = raw_file(&raw_pages[i / COUNT_OF(views)], &bytes);
+        Picture picture = picture_of(fd, bytes, PICTURE_RAW, views[i % COUNT_OF(views)]);
+
+        assert_true(raw_begin(&raw, fd, &picture, &err));
+        for (uint32_t y = 0; y < picture.height_px; y++) {
+            const uint8_t *row = raw_row(&raw, y, &err);
+
+            assert_non_null(row);
+            for (uint32_t x = 0; x < picture.width_px; x++)
+                for (uint32_t c = 0; c < picture.components; c++)
+                    if (pixel_of(&picture, row, x, c) != expected_of(&picture, x, y, c))
+                        fail_msg("case %zu: pixel %u %u %u", i, x, y, c);
+        }
+        raw_done(&raw);
+    }
+}
+
+static void raw_densities_are_used_when_they_are_some(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(raw_pages); i++) {
+        int64_t bytes = 0;
+        AUTO_FD fd = raw_file(&raw_pages[i], &bytes);
+        Picture picture = picture_of(fd, bytes, PICTURE_RAW, views[0]);
+
+        assert_int_equal(picture.dpi_x, raw_pages[i].dpi < JPEG_DPI_MIN ? 0 : raw_pages[i].dpi);
+    }
+}
+
+/* The file becomes shorter after it was looked at. */
+static void a_page_that_ends_too_early_is_named(void **state)
+{
+    int64_t bytes = 0, written = 0;
+    bool damaged = false;
+    AUTO_FD fd = raw_file(&raw_pages[5], &bytes);
+    AUTO_FD out = memfd_create("out", MFD_CLOEXEC);
+    AUTO_BUF small = buf_with_max(THUMBNAIL_BYTES_MAX);
+    Picture picture = picture_of(fd, bytes, PICTURE_RAW, views[0]);
+    Err err = { 0 };
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, 8000 * 64), 0);
+    assert_false(encode_g4(fd, &picture, out, &written, &err));
+    assert_string_equal(err.text, "raw page ends within line 8001");
+    assert_int_equal(err.kind, ERR_BAD_INPUT);
+    assert_false(encode_jpeg(fd, &picture, 85, 300, out, &written, &err));
+    assert_string_equal(err.text, "raw page ends within line 8001");
+    assert_false(thumbnail_make(fd, &picture, THUMBNAIL_SIDE_PX, &small, &damaged, &err));
+    assert_string_equal(err.text, "raw page ends within line 8001");
+}
+
+/* What the disk says when a target cannot be written is told as it is, by every encoder. */
+static void a_target_that_takes_nothing_is_named(void **state)
+{
+    int64_t bytes = 0, written = 0;
+    AUTO_BUF jpeg = buf_with_max(1 << 20);
+    AUTO_FD fd = raw_file(&raw_pages[5], &bytes);
+    AUTO_FD full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    Picture picture = picture_of(fd, bytes, PICTURE_RAW, views[0]);
+    Err err = { 0 };
+
+    (void)state;
+    assert_false(encode_g4(fd, &picture, full, &written, &err));
+    assert_int_equal(err.code, ENOSPC);
+    assert_false(encode_jpeg(fd, &picture, 85, 300, full, &written, &err));
+    assert_int_equal(err.code, ENOSPC);
+    jpeg_make(&(JpegRecipe){ 100, 100, 3, 300, false, 0 }, &jpeg);
+    AUTO_FD source = file_of(buf_bytes(&jpeg));
+    picture = picture_of(source, (int64_t)jpeg.n, PICTURE_JPEG, views[1]);
+    assert_false(jpeg_turn(source, &picture, full, &written, &err));
+    assert_int_equal(err.code, ENOSPC);
+    assert_int_equal(err.kind, ERR_TEMPORARY);
+}
+
+static void a_picture_too_large_to_be_turned_is_named(void **state)
+{
+    AUTO_BUF jpeg = buf_with_max(1 << 20);
+    int64_t written = 0;
+    Err err = { 0 };
+
+    (void)state;
+    jpeg_make(&(JpegRecipe){ 100, 100, 3, 300, false, 0 }, &jpeg);
+    uint8_t *frame = memmem(jpeg.p, jpeg.n, "\xff\xc0\0\x11\x08", 5);
+    assert_non_null(frame);
+    frame[5] = frame[6] = frame[7] = frame[8] = 0x4d; /* 19789 x 19789 */
+    AUTO_FD fd = file_of(buf_bytes(&jpeg));
+    Picture picture = picture_of(fd, (int64_t)jpeg.n, PICTURE_JPEG, views[1]);
+    AUTO_FD out = memfd_create("out", MFD_CLOEXEC);
+    assert_false(jpeg_turn(fd, &picture, out, &written, &err));
+    assert_int_equal(err.kind, ERR_PERMANENT);
+    assert_non_null(strstr(err.text, "too large to be turned"));
+    assert_non_null(strstr(err.remedy, "pdf"));
 }
 
 int main(void)
@@ -263,6 +445,11 @@ int main(void)
         cmocka_unit_test(facts_agree_with_libjpeg),
         cmocka_unit_test(thumbnails_are_small_pictures),
         cmocka_unit_test(damaged_pictures_are_shown_as_far_as_they_go),
+        cmocka_unit_test(raw_rows_are_what_is_seen),
+        cmocka_unit_test(raw_densities_are_used_when_they_are_some),
+        cmocka_unit_test(a_page_that_ends_too_early_is_named),
+        cmocka_unit_test(a_target_that_takes_nothing_is_named),
+        cmocka_unit_test(a_picture_too_large_to_be_turned_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

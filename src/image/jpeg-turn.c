@@ -173,13 +173,10 @@ static void write_markers(Turner *turner)
     }
 }
 
-/* Everything that may longjmp. */
-static bool work(Turner *turner, int fd, const Picture *picture, int out_fd)
+static void work(Turner *turner, int fd, const Picture *picture, int out_fd)
 {
     uint32_t width = picture->width_px, height = picture->height_px;
 
-    if (setjmp(turner->guard.failed) != 0)
-        return false;
     jpeg_create_decompress(&turner->in);
     jpeg_create_compress(&turner->out);
     jpeg_source_open(&turner->source, &turner->in, fd);
@@ -202,6 +199,14 @@ static bool work(Turner *turner, int fd, const Picture *picture, int out_fd)
     write_markers(turner);
     jpeg_finish_compress(&turner->out);
     (void)jpeg_finish_decompress(&turner->in);
+}
+
+/* The only place that libjpeg comes back to when it fails. */
+static bool try_work(Turner *turner, int fd, const Picture *picture, int out_fd)
+{
+    if (setjmp(turner->guard.failed) != 0)
+        return false;
+    work(turner, fd, picture, out_fd);
     return true;
 }
 
@@ -210,7 +215,7 @@ bool jpeg_turn(int fd, const Picture *picture, int out_fd, int64_t *ret_bytes, E
     Turner turner = { 0 };
 
     turner.in.err = turner.out.err = jpeg_guard_init(&turner.guard, "turned", err);
-    bool ok = work(&turner, fd, picture, out_fd);
+    bool ok = try_work(&turner, fd, picture, out_fd);
     if (ok)
         *ret_bytes = turner.target.written;
     jpeg_destroy_compress(&turner.out);

@@ -9,6 +9,8 @@ const Field device_wish_fields[] = {
     TEXT(DeviceWish, serial, false, "Serial number of the device; finds it wherever it is."),
     TEXT(DeviceWish, name, false, "Name of the device."),
     TEXT(DeviceWish, job_group, false, "Name of the job group whose jobs its panel starts."),
+    CHOICE(DeviceWish, registration, device_registration_words, DEVICE_REGISTRATION_AUTO,
+           "Version in which the device is told our name; auto: as it asks."),
     BOOLEAN(DeviceWish, approved, true, "The device may start jobs."),
     FIELDS_END,
 };
@@ -197,7 +199,8 @@ Json *config_show_device(const ConfigPlan *plan, const Device *device)
     const size_t groups = noun_index(&noun_job_group);
     const ConfigEntry *group = config_entry_with_id(&plan->tables[groups],
                                                     device->settings.job_group);
-    DeviceWish wish = { .approved = device->state != DEVICE_SEEN };
+    DeviceWish wish = { .approved = device->state != DEVICE_SEEN,
+                        .registration = device->settings.registration };
 
     (void)text_copy(wish.address, sizeof wish.address, device->address);
     (void)text_copy(wish.serial, sizeof wish.serial, device->serial);

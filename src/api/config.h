@@ -34,6 +34,7 @@ typedef struct DeviceWish {
     char serial[64];
     char name[NAME_TEXT_SIZE];
     char job_group[NAME_TEXT_SIZE]; /* its name */
+    int64_t registration;           /* DeviceRegistration */
     bool approved;
 } DeviceWish;
 extern const Field device_wish_fields[];

@@ -32,6 +32,23 @@ static bool local_for(const DeviceLink *link, const NetAddress *peer,
     return text_copy(ret_text, SLP_ADDRESS_SIZE, text);
 }
 
+/* Asks the host what a device is to see. */
+static bool show(void *arg, const RegisterAsk *ask, RegisterShown *ret_shown)
+{
+    DeviceLink *link = arg;
+    char address[NET_ADDRESS_TEXT_SIZE];
+    DeviceSighting sighting = { address, ask->product, ask->wants_v3 };
+    DeviceShown shown = { .is_v3 = ask->wants_v3 };
+
+    net_address_format_host(&ask->from, address);
+    (void)text_copy(shown.name, sizeof shown.name, link->name);
+    if (!link->host.shows(link->arg, &sighting, &shown))
+        return false;
+    (void)text_copy(ret_shown->name, sizeof ret_shown->name, shown.name);
+    ret_shown->is_v3 = shown.is_v3;
+    return true;
+}
+
 static void send_answers(void *arg)
 {
     DeviceLink *link = arg;
@@ -50,7 +67,8 @@ static void send_answers(void *arg)
 static void on_datagram(void *arg, const UdpDatagram *datagram)
 {
     DeviceLink *link = arg;
-    char local[SLP_ADDRESS_SIZE], product[REGISTER_PRODUCT_SIZE], address[NET_ADDRESS_TEXT_SIZE];
+    char local[SLP_ADDRESS_SIZE], address[NET_ADDRESS_TEXT_SIZE];
+    RegisterAsk ask;
 
     if (!register_session_is_request(datagram->bytes) || !local_for(link, &datagram->from, local))
         return;
@@ -58,11 +76,11 @@ static void on_datagram(void *arg, const UdpDatagram *datagram)
                                 .from = datagram->from,
                                 .interface_index = datagram->interface_index,
                                 .local = local };
-    if (!register_session_feed(&link->registrations, &request, mono_now(), product))
+    if (!register_session_feed(&link->registrations, &request, mono_now(), &ask))
         return;
-    send_answers(link);
+    loop_timer_start(link->answer_timer, register_session_deadline(&link->registrations));
     net_address_format_host(&datagram->from, address);
-    DeviceSighting sighting = { address, product };
+    DeviceSighting sighting = { address, ask.product, ask.wants_v3 };
     link->host.seen(link->arg, &sighting);
 }
 
@@ -90,7 +108,8 @@ static bool open_services(DeviceLink *link, const DeviceLinkConfig *config, Err 
     link->listener = tcp_listen(link->loop, &tcp, LISTEN_BACKLOG, link_press_accepted, link, err);
     if (!link->listener)
         return err_prefix(err, "TCP port for scanners");
-    register_session_init(&link->registrations, config->name, device_link_tcp_port(link));
+    (void)text_copy(link->name, sizeof link->name, config->name);
+    register_session_init(&link->registrations, device_link_tcp_port(link), show, link);
     link->udp = udp_open(link->loop, &udp, on_datagram, link, err);
     if (!link->udp)
         return err_prefix(err, "UDP port for scanners");

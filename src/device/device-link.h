@@ -29,12 +29,22 @@ typedef struct DeviceScan DeviceScan;   /* a scan that runs                     
 typedef struct DeviceSighting {
     const char *address; /* numeric, without port */
     const char *product; /* "PID 11D1", "" unknown */
+    bool wants_v3;       /* its request is one of version 3 (wire/slp.h) */
 } DeviceSighting;
+
+/* What a device is to see of us. */
+enum { DEVICE_SHOWN_SIZE = 64 }; /* that of wire/slp.h */
+typedef struct DeviceShown {
+    char name[DEVICE_SHOWN_SIZE]; /* preset: the name of the configuration; slp_name_is_plain */
+    bool is_v3;                   /* preset: as its request wants it                          */
+} DeviceShown;
 
 /* What the host is told. Loop thread; must not wait. */
 typedef struct DeviceHost {
     /* A device asked who wants its scans (at most once a second per address). */
     void (*seen)(void *arg, const DeviceSighting *sighting);
+    /* A moment later: what it is to see. *shown has the presets. False: nothing, no answer. */
+    bool (*shows)(void *arg, const DeviceSighting *sighting, DeviceShown *shown);
     /* Somebody pressed Start. choice: PushScanIDIn, "" when absent. The host answers with
      * device_press_accept or device_press_refuse, now or later; after DEVICE_PRESS_ANSWER_MS, or when the panel
      * hung up, device_press_accept answers NULL. */

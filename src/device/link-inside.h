@@ -41,6 +41,7 @@ struct DeviceLink {
     TcpListener *listener;
     LoopTimer *answer_timer, *join_timer;
     RegisterSession registrations;
+    char name[SLP_NAME_SIZE];
     DevicePress *presses;
     DeviceScan *scans;
     unsigned press_count, scan_count;

@@ -49,7 +49,7 @@ static void drive(DevicePress *press)
     loop_timer_start(press->timer, push_session_deadline(session));
     if (session->ask) {
         char address[NET_ADDRESS_TEXT_SIZE];
-        DeviceSighting sighting = { address, session->body.product };
+        DeviceSighting sighting = { address, session->body.product, false };
 
         session->ask = false;
         press->held_by_host = true;

@@ -6,19 +6,22 @@
 const RegisterRule register_rules[REGISTER_STATE_MAX_][REGISTER_EVENT_MAX_] = {
     [REGISTER_FREE] = { [REGISTER_EVENT_REQUEST] = { REGISTER_ANSWERING, REGISTER_DO_BEGIN },
                         [REGISTER_EVENT_DUE] = { REGISTER_FREE, REGISTER_DO_NOTHING },
-                        [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING } },
+                        [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING },
+                        [REGISTER_EVENT_HIDDEN] = { REGISTER_FREE, REGISTER_DO_NOTHING } },
     [REGISTER_ANSWERING] = { [REGISTER_EVENT_REQUEST] = { REGISTER_ANSWERING, REGISTER_DO_NOTHING },
                              [REGISTER_EVENT_DUE] = { REGISTER_ANSWERING, REGISTER_DO_SEND },
-                             [REGISTER_EVENT_LAST] = { REGISTER_QUIET, REGISTER_DO_SEND } },
+                             [REGISTER_EVENT_LAST] = { REGISTER_QUIET, REGISTER_DO_SEND },
+                             [REGISTER_EVENT_HIDDEN] = { REGISTER_QUIET, REGISTER_DO_NOTHING } },
     [REGISTER_QUIET] = { [REGISTER_EVENT_REQUEST] = { REGISTER_QUIET, REGISTER_DO_NOTHING },
                          [REGISTER_EVENT_DUE] = { REGISTER_FREE, REGISTER_DO_NOTHING },
-                         [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING } },
+                         [REGISTER_EVENT_LAST] = { REGISTER_FREE, REGISTER_DO_NOTHING },
+                         [REGISTER_EVENT_HIDDEN] = { REGISTER_QUIET, REGISTER_DO_NOTHING } },
 };
 
-void register_session_init(RegisterSession *s, const char *name, uint16_t event_port)
+void register_session_init(RegisterSession *s, uint16_t event_port, RegisterShowFn *show,
+                           void *show_arg)
 {
-    *s = (RegisterSession){ .event_port = event_port };
-    (void)text_copy(s->name, sizeof s->name, name);
+    *s = (RegisterSession){ .event_port = event_port, .show = show, .show_arg = show_arg };
 }
 
 /* A request of the kind we answer. RFC 2608 compares service types without case. */
@@ -51,8 +54,8 @@ static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uin
             empty = empty ? empty : e;
             continue;
         }
-        if (net_address_same_host(&e->from, from)) {
-            if (e->xid == xid && e->from.port == from->port)
+        if (net_address_same_host(&e->ask.from, from)) {
+            if (e->xid == xid && e->ask.from.port == from->port)
                 return e;
             of_source++;
             if (e->state == REGISTER_QUIET && (!own_quiet || e->due_at.ms < own_quiet->due_at.ms))
@@ -78,7 +81,7 @@ static void copy_product(char ret_product[REGISTER_PRODUCT_SIZE], Bytes scopes)
 }
 
 bool register_session_feed(RegisterSession *s, const RegisterRequest *in, Mono now,
-                           char ret_product[REGISTER_PRODUCT_SIZE])
+                           RegisterAsk *ret_ask)
 {
     SlpRequest request;
 
@@ -92,23 +95,25 @@ bool register_session_feed(RegisterSession *s, const RegisterRequest *in, Mono n
     e->state = rule->next;
     if (rule->action != REGISTER_DO_BEGIN)
         return false;
-    e->from = in->from;
+    e->ask.from = in->from;
+    e->ask.wants_v3 = slp_request_wants_v3(&request);
+    copy_product(e->ask.product, request.scopes);
     e->interface_index = in->interface_index;
     e->xid = request.xid;
     e->answers_left = REGISTER_ANSWERS;
-    e->due_at = now;
+    e->due_at = mono_after(now, REGISTER_FIRST_MS);
     (void)text_copy_bytes(e->language, sizeof e->language, request.language);
     (void)text_copy(e->local, sizeof e->local, in->local);
-    copy_product(ret_product, request.scopes);
+    *ret_ask = e->ask;
     return true;
 }
 
 static bool encode_answer(const RegisterSession *s, const RegisterEntry *e, Buf *to)
 {
     AUTO_BUF list = buf_with_max(SLP_DATAGRAM_MAX);
-    SlpEntry entry = { .event_port = s->event_port };
+    SlpEntry entry = { .event_port = s->event_port, .is_v3 = e->shown.is_v3 };
 
-    (void)text_copy(entry.name, sizeof entry.name, s->name);
+    (void)text_copy(entry.name, sizeof entry.name, e->shown.name);
     (void)text_copy(entry.address, sizeof entry.address, e->local);
     if (!slp_entry_encode(&entry, &list))
         return false;
@@ -118,12 +123,23 @@ static bool encode_answer(const RegisterSession *s, const RegisterEntry *e, Buf 
     return slp_reply_encode(&reply, to);
 }
 
+/* Asks the host before the first answer. A device that is to see nothing is not answered. */
+static bool show(RegisterSession *s, RegisterEntry *e, Mono now)
+{
+    if (e->state != REGISTER_ANSWERING || e->answers_left < REGISTER_ANSWERS ||
+        s->show(s->show_arg, &e->ask, &e->shown))
+        return true;
+    e->state = register_rules[e->state][REGISTER_EVENT_HIDDEN].next;
+    e->due_at = mono_after(now, REGISTER_QUIET_MS);
+    return false;
+}
+
 bool register_session_next(RegisterSession *s, Mono now, RegisterAnswer *ret_answer, Buf *to)
 {
     for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++) {
         RegisterEntry *e = &s->entries[i];
 
-        if (e->state == REGISTER_FREE || !mono_reached(now, e->due_at))
+        if (e->state == REGISTER_FREE || !mono_reached(now, e->due_at) || !show(s, e, now))
             continue;
         const RegisterRule *rule =
             &register_rules[e->state]
@@ -134,7 +150,7 @@ bool register_session_next(RegisterSession *s, Mono now, RegisterAnswer *ret_ans
         e->answers_left--;
         e->due_at = mono_after(now,
                                e->state == REGISTER_QUIET ? REGISTER_QUIET_MS : REGISTER_GAP_MS);
-        *ret_answer = (RegisterAnswer){ e->from, e->interface_index };
+        *ret_answer = (RegisterAnswer){ e->ask.from, e->interface_index };
         if (encode_answer(s, e, to))
             return true;
         buf_clear(to);

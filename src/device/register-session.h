@@ -8,6 +8,11 @@
  *      ^                   ^                 |  ---------> QUIET ------------> FREE
  *      |                   +-----------------+              (copies are ignored)
  *
+ * HIDDEN leads from ANSWERING to QUIET without an answer.
+ *
+ * The first answer waits REGISTER_FIRST_MS, so that the host has time to look up what this device is
+ * to see; it is asked then, once for the three answers.
+ *
  * A table of fixed size holds what was asked; when it is full the oldest QUIET entry goes, and while
  * all are ANSWERING requests are dropped. One source may fill only a few entries, so that a flood
  * from one address keeps nobody else's name off a panel. */
@@ -30,6 +35,7 @@ typedef enum RegisterEvent {
     REGISTER_EVENT_REQUEST, /* the device asks           */
     REGISTER_EVENT_DUE,     /* the entry's time has come */
     REGISTER_EVENT_LAST,    /* the same, and only one answer is left */
+    REGISTER_EVENT_HIDDEN,  /* the host shows this device nothing */
     REGISTER_EVENT_MAX_
 } RegisterEvent;
 
@@ -46,14 +52,32 @@ enum {
     REGISTER_ENTRIES_MAX = 512,
     REGISTER_PER_SOURCE_MAX = 16, /* entries of one address: so many are answered in a second */
     REGISTER_ANSWERS = 3,         /* what Epson's agent sends                         */
+    REGISTER_FIRST_MS = 100,
     REGISTER_GAP_MS = 500,
     REGISTER_QUIET_MS = 30000,
     REGISTER_PRODUCT_SIZE = 64,
 };
 
+/* Which device asks. */
+typedef struct RegisterAsk {
+    NetAddress from;
+    char product[REGISTER_PRODUCT_SIZE]; /* "PID 11D1", ASCII; "" unknown              */
+    bool wants_v3;                       /* by slp_request_wants_v3                    */
+} RegisterAsk;
+
+/* What it is to see: slp_name_is_plain must hold. */
+typedef struct RegisterShown {
+    char name[SLP_NAME_SIZE];
+    bool is_v3;
+} RegisterShown;
+
+/* Fills what the device is to see; false: nothing, it gets no answer. */
+typedef bool RegisterShowFn(void *arg, const RegisterAsk *ask, RegisterShown *ret_shown);
+
 typedef struct RegisterEntry {
     RegisterState state;
-    NetAddress from;
+    RegisterAsk ask;
+    RegisterShown shown; /* filled at the first answer */
     uint32_t interface_index;
     uint16_t xid;
     uint8_t answers_left;
@@ -63,8 +87,9 @@ typedef struct RegisterEntry {
 } RegisterEntry;
 
 typedef struct RegisterSession {
-    char name[SLP_NAME_SIZE];
     uint16_t event_port;
+    RegisterShowFn *show;
+    void *show_arg;
     RegisterEntry entries[REGISTER_ENTRIES_MAX];
 } RegisterSession;
 
@@ -80,17 +105,17 @@ typedef struct RegisterAnswer {
     uint32_t interface_index;
 } RegisterAnswer;
 
-/* name: slp_name_is_plain must hold. */
-void register_session_init(RegisterSession *s, const char *name, uint16_t event_port);
+/* show is called inside register_session_next. */
+void register_session_init(RegisterSession *s, uint16_t event_port, RegisterShowFn *show,
+                           void *show_arg);
 
 /* True when the datagram is a request for agents of our kind. Cheap: a flood stops here, before the
  * kernel is asked for the local address. */
 bool register_session_is_request(Bytes datagram);
 
-/* Takes a request. True when it is new and will be answered; ret_product then has what the device
- * calls itself ("PID 11D1", ASCII). */
+/* Takes a request. True when it is new: the host will be asked what the device is to see. */
 bool register_session_feed(RegisterSession *s, const RegisterRequest *request, Mono now,
-                           char ret_product[REGISTER_PRODUCT_SIZE]);
+                           RegisterAsk *ret_ask);
 
 /* The next answer that is due, appended to an empty Buf of SLP_DATAGRAM_MAX. False: none is. */
 bool register_session_next(RegisterSession *s, Mono now, RegisterAnswer *ret_answer, Buf *to);

@@ -318,9 +318,9 @@ static void on_datagram(void *arg, const UdpDatagram *datagram)
 
     if (finder_receive(&device->finder, datagram->bytes, &datagram->from, &entry) ==
         FINDER_APPEARED)
-        printf("destination name=%s address=%s port=%u\n",
+        printf("destination name=%s address=%s port=%u%s\n",
                log_quote(name, sizeof name, entry->server.name), entry->server.address,
-               entry->server.event_port);
+               entry->server.event_port, entry->server.is_v3 ? " version=3" : "");
     if (device->options->press_name[0] && finder_find(&device->finder, device->options->press_name))
         press_by_itself(device, device->options->press_name);
 }
@@ -399,6 +399,7 @@ static bool open_announcer(Device *device, Err *err)
     if (getrandom(&xid, sizeof xid, 0) != sizeof xid)
         return err_errno(err, errno, "getrandom");
     finder_init(&device->finder, options->product, multicast, options->announce_ms, xid);
+    device->finder.is_v3 = options->registration == 3;
     device->udp = udp_open(device->loop, &options->address, on_datagram, device, err);
     if (!device->udp)
         return false;

@@ -6,6 +6,7 @@
  *
  *   ready address=127.0.0.5 scan_port=1865 panel=http://127.0.0.5:8080
  *   destination name="Scans" address=127.0.0.1 port=2968        destination-gone name="Scans"
+ *   (and version=3 when its answer has the keys of version 3)
  *   pressed name="Scans" choice=02 result=OK                    ... result=ERROR error="why"
  *   scan-begin client=127.0.0.1:40112
  *   page 1 bytes=123456

@@ -29,7 +29,7 @@ static bool write_request(const Finder *finder, Buf *request)
         .language = bytes_of_text("en"),
         .url = bytes_of_text(SLP_SERVICE_URL),
         .scopes = bytes_of_text(finder->product),
-        .tags = bytes_of_text(SLP_ENTRY_TAG_LIST),
+        .tags = bytes_of_text(finder->is_v3 ? SLP_ENTRY_TAG_LIST_V3 : SLP_ENTRY_TAG_LIST),
     };
 
     buf_clear(request);
@@ -75,7 +75,7 @@ static FinderEntry *place_of(Finder *finder, const NetAddress *sender)
 static bool same_server(const SlpEntry *a, const SlpEntry *b)
 {
     return text_equal(a->name, b->name) && text_equal(a->address, b->address) &&
-           a->event_port == b->event_port;
+           a->event_port == b->event_port && a->is_v3 == b->is_v3;
 }
 
 FinderNews finder_receive(Finder *finder, Bytes datagram, const NetAddress *sender,

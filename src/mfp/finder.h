@@ -27,6 +27,7 @@ typedef struct FinderEntry {
 
 typedef struct Finder {
     const char *product; /* borrowed: "PID 1147", goes out as the scope */
+    bool is_v3;          /* asks for the keys of version 3              */
     bool multicast;
     int64_t period_ms;
     uint16_t xid;

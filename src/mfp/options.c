@@ -144,6 +144,14 @@ static bool take_announce(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_registration(Options *options, const char *value, Err *err)
+{
+    if (!text_equal(value, "2") && !text_equal(value, "3"))
+        return expected(err, "2 or 3", value);
+    options->registration = value[0] == '3' ? 3 : 2;
+    return true;
+}
+
 static bool take_help(Options *options, const char *value, Err *err)
 {
     (void)value;
@@ -179,6 +187,7 @@ static const struct Option {
     { "--server", "HOST[:PORT]", take_server,
       "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
+    { "--registration", "2|3", take_registration, "version of the announcements (2)" },
     { "--press", "NAME[:CHOICE]", take_press,
       "when this destination appears, press Start once;\n"
       "CHOICE: sides (0, 1) and action (1 JPEG, 2 PDF,\n4 preview), default " DEFAULT_CHOICE },
@@ -257,6 +266,7 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
         .product = "PID 1147",
         .serial = "VIRTUAL001",
         .announce_ms = 60000,
+        .registration = 2,
     };
 
     if (!take_address(&options, DEFAULT_ADDRESS, err))

@@ -20,6 +20,7 @@ typedef struct Options {
     MfpSource source;
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */
     uint16_t server_port;
+    unsigned registration;          /* version, 2 or 3: what requests ask for */
     char press_name[SLP_NAME_SIZE]; /* "": nobody presses Start by itself          */
     char press_choice[OPTIONS_CHOICE_SIZE];
     bool panel;

@@ -18,9 +18,13 @@ static const DeviceRule device_rules[DEVICE_STATE_MAX_][DEVICE_EVENT_MAX_] = {
     [DEVICE_SCANNING] = { [DEVICE_EVENT_SCAN_ENDED] = { DEVICE_REGISTERED, true } },
 };
 
+const char *const device_registration_words[] = { "auto", "version-2", "version-3", NULL };
+
 const Field device_settings_fields[] = {
     TEXT(DeviceSettings, name, false, "Name of the device."),
     TEXT(DeviceSettings, job_group, false, "Id of the job group whose jobs the panel starts."),
+    CHOICE(DeviceSettings, registration, device_registration_words, DEVICE_REGISTRATION_AUTO,
+           "Version in which the device is told our name; auto: as it asks."),
     FIELDS_END,
 };
 

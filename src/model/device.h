@@ -38,10 +38,21 @@ bool device_step(DeviceState *state, DeviceEvent event);
 
 enum { ADDRESS_TEXT_SIZE = 64, PRODUCT_TEXT_SIZE = 64 };
 
+/* Which version of the registration the device is answered in. */
+typedef enum DeviceRegistration {
+    DEVICE_REGISTRATION_AUTO, /* as its request asks for */
+    DEVICE_REGISTRATION_2,
+    DEVICE_REGISTRATION_3,
+    DEVICE_REGISTRATION_MAX_
+} DeviceRegistration;
+
+extern const char *const device_registration_words[]; /* ends with NULL */
+
 /* What an administrator may set of a device. */
 typedef struct DeviceSettings {
     char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */
     char job_group[ID_TEXT_SIZE]; /* JobGroupId as text, "" = none                 */
+    int64_t registration;         /* DeviceRegistration                            */
 } DeviceSettings;
 
 extern const Field device_settings_fields[];

@@ -9,6 +9,7 @@
 #define PLATEN_SCAN_RUN_H
 
 #include "flow/scan.h"
+#include "scan/panel.h"
 #include "scan/service.h"
 #include "store/batch-rows.h"
 
@@ -20,6 +21,7 @@ struct ScanService {
     unsigned running;     /* runs that are not freed */
     unsigned sightings;   /* device_sighted writes under way */
     struct Run *runs;     /* all of them, newest first */
+    PanelBook panels;     /* what each device is to see */
     atomic_bool draining; /* also read by the writer thread */
     LoopFn *idle;
     void *idle_arg;

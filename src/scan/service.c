@@ -19,6 +19,7 @@ typedef struct Sighting {
     ScanService *service;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE];
     Device device;
+    bool ok;
 } Sighting;
 
 static bool sighted_write(Tx *tx, void *arg, Err *err)
@@ -32,6 +33,8 @@ static void sighted_posted(void *arg)
 {
     Sighting *s = arg;
 
+    if (s->ok)
+        panel_book_put(&s->service->panels, &s->device);
     s->service->sightings--;
     service_say_idle(s->service);
     free(s);
@@ -42,6 +45,7 @@ static void sighted_done(void *arg, bool ok, const Err *err)
     Sighting *s = arg;
     char quoted[256];
 
+    s->ok = ok;
     if (!ok)
         log_line(LOG_WARNING, "device.not-recorded", "address=%s error=%s", s->address,
                  log_quote(quoted, sizeof quoted, err->text));
@@ -62,8 +66,16 @@ static void seen(void *arg, const DeviceSighting *sighting)
     store_write(service->config.store, sighted_write, sighted_done, s);
 }
 
+static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
+{
+    const ScanService *service = arg;
+
+    return panel_book_shows(&service->panels, sighting, shown);
+}
+
 static const DeviceHost scan_host = {
     .seen = seen,
+    .shows = shows,
     .pressed = run_pressed,
     .identified = run_identified,
     .page_begin = run_page_begin,
@@ -84,6 +96,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->config = *config;
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
+    if (!panel_book_load(&service->panels, config->store, err))
+        return NULL;
     service->link = device_link_open(config->loop, &service->config.link, err);
     return service->link ? STEAL(service) : NULL;
 }
@@ -138,5 +152,6 @@ void scan_service_free(ScanService *service)
         loop_timer_free(run->repeat);
         free(run);
     }
+    panel_book_done(&service->panels);
     free(service);
 }

@@ -193,8 +193,14 @@ static const char script_notification[] =
     "CREATE INDEX notification_of_mail ON notification (mail_id) WHERE mail_id <> '';"
     "CREATE INDEX notification_at ON notification (at);";
 
-const char *const schema_scripts[] = { script_1, script_2, script_retention, script_notification,
-                                       NULL };
+/* What a panel is shown differs by device. */
+static const char script_registration[] =
+    "ALTER TABLE device ADD COLUMN registration TEXT NOT NULL DEFAULT 'auto'"
+    " CHECK (registration IN ('auto', 'version-2', 'version-3'));";
+
+const char *const schema_scripts[] = {
+    script_1, script_2, script_retention, script_notification, script_registration, NULL
+};
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

@@ -149,6 +149,12 @@ bool slp_list_has(Bytes list, const char *item)
     return false;
 }
 
+bool slp_request_wants_v3(const SlpRequest *request)
+{
+    return slp_list_has(request->tags, "Ver") || slp_list_has(request->tags, "Group") ||
+           slp_list_has(request->scopes, "PID 016B") || slp_list_has(request->scopes, "PID 0169");
+}
+
 bool slp_attribute_get(Bytes attributes, const char *key, Bytes *ret_value)
 {
     while (attributes.n > 0) {
@@ -184,7 +190,7 @@ static bool address_is_ipv4(Bytes text)
 WireResult slp_entry_decode(Bytes attributes, SlpEntry *ret_entry)
 {
     SlpEntry entry = { 0 };
-    Bytes name, address, port;
+    Bytes name, address, port, version;
     int64_t number;
 
     if (!slp_attribute_get(attributes, "ClientName", &name) ||
@@ -198,6 +204,7 @@ WireResult slp_entry_decode(Bytes attributes, SlpEntry *ret_entry)
         !bytes_to_int(port, 1, SLP_PORT_MAX, &number))
         return WIRE_BROKEN;
     entry.event_port = (uint16_t)number;
+    entry.is_v3 = slp_attribute_get(attributes, "Ver", &version) && bytes_start_with(version, "3");
     *ret_entry = entry;
     return WIRE_OK;
 }
@@ -206,8 +213,9 @@ bool slp_entry_encode(const SlpEntry *entry, Buf *to)
 {
     return slp_name_is_plain(entry->name) && address_is_ipv4(bytes_of_text(entry->address)) &&
            entry->event_port != 0 &&
-           buf_printf(to, "(ClientName=%s),(IPAddress=%s),(EventPort=%u)", entry->name,
-                      entry->address, (unsigned)entry->event_port);
+           buf_printf(to, "%s(ClientName=%s),(IPAddress=%s),(EventPort=%u)%s",
+                      entry->is_v3 ? "(Ver=3.0)," : "", entry->name, entry->address,
+                      (unsigned)entry->event_port, entry->is_v3 ? ",(Group=0)" : "");
 }
 
 bool slp_name_is_plain(const char *name)

@@ -12,7 +12,9 @@
  *   10     2    XID: the reply echoes that of the request
  *   12     2+n  language tag
  *
- * The keys of the attribute list are the three of version 2: ClientName, IPAddress, EventPort.
+ * The keys of the attribute list are ClientName, IPAddress, EventPort; the answer to a device of
+ * version 3 ("NetScanMonitor 3.0") has Ver=3.0 before and Group=0 behind them. Captured from Epson's
+ * agent that serves FF-680W and DS-575W; what Group means is not known.
  * Used by the server and by the virtual device. */
 #ifndef PLATEN_WIRE_SLP_H
 #define PLATEN_WIRE_SLP_H
@@ -31,6 +33,8 @@ enum {
 #define SLP_GROUP          "239.255.255.253"
 #define SLP_SERVICE_URL    "service:NetScanMonitor-agent"
 #define SLP_ENTRY_TAG_LIST "ClientName,IPAddress,EventPort"
+/* What our own device of version 3 asks for. What real ones put there is not known. */
+#define SLP_ENTRY_TAG_LIST_V3 "Ver,ClientName,IPAddress,EventPort,Group"
 
 enum { SLP_FLAG_OVERFLOW = 0x8000, SLP_FLAG_FRESH = 0x4000, SLP_FLAG_MULTICAST = 0x2000 };
 
@@ -59,6 +63,7 @@ typedef struct SlpEntry {
     char name[SLP_NAME_SIZE];       /* UTF-8                                           */
     char address[SLP_ADDRESS_SIZE]; /* IPv4 the device connects to, "192.168.1.5"      */
     uint16_t event_port;            /* TCP port for "Start pressed"                    */
+    bool is_v3;                     /* with Ver=3.0 and Group=0                        */
 } SlpEntry;
 
 /* Whole datagrams in: WIRE_OK or WIRE_BROKEN (too short, other version or function, length field
@@ -72,8 +77,12 @@ WireResult slp_reply_decode(Bytes datagram, SlpReply *ret_reply);
 bool slp_request_encode(const SlpRequest *request, Buf *to);
 bool slp_reply_encode(const SlpReply *reply, Buf *to);
 
-/* Attribute list of the three keys. Decoding takes any order, ignores other keys and wants all
- * three; encoding refuses a name that slp_name_is_plain refuses. */
+/* True when the device expects the keys of version 3: its tag list names one of them, or it is one
+ * of the two models that were seen to need them (PID 016B, FF-680W, and PID 0169, DS-575W). */
+bool slp_request_wants_v3(const SlpRequest *request);
+
+/* Attribute list of the keys. Decoding takes any order, ignores other keys and wants the three of
+ * version 2; encoding refuses a name that slp_name_is_plain refuses. */
 WireResult slp_entry_decode(Bytes attributes, SlpEntry *ret_entry);
 bool slp_entry_encode(const SlpEntry *entry, Buf *to);
 

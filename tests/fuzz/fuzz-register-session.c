@@ -28,6 +28,13 @@ static size_t take_answers(RegisterSession *s, Mono now)
     return n;
 }
 
+static bool show(void *arg, const RegisterAsk *ask, RegisterShown *ret_shown)
+{
+    (void)arg;
+    *ret_shown = (RegisterShown){ .name = "Scans", .is_v3 = ask->wants_v3 };
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     RegisterSession *s = malloc(sizeof *s);
@@ -37,21 +44,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!s)
         abort();
-    register_session_init(s, "Scans", 2968);
+    register_session_init(s, 2968, show, NULL);
     while (in.n > HEAD) {
-        char product[REGISTER_PRODUCT_SIZE];
+        RegisterAsk ask;
         NetAddress from = { .family = NET_IPV4, .bytes = { 10, 0, 0, in.p[0] }, .port = 2968 };
         size_t n = (size_t)in.p[1] * LENGTH_STEP;
 
         in = bytes_after(in, HEAD);
         n = n < in.n ? n : in.n;
         RegisterRequest request = { { in.p, n }, from, 0, "10.0.0.99" };
-        fresh += register_session_feed(s, &request, now, product);
+        fresh += register_session_feed(s, &request, now, &ask);
         answers += take_answers(s, now);
         in = bytes_after(in, n);
         now = mono_after(now, STEP_MS);
     }
-    for (int i = 0; i < REGISTER_ANSWERS; i++) {
+    for (int i = 0; i <= REGISTER_ANSWERS; i++) {
         now = mono_after(now, REGISTER_GAP_MS);
         answers += take_answers(s, now);
     }

@@ -77,6 +77,7 @@ class Device:
         self.asked_at = {}  # page: when more was asked for after it
         self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
         self.responses, self.destinations = [], {}
+        self.tags = b"ClientName,IPAddress,EventPort"  # what its requests ask for
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         self.udp.bind((address, 0))
@@ -108,7 +109,7 @@ class Device:
         rest = (struct.pack(">H", self.xid) + slp_text(b"en") + slp_text(b"")
                 + slp_text(b"service:NetScanMonitor-agent")
                 + slp_text(self.model.product.encode())
-                + slp_text(b"ClientName,IPAddress,EventPort") + slp_text(b""))
+                + slp_text(self.tags) + slp_text(b""))
         return b"\x02\x06" + struct.pack(">I", 10 + len(rest))[1:] + b"\x20\0\0\0\0" + rest
 
     def announce(self, to=(SLP_GROUP, SLP_PORT), copies=3):
@@ -137,6 +138,7 @@ class Device:
         attributes = packet[18 + language:18 + language + length].decode()
         assert error == 0 and int.from_bytes(packet[2:5], "big") == len(packet)
         values = dict(re.findall(r"\(([^=]+)=([^)]*)\)", attributes))
+        assert attributes == ",".join(f"({key}={value})" for key, value in values.items())
         self.destinations[values["ClientName"]] = (values["IPAddress"], int(values["EventPort"]))
         return values
 

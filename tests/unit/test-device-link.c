@@ -183,8 +183,20 @@ static void ended(void *arg, ScanEnd end, const Reason *reason)
     loop_stop(h->loop);
 }
 
+/* The host has the last word on what a device is to see. */
+static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
+{
+    (void)arg;
+    assert_string_equal(sighting->address, "127.0.0.1");
+    assert_false(sighting->wants_v3);
+    assert_string_equal(shown->name, "Scans");
+    shown->is_v3 = true;
+    return true;
+}
+
 static const DeviceHost host_calls = {
     .seen = seen,
+    .shows = shows,
     .pressed = pressed,
     .identified = identified,
     .page_begin = page_begin,
@@ -480,6 +492,7 @@ static void device_hears(void *arg, const UdpDatagram *datagram)
     assert_string_equal(entry.name, "Scans");
     assert_string_equal(entry.address, "127.0.0.1");
     assert_int_equal(entry.event_port, device_link_tcp_port(h->link));
+    assert_true(entry.is_v3);
     if (++h->replies == 3)
         loop_stop(h->loop);
 }

@@ -149,14 +149,30 @@ static NetAddress source(uint8_t last, uint16_t port)
     return (NetAddress){ .family = NET_IPV4, .bytes = { 10, 0, 0, last }, .port = port };
 }
 
+/* The host: how often it was asked, and what it shows. */
+static struct {
+    unsigned asked;
+    bool wants_v3, hides;
+} shows;
+
+static bool show(void *arg, const RegisterAsk *ask, RegisterShown *ret_shown)
+{
+    assert_ptr_equal(arg, &shows);
+    assert_string_equal(ask->product, "PID 11D1");
+    shows.asked++;
+    shows.wants_v3 = ask->wants_v3;
+    *ret_shown = (RegisterShown){ .name = "Scans", .is_v3 = true };
+    return !shows.hides;
+}
+
 static bool ask(RegisterSession *s, Bytes datagram, uint8_t host, Mono now)
 {
     RegisterRequest request = { datagram, source(host, 2968), 3, "10.0.0.99" };
-    char product[REGISTER_PRODUCT_SIZE] = "";
-    bool fresh = register_session_feed(s, &request, now, product);
+    RegisterAsk told;
+    bool fresh = register_session_feed(s, &request, now, &told);
 
     if (fresh)
-        assert_string_equal(product, "PID 11D1");
+        assert_string_equal(told.product, "PID 11D1");
     return fresh;
 }
 
@@ -174,6 +190,7 @@ static size_t answers(RegisterSession *s, Mono now)
         assert_string_equal(entry.name, "Scans");
         assert_string_equal(entry.address, "10.0.0.99");
         assert_int_equal(entry.event_port, 1234);
+        assert_true(entry.is_v3);
         assert_int_equal(answer.to.port, 2968);
         assert_int_equal(answer.interface_index, 3);
         buf_clear(&out);
@@ -190,19 +207,46 @@ static void a_request_is_answered_three_times(void **state)
 
     (void)state;
     assert_non_null(s);
-    register_session_init(s, "Scans", 1234);
+    register_session_init(s, 1234, show, &shows);
     assert_true(register_session_is_request(datagram));
     assert_true(ask(s, datagram, 1, start));
-    assert_int_equal(answers(s, start), 1);
-    assert_false(ask(s, datagram, 1, mono_after(start, 60))); /* the copies */
-    assert_int_equal(answers(s, mono_after(start, 499)), 0);
-    assert_int_equal(register_session_deadline(s).ms, start.ms + 500);
-    assert_int_equal(answers(s, mono_after(start, 500)), 1);
-    assert_int_equal(answers(s, mono_after(start, 1000)), 1);
+    shows.asked = 0;
+    assert_int_equal(answers(s, mono_after(start, 99)), 0); /* the host looks the device up */
+    assert_int_equal(register_session_deadline(s).ms, start.ms + 100);
+    assert_int_equal(answers(s, mono_after(start, 100)), 1);
+    assert_false(ask(s, datagram, 1, mono_after(start, 160))); /* the copies */
+    assert_int_equal(answers(s, mono_after(start, 599)), 0);
+    assert_int_equal(register_session_deadline(s).ms, start.ms + 600);
+    assert_int_equal(answers(s, mono_after(start, 600)), 1);
+    assert_int_equal(answers(s, mono_after(start, 1100)), 1);
+    assert_int_equal(shows.asked, 1); /* the three are the same */
+    assert_false(shows.wants_v3);
     assert_int_equal(register_session_deadline(s).ms, MONO_NEVER.ms);
     assert_false(ask(s, datagram, 1, mono_after(start, 20000)));
     assert_true(ask(s, datagram, 2, mono_after(start, 20000))); /* another device, same XID */
-    assert_true(ask(s, datagram, 1, mono_after(start, 31001)));
+    assert_true(ask(s, datagram, 1, mono_after(start, 31101)));
+    free(s);
+    free(file);
+}
+
+static void a_device_that_is_shown_nothing_gets_no_answer(void **state)
+{
+    HexFile *file = hexfile_read("slp-attrrqst-et4950");
+    RegisterSession *s = malloc(sizeof *s);
+    Bytes datagram = file->item[0].bytes;
+
+    (void)state;
+    assert_non_null(s);
+    register_session_init(s, 1234, show, &shows);
+    shows.hides = true;
+    assert_true(ask(s, datagram, 1, start));
+    assert_int_equal(answers(s, mono_after(start, 100)), 0);
+    assert_int_equal(register_session_deadline(s).ms, MONO_NEVER.ms);
+    assert_false(ask(s, datagram, 1, mono_after(start, 20000))); /* its copies */
+    shows.hides = false;
+    assert_int_equal(answers(s, mono_after(start, 20000)), 0);
+    assert_true(ask(s, datagram, 1, mono_after(start, 30100)));
+    assert_int_equal(answers(s, mono_after(start, 30200)), 1);
     free(s);
     free(file);
 }
@@ -216,7 +260,7 @@ static void other_requests_are_not_answered(void **state)
 
     (void)state;
     assert_non_null(s);
-    register_session_init(s, "Scans", 1234);
+    register_session_init(s, 1234, show, &shows);
     assert_true(slp_request_encode(&request, &out));
     assert_false(register_session_is_request(buf_bytes(&out)));
     assert_false(ask(s, buf_bytes(&out), 1, start));
@@ -239,7 +283,7 @@ static void a_flood_stays_within_its_share(void **state)
 
     (void)state;
     assert_non_null(s);
-    register_session_init(s, "Scans", 1234);
+    register_session_init(s, 1234, show, &shows);
     for (uint16_t xid = 0; xid < 1000; xid++) {
         AUTO_BUF out = buf_with_max(SLP_DATAGRAM_MAX);
 
@@ -265,13 +309,14 @@ static void an_eager_device_is_always_answered(void **state)
 
     (void)state;
     assert_non_null(s);
-    register_session_init(s, "Scans", 1234);
+    register_session_init(s, 1234, show, &shows);
     for (uint16_t xid = 0; xid < 100; xid++) {
         AUTO_BUF out = buf_with_max(SLP_DATAGRAM_MAX);
 
         request.xid = xid;
         assert_true(slp_request_encode(&request, &out));
         assert_true(ask(s, buf_bytes(&out), 1, now));
+        now = mono_after(now, REGISTER_FIRST_MS);
         for (int i = 0; i < REGISTER_ANSWERS; i++) {
             assert_int_equal(answers(s, now), 1);
             now = mono_after(now, REGISTER_GAP_MS);
@@ -289,7 +334,8 @@ static void every_pair_of_a_registration(void **state)
 
             assert_true(rule->next < REGISTER_STATE_MAX_);
             assert_int_equal(rule->action == REGISTER_DO_SEND,
-                             from == REGISTER_ANSWERING && event != REGISTER_EVENT_REQUEST);
+                             from == REGISTER_ANSWERING &&
+                                 (event == REGISTER_EVENT_DUE || event == REGISTER_EVENT_LAST));
             assert_int_equal(rule->action == REGISTER_DO_BEGIN,
                              from == REGISTER_FREE && event == REGISTER_EVENT_REQUEST);
         }
@@ -304,6 +350,7 @@ int main(void)
         cmocka_unit_test(slow_and_late_presses_end),
         cmocka_unit_test(every_pair_of_a_press),
         cmocka_unit_test(a_request_is_answered_three_times),
+        cmocka_unit_test(a_device_that_is_shown_nothing_gets_no_answer),
         cmocka_unit_test(other_requests_are_not_answered),
         cmocka_unit_test(a_flood_stays_within_its_share),
         cmocka_unit_test(an_eager_device_is_always_answered),

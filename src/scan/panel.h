@@ -1,0 +1,36 @@
+/* scan/panel.h - what each device is to see of us, kept for the loop thread, which asks no database.
+ *
+ * Filled from the database at the start and at every sighting of a device, so that it is as new as
+ * the last request but one at the latest. Loop thread only; shared by the files of this folder. */
+#ifndef PLATEN_SCAN_PANEL_H
+#define PLATEN_SCAN_PANEL_H
+
+#include "device/device-link.h"
+#include "model/device.h"
+#include "store/config-rows.h"
+
+enum { PANELS_MAX = 4096 }; /* devices that are remembered; more: the one written first goes */
+
+typedef struct Panel {
+    char address[ADDRESS_TEXT_SIZE];
+    int64_t registration; /* DeviceRegistration */
+} Panel;
+
+typedef struct PanelBook {
+    Panel *panels;
+    size_t count, capacity, next; /* next: which one goes when the book is full */
+} PanelBook;
+
+/* Frees what it holds. A book of zeros is empty. */
+void panel_book_done(PanelBook *book);
+
+/* Reads all devices of the database. Before the loop runs. */
+bool panel_book_load(PanelBook *book, Store *store, Err *err);
+
+/* Remembers what is set for the device. Without memory it stays as it was. */
+void panel_book_put(PanelBook *book, const Device *device);
+
+/* What a device that asks is to see: of DeviceHost. */
+bool panel_book_shows(const PanelBook *book, const DeviceSighting *sighting, DeviceShown *shown);
+
+#endif

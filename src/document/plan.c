@@ -15,14 +15,7 @@ void plan_free(Plan *plan)
     free(plan);
 }
 
-static int compare_pages(const void *a, const void *b)
-{
-    const PlanPage *left = a, *right = b;
-
-    return (left->number > right->number) - (left->number < right->number);
-}
-
-/* Collates: pages in the order of their numbers. */
+/* Collates: sheets in the order in which they lay, fronts before backs. */
 static bool order_pages(const PlanInput *input, Plan *plan, Err *err)
 {
     if (input->page_count == 0 || input->page_count > BATCH_PAGES_MAX)
@@ -34,11 +27,12 @@ static bool order_pages(const PlanInput *input, Plan *plan, Err *err)
     plan->page_count = input->page_count;
     for (size_t i = 0; i < input->page_count; i++)
         plan->pages[i] = input->pages[i];
-    qsort(plan->pages, plan->page_count, sizeof *plan->pages, compare_pages);
+    page_order(plan->pages, plan->page_count, false);
     for (size_t i = 0; i < plan->page_count; i++)
         if (plan->pages[i].number == (i ? plan->pages[i - 1].number : 0))
             return err_set(err, ERR_BAD_INPUT, 0, "page %u is %s", plan->pages[i].number,
                            plan->pages[i].number ? "there twice" : "not a page number");
+    page_order(plan->pages, plan->page_count, input->last_first);
     return true;
 }
 

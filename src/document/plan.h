@@ -11,20 +11,16 @@
 #include "base/time.h"
 #include "model/job.h"
 #include "model/name.h"
-
-/* One stored page, in any order. */
-typedef struct PlanPage {
-    uint32_t number; /* 1.., unique in the batch  */
-    char side;       /* 'A' front, 'B' back       */
-} PlanPage;
+#include "model/page-order.h"
 
 typedef struct PlanInput {
     const Job *job;     /* as it was at Start                                    */
     const char *device; /* its name at Start                                     */
     Wall started;
     int utc_offset_min;
-    const PlanPage *pages;
-    size_t page_count; /* 1..BATCH_PAGES_MAX */
+    bool last_first;      /* the feeder delivered the last sheet first       */
+    const PageKey *pages; /* stored pages in any order, numbers unique       */
+    size_t page_count;    /* 1..BATCH_PAGES_MAX                              */
 } PlanInput;
 
 typedef struct PlanDocument {
@@ -34,7 +30,7 @@ typedef struct PlanDocument {
 } PlanDocument;
 
 typedef struct Plan {
-    PlanPage *pages; /* in the order of the documents */
+    PageKey *pages; /* in the order of the documents */
     size_t page_count;
     PlanDocument *documents;
     size_t document_count;

@@ -42,7 +42,7 @@ static bool read_job(const Json *object, Job *job, Err *err)
     return true;
 }
 
-static bool read_page(const Json *object, PlanPage *ret_page, Err *err)
+static bool read_page(const Json *object, PageKey *ret_page, Err *err)
 {
     const char *side = NULL;
     int64_t number = 0;
@@ -50,7 +50,7 @@ static bool read_page(const Json *object, PlanPage *ret_page, Err *err)
     if (!ask_int(object, "number", 1, UINT32_MAX, &number, err) ||
         !ask_text(object, "side", &side, err))
         return false;
-    *ret_page = (PlanPage){ .number = (uint32_t)number, .side = side[0] };
+    *ret_page = (PageKey){ .number = (uint32_t)number, .side = side[0] };
     return true;
 }
 
@@ -85,7 +85,7 @@ static void add_plan(Json *result, const Plan *plan)
     json_set_take(result, "index", index);
 }
 
-static bool plan_pages(const Json *task, PlanInput *input, PlanPage *pages, Json *result, Err *err)
+static bool plan_pages(const Json *task, PlanInput *input, PageKey *pages, Json *result, Err *err)
 {
     const Json *array = json_get(task, "pages");
 
@@ -103,7 +103,8 @@ static bool plan_pages(const Json *task, PlanInput *input, PlanPage *pages, Json
 bool task_plan(const Json *task, int folder_fd, Json *result, Err *err)
 {
     const Json *batch = json_get(task, "batch"), *array = NULL;
-    PlanInput input = { .device = json_get_text(batch, "device") };
+    PlanInput input = { .device = json_get_text(batch, "device"),
+                        .last_first = json_get_bool(batch, "pages_reversed", false) };
     Job job;
 
     (void)folder_fd; /* a plan reads no file */
@@ -113,7 +114,7 @@ bool task_plan(const Json *task, int folder_fd, Json *result, Err *err)
         return false;
     input.job = &job;
     input.page_count = json_count(array);
-    PlanPage *pages = calloc(input.page_count, sizeof *pages);
+    PageKey *pages = calloc(input.page_count, sizeof *pages);
     if (!pages)
         return err_set(err, ERR_TEMPORARY, 0, "no memory for %zu pages", input.page_count);
     bool ok = plan_pages(task, &input, pages, result, err);

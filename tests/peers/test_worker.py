@@ -173,6 +173,17 @@ def test_a_plan_is_made(batch):
     assert result["index"] is None
 
 
+def test_a_plan_puts_the_last_sheet_first(batch):
+    task = plan_task(file_format="jpeg", file_name="{job}")
+    task["batch"]["pages_reversed"] = True
+    task["pages"] = [{"number": n, "side": "BA"[n % 2]} for n in (3, 4, 1, 2, 5, 6)]
+    planned = result_of(WORKER, task)["documents"]
+    assert [d["pages"] for d in planned] == [[5], [6], [3], [4], [1], [2]]
+    assert [d["name"] for d in planned][:2] == ["Invoices", "Invoices_2"]
+    task["batch"]["job"]["file_format"] = "pdf"
+    assert result_of(WORKER, task)["documents"][0]["pages"] == [5, 6, 3, 4, 1, 2]
+
+
 def test_a_wrong_pattern_is_named(batch):
     error = result_of(WORKER, plan_task(file_name="{dat}"))["error"]
     assert error["field"] == "file_name" and error["remedy"] == "Did you mean {date}?"

@@ -203,7 +203,7 @@ static Job job_of(FileFormat format, const char *pattern)
     return job;
 }
 
-static const PlanPage three_pages[] = { { 3, 'A' }, { 1, 'A' }, { 2, 'B' } };
+static const PageKey three_pages[] = { { 3, 'A', 0 }, { 1, 'A', 0 }, { 2, 'B', 0 } };
 
 static PlanInput input_of(const Job *job)
 {
@@ -263,9 +263,51 @@ static void jpegs_are_one_document_per_page(void **state)
     }
 }
 
+/* Sheets in reverse, sides as they lie; a page that is not there leaves the others in place. */
+static void a_feeder_may_deliver_the_last_sheet_first(void **state)
+{
+    static const struct {
+        const char *came, *planned; /* number and side of each page */
+    } cases[] = {
+        { "1A2A3A", "3A2A1A" },
+        { "1A2B3A4B5A6B", "5A6B3A4B1A2B" },
+        { "1A", "1A" },
+        { "1A2B", "1A2B" },
+        { "1A4B5A6B", "5A6B4B1A" },
+        { "2B3A4B", "3A4B2B" },
+        { "1A2B3A5A6B", "5A6B3A1A2B" },
+        { "1A2B3B4A", "4A3B1A2B" },
+    };
+    Job job = job_of(FILE_FORMAT_PDF, "{job}");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        PageKey pages[8] = { 0 };
+        PlanInput input = input_of(&job);
+        Err err = { 0 };
+        char planned[20] = "";
+
+        input.pages = pages;
+        input.last_first = true;
+        for (input.page_count = 0; cases[i].came[2 * input.page_count]; input.page_count++)
+            pages[input.page_count] = (PageKey){
+                .number = (uint32_t)(cases[i].came[2 * input.page_count] - '0'),
+                .side = cases[i].came[2 * input.page_count + 1]
+            };
+        AUTO(Plan) plan = plan_make(&input, &err);
+        assert_non_null(plan);
+        for (size_t p = 0; p < plan->page_count; p++) {
+            planned[2 * p] = (char)('0' + plan->pages[p].number);
+            planned[2 * p + 1] = plan->pages[p].side;
+        }
+        assert_string_equal(planned, cases[i].planned);
+    }
+}
+
 static void impossible_batches_are_named(void **state)
 {
-    static const PlanPage twice[] = { { 2, 'A' }, { 1, 'A' }, { 2, 'B' } }, zero[] = { { 0, 'A' } };
+    static const PageKey twice[] = { { 2, 'A', 0 }, { 1, 'A', 0 }, { 2, 'B', 0 } },
+                         zero[] = { { 0, 'A', 0 } };
     Job job = job_of(FILE_FORMAT_PDF, "{jub}");
     PlanInput input = input_of(&job);
     Err err = { 0 };
@@ -366,6 +408,7 @@ int main(void)
         cmocka_unit_test(wrong_pages_are_refused),
         cmocka_unit_test(a_pdf_has_all_pages_in_order),
         cmocka_unit_test(jpegs_are_one_document_per_page),
+        cmocka_unit_test(a_feeder_may_deliver_the_last_sheet_first),
         cmocka_unit_test(impossible_batches_are_named),
         cmocka_unit_test(the_index_is_a_csv_file),
         cmocka_unit_test(every_format_is_whole),

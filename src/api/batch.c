@@ -31,6 +31,7 @@ static Json *batch_show(const Batch *batch)
     json_set_wall_at(object, "started_at", batch->started_at, batch->utc_offset_min);
     json_set_wall_at(object, "changed_at", batch->changed_at, batch->utc_offset_min);
     json_set_int(object, "pages", batch->page_count);
+    json_set_bool(object, "pages_reversed", batch->pages_reversed);
     json_set_int(object, "documents", batch->document_count);
     json_set_text(object, "files", batch_files_words[batch->files]);
     if (batch->files != BATCH_FILES_KEPT) {
@@ -53,7 +54,13 @@ static Json *page_show(const Page *page, int utc_offset_min)
     json_set_text(object, "state", page_state_words[page->state]);
     json_set_int(object, "size_bytes", page->size_bytes);
     json_set_text(object, "sha256", page->sha256);
-    json_set_int(object, "scan_dpi", page->scan_dpi);
+    json_set_int(object, "scan_dpi", page->notes.scan_dpi);
+    json_set_int(object, "rotation", page->notes.rotation);
+    if (page->notes.crop_width_px > 0) {
+        json_set_int(object, "crop_width_px", page->notes.crop_width_px);
+        json_set_int(object, "crop_height_px", page->notes.crop_height_px);
+    }
+    json_set_text(object, "file", page->file);
     if (page->facts.width_px > 0) {
         json_set_int(object, "width_px", page->facts.width_px);
         json_set_int(object, "height_px", page->facts.height_px);

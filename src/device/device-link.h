@@ -51,14 +51,15 @@ typedef struct DeviceHost {
     void (*pressed)(void *arg, DevicePress *press, const DeviceSighting *sighting,
                     const char *choice);
 
-    /* Of one scan, with the scan_arg given at acceptance. page_bytes come in order between
-     * page_begin and page_end or page_drop. After page_end the device is asked for nothing
-     * more until device_scan_page_stored: that is what "acknowledged" means. */
+    /* Of one scan, with the scan_arg given at acceptance. page_bytes of a side ('A', 'B') come in order
+     * between page_begin and page_end or page_drop of that side; a front and a back may come at the
+     * same time. After page_end the device is asked for nothing more until
+     * device_scan_page_stored: that is what "acknowledged" means. */
     void (*identified)(void *scan_arg, const DeviceIdentity *identity);
-    void (*page_begin)(void *scan_arg, uint32_t number, char side);
-    void (*page_bytes)(void *scan_arg, Bytes bytes);
-    void (*page_end)(void *scan_arg, uint32_t dpi); /* dpi: as asked of the device */
-    void (*page_drop)(void *scan_arg);              /* the page is incomplete      */
+    void (*page_begin)(void *scan_arg, uint32_t number, char side, PageFormat format);
+    void (*page_bytes)(void *scan_arg, char side, Bytes bytes);
+    void (*page_end)(void *scan_arg, char side, const PageNotes *notes);
+    void (*page_drop)(void *scan_arg, char side); /* the page is incomplete      */
     /* The scan is over and its handle gone. reason: code "" for COMPLETE. */
     void (*ended)(void *scan_arg, ScanEnd end, const Reason *reason);
 } DeviceHost;

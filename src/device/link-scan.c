@@ -66,16 +66,16 @@ static bool carry_out(DeviceScan *scan)
             host->identified(scan->scan_arg, action.identity);
             break;
         case SCAN_ACTION_PAGE_BEGIN:
-            host->page_begin(scan->scan_arg, action.number, action.side);
+            host->page_begin(scan->scan_arg, action.number, action.side, action.format);
             break;
         case SCAN_ACTION_PAGE_BYTES:
-            host->page_bytes(scan->scan_arg, action.bytes);
+            host->page_bytes(scan->scan_arg, action.side, action.bytes);
             break;
         case SCAN_ACTION_PAGE_END:
-            host->page_end(scan->scan_arg, action.dpi);
+            host->page_end(scan->scan_arg, action.side, &action.notes);
             break;
         case SCAN_ACTION_PAGE_DROP:
-            host->page_drop(scan->scan_arg);
+            host->page_drop(scan->scan_arg, action.side);
             break;
         case SCAN_ACTION_CLOSE:
             tcp_close(STEAL(scan->stream)); /* at once: devices mind a late close */

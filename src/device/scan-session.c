@@ -201,9 +201,8 @@ static void do_store(ScanSession *s, Mono now)
     be_patient(s, now);
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_END,
                                .number = s->page.number,
-                               .width_px = s->page.width_px,
-                               .height_px = s->page.height_px,
-                               .dpi = (uint32_t)s->para.dpi_main });
+                               .side = 'A',
+                               .notes = { .scan_dpi = (uint32_t)s->para.dpi_main } });
 }
 
 static void do_close(ScanSession *s)
@@ -261,7 +260,7 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
     ScanState next = rule->allowed ? rule->next : SCAN_CLOSED;
     if (s->page.open && next != SCAN_IMAGE && next != SCAN_IMAGE_DATA && next != SCAN_STORING) {
         s->page.open = false;
-        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_DROP });
+        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_DROP, .side = 'A' });
     }
     if (next == SCAN_CLOSED) {
         do_close(s);
@@ -311,7 +310,7 @@ static size_t feed_payload(ScanSession *s, Bytes in, Mono now)
     if (scan_packet_is_image(s)) {
         scan_page_count(s, part, now);
         be_patient(s, now);
-        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES, .bytes = part });
+        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES, .side = 'A', .bytes = part });
     } else if (!buf_put(&s->payload, part)) {
         scan_fail(s, "protocol-error", "out of memory");
         scan_dispatch(s, SCAN_EVENT_WRONG, now);

@@ -132,11 +132,11 @@ enum {
 typedef enum ScanActionKind {
     SCAN_ACTION_SEND,       /* bytes                                                       */
     SCAN_ACTION_IDENTIFIED, /* identity                                                    */
-    SCAN_ACTION_PAGE_BEGIN, /* number, side                                                */
-    SCAN_ACTION_PAGE_BYTES, /* bytes                                                       */
-    SCAN_ACTION_PAGE_END,   /* number, width_px, height_px (0: not said), dpi: then the
-                               session waits for scan_session_page_stored                  */
-    SCAN_ACTION_PAGE_DROP,  /* the page that was begun is to be forgotten                  */
+    SCAN_ACTION_PAGE_BEGIN, /* number, side, format                                        */
+    SCAN_ACTION_PAGE_BYTES, /* side, bytes                                                 */
+    SCAN_ACTION_PAGE_END,   /* number, side, notes: then the session waits for
+                               scan_session_page_stored                                    */
+    SCAN_ACTION_PAGE_DROP,  /* side: the page that was begun is to be forgotten            */
     SCAN_ACTION_CLOSE,      /* close the connection now                                    */
     SCAN_ACTION_ENDED       /* end, reason; always the last                                */
 } ScanActionKind;
@@ -145,8 +145,9 @@ typedef struct ScanAction {
     ScanActionKind kind;
     Bytes bytes; /* borrowed until the next call on the session */
     uint32_t number;
-    char side; /* 'A' front */
-    uint32_t width_px, height_px, dpi;
+    char side; /* 'A' front, 'B' back: of each at most one page is open */
+    PageFormat format;
+    PageNotes notes;
     const DeviceIdentity *identity; /* borrowed from the session */
     ScanEnd end;
     const Reason *reason; /* borrowed from the session */

@@ -46,27 +46,35 @@ bool batch_step(BatchState *state, BatchEvent event)
     return rule->allowed;
 }
 
-void page_file_name(uint32_t number, char side, char ret_name[32])
+static const char *const page_extensions[PAGE_FORMAT_MAX_] = { "jpg", "raw" };
+
+void page_file_name(uint32_t number, char side, PageFormat format, char ret_name[32])
 {
-    (void)text_printf(ret_name, 32, "p%04u%c.jpg", number, side == 'B' ? 'b' : 'a');
+    (void)text_printf(ret_name, 32, "p%04u%c.%s", number, side == 'B' ? 'b' : 'a',
+                      page_extensions[format]);
 }
 
-bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side)
+bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side, PageFormat *ret_format)
 {
     size_t digits = strspn(name + (name[0] == 'p'), "0123456789");
     char side = name[0] == 'p' ? name[1 + digits] : '\0';
-    char again[32];
     int64_t number;
 
     if ((side != 'a' && side != 'b') || digits < 4 ||
         !bytes_to_int((Bytes){ (const uint8_t *)name + 1, digits }, 1, BATCH_PAGES_MAX, &number))
         return false;
-    page_file_name((uint32_t)number, side == 'b' ? 'B' : 'A', again);
-    if (!text_equal(name, again))
-        return false;
-    *ret_number = (uint32_t)number;
-    *ret_side = side == 'b' ? 'B' : 'A';
-    return true;
+    for (PageFormat format = 0; format < PAGE_FORMAT_MAX_; format++) {
+        char again[32];
+
+        page_file_name((uint32_t)number, side == 'b' ? 'B' : 'A', format, again);
+        if (!text_equal(name, again))
+            continue;
+        *ret_number = (uint32_t)number;
+        *ret_side = side == 'b' ? 'B' : 'A';
+        *ret_format = format;
+        return true;
+    }
+    return false;
 }
 
 void batch_files_text(const Batch *batch, char ret_text[BATCH_FILES_TEXT_SIZE])

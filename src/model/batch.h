@@ -81,6 +81,9 @@ typedef struct Batch {
     int utc_offset_min; /* of the site at Start            */
     char folder[64];    /* below the spool: "2026-11-22/<id>" */
     uint32_t page_count, document_count;
+    /* The feeder delivered the last sheet first (PFN1). Documents have the sheets the other way round;
+     * of a sheet the front stays before the back. */
+    bool pages_reversed;
     BatchFiles files;
     Wall files_at;      /* of the last change of files, 0 = none */
     char files_why[80]; /* "after 30 days", "by uid:0"           */
@@ -106,6 +109,23 @@ extern const char *const page_state_words[];
  * killed from outside, and giving up stops a whole batch. */
 enum { PAGE_READ_ATTEMPTS_MAX = 3, COMPOSE_ATTEMPTS_MAX = 8 };
 
+/* How a page is stored: as it came from the device. */
+typedef enum PageFormat {
+    PAGE_FORMAT_JPEG,
+    PAGE_FORMAT_RAW, /* lines and a trailer, see model/raw-page.h */
+    PAGE_FORMAT_MAX_
+} PageFormat;
+
+/* What is known of a page when it has come. */
+typedef struct PageNotes {
+    uint32_t scan_dpi; /* asked of the device                                              */
+    uint32_t rotation; /* 0, 180: degrees by which the picture must be turned to be upright:
+                          backs of feeders that turn the sheet (2SCN) arrive upside down   */
+    /* The real size that the device told at the end of the page, from the top left; 0 = as the file says. */
+    uint32_t crop_width_px, crop_height_px;
+    bool last_first; /* the feeder delivers the last sheet first; kept as Batch.pages_reversed */
+} PageNotes;
+
 typedef struct PageFacts {
     uint32_t width_px, height_px, dpi, components;
     char thumbnail[32]; /* file in the batch's folder, "" = none */
@@ -114,12 +134,14 @@ typedef struct PageFacts {
 typedef struct Page {
     int64_t id; /* row */
     BatchId batch;
-    uint32_t number; /* 1.. in the order of arrival     */
-    char side;       /* 'A' front, 'B' back             */
-    char file[32];   /* "p0001a.jpg" in the batch's folder */
+    uint32_t
+        number; /* 1.., unique in the batch: of the n-th sheet that came with two sides 2n-1 is the
+                        front and 2n the back, of sheets with one side n the front           */
+    char side;  /* 'A' front, 'B' back             */
+    char file[32]; /* "p0001a.jpg" in the batch's folder */
     int64_t size_bytes;
     char sha256[65];
-    uint32_t scan_dpi; /* asked of the device             */
+    PageNotes notes;
     PageState state;
     uint32_t attempt;
     PageFacts facts;   /* zero until PAGE_READ            */
@@ -127,10 +149,11 @@ typedef struct Page {
     Wall stored_at;
 } Page;
 
-/* "p0001a.jpg" for number and side. */
-void page_file_name(uint32_t number, char side, char ret_name[32]);
+/* "p0001a.jpg" for number, side and format; of raw pages "p0001a.raw". */
+void page_file_name(uint32_t number, char side, PageFormat format, char ret_name[32]);
 /* The other way round; false for every other name. */
-bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side);
+bool page_file_parse(const char *name, uint32_t *ret_number, char *ret_side,
+                     PageFormat *ret_format);
 
 /* --- documents ------------------------------------------------------------------------------------ */
 typedef enum DocumentKind { DOCUMENT_PAGES, DOCUMENT_INDEX } DocumentKind;

@@ -50,7 +50,7 @@ static bool collect_page(void *arg, const Page *page)
     if (c->left-- == 0)
         return false;
     json_add_take(c->pages, page_message(page));
-    c->scan_dpi = page->scan_dpi;
+    c->scan_dpi = page->notes.scan_dpi;
     c->bytes += page->size_bytes;
     return true;
 }

@@ -39,7 +39,7 @@ static Json *read_task(const Keeper *keeper, const PageClaim *claim)
 
     (void)text_printf(id, sizeof id, "%lld", (long long)claim->page.id);
     Json *task = keeper_new_task(keeper, "read", id, claim->folder);
-    page_file_name(claim->page.number, claim->page.side, thumbnail);
+    page_file_name(claim->page.number, claim->page.side, PAGE_FORMAT_JPEG, thumbnail);
     thumbnail[0] = 't'; /* t0001a.jpg beside p0001a.jpg */
     json_set_int(page, "number", claim->page.number);
     json_set_text(page, "side", side);

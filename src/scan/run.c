@@ -195,11 +195,11 @@ static void page_file_done(void *arg, bool ok, const Page *page, const Err *err)
     store_write(step->run->service->config.store, page_write, page_row_done, step);
 }
 
-void run_page_begin(void *scan_arg, uint32_t number, char side)
+void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format)
 {
     Run *run = scan_arg;
 
-    spool_page_begin(run->spool, number, side);
+    spool_page_begin(run->spool, number, side, format);
 }
 
 static void drained_posted(void *arg)
@@ -219,18 +219,18 @@ void run_spool_drained(void *arg)
     loop_post(run->service->config.loop, drained_posted, run);
 }
 
-void run_page_bytes(void *scan_arg, Bytes bytes)
+void run_page_bytes(void *scan_arg, char side, Bytes bytes)
 {
     Run *run = scan_arg;
 
-    spool_page_bytes(run->spool, bytes);
+    spool_page_bytes(run->spool, side, bytes);
     if (!run->paused && run->scan && spool_unwritten(run->spool) > SPOOL_UNWRITTEN_MAX) {
         run->paused = true;
         device_scan_pause(run->scan);
     }
 }
 
-void run_page_end(void *scan_arg, uint32_t dpi)
+void run_page_end(void *scan_arg, char side, const PageNotes *notes)
 {
     Run *run = scan_arg;
     PageStep *step = calloc(1, sizeof *step);
@@ -241,20 +241,20 @@ void run_page_end(void *scan_arg, uint32_t dpi)
                           .text = "The server has no memory left.",
                           .remedy = "Free memory on the server and scan again." };
 
-        spool_page_drop(run->spool);
+        spool_page_drop(run->spool, side);
         run->pages_under_way--;
         device_scan_page_stored(run->scan, false, &reason);
         return;
     }
     step->run = run;
-    spool_page_end(run->spool, dpi, page_file_done, step);
+    spool_page_end(run->spool, side, notes, page_file_done, step);
 }
 
-void run_page_drop(void *scan_arg)
+void run_page_drop(void *scan_arg, char side)
 {
     Run *run = scan_arg;
 
-    spool_page_drop(run->spool);
+    spool_page_drop(run->spool, side);
 }
 
 /* --- what the device says of itself --------------------------------------------------------------------- */

@@ -58,10 +58,10 @@ void run_pressed(void *service, DevicePress *press, const DeviceSighting *sighti
 
 /* Of DeviceHost, with the Run as scan_arg. */
 void run_identified(void *scan_arg, const DeviceIdentity *identity);
-void run_page_begin(void *scan_arg, uint32_t number, char side);
-void run_page_bytes(void *scan_arg, Bytes bytes);
-void run_page_end(void *scan_arg, uint32_t dpi);
-void run_page_drop(void *scan_arg);
+void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format);
+void run_page_bytes(void *scan_arg, char side, Bytes bytes);
+void run_page_end(void *scan_arg, char side, const PageNotes *notes);
+void run_page_drop(void *scan_arg, char side);
 void run_ended(void *scan_arg, ScanEnd end, const Reason *reason);
 
 /* Tells a run that bytes were written, from the spool thread. */

@@ -43,7 +43,11 @@ bool batch_json_page(const Page *page, Buf *out, Err *err)
     json_set_text(json, "file", page->file);
     json_set_int(json, "size", page->size_bytes);
     json_set_text(json, "sha256", page->sha256);
-    json_set_int(json, "scan_dpi", page->scan_dpi);
+    json_set_int(json, "scan_dpi", page->notes.scan_dpi);
+    json_set_int(json, "rotation", page->notes.rotation);
+    json_set_int(json, "crop_width_px", page->notes.crop_width_px);
+    json_set_int(json, "crop_height_px", page->notes.crop_height_px);
+    json_set_bool(json, "last_sheet_first", page->notes.last_first);
     json_set_int(json, "stored_at_ms", page->stored_at.ms);
     return put_line(json, out, err);
 }
@@ -104,7 +108,11 @@ static bool parse_page(Bytes line, Page *ret_page)
     page.number = (uint32_t)json_get_int(json, "number", 0);
     page.side = side[0];
     page.size_bytes = json_get_int(json, "size", 0);
-    page.scan_dpi = (uint32_t)json_get_int(json, "scan_dpi", 0);
+    page.notes.scan_dpi = (uint32_t)json_get_int(json, "scan_dpi", 0);
+    page.notes.rotation = (uint32_t)json_get_int(json, "rotation", 0);
+    page.notes.crop_width_px = (uint32_t)json_get_int(json, "crop_width_px", 0);
+    page.notes.crop_height_px = (uint32_t)json_get_int(json, "crop_height_px", 0);
+    page.notes.last_first = json_get_bool(json, "last_sheet_first", false);
     page.stored_at.ms = json_get_int(json, "stored_at_ms", 0);
     if (!text_copy(page.file, sizeof page.file, json_get_text(json, "file")) ||
         !text_copy(page.sha256, sizeof page.sha256, json_get_text(json, "sha256")))

@@ -2,7 +2,8 @@
  *
  * JSON lines. The first says what the batch is and is durable before any page; then one line for each
  * page. Page lines are appended without a flush of their own: a page whose line was lost or torn in a
- * power cut is hashed again by fsck, so nothing depends on them but the resolution it was asked for. */
+ * power cut is hashed again by fsck, so nothing depends on them but what PageNotes holds: resolution,
+ * rotation, real size, order of the sheets. */
 #ifndef PLATEN_STORE_BATCH_JSON_H
 #define PLATEN_STORE_BATCH_JSON_H
 
@@ -16,7 +17,7 @@ enum { BATCH_JSON_BYTES_MAX = 8 * 1024 * 1024 };
 /* Appends the first line, newline included. ERR_TEMPORARY: no memory. */
 bool batch_json_head(const Batch *batch, const Device *device, Buf *out, Err *err);
 
-/* Appends the line of a page (number, side, file, size, hash, resolution, time). */
+/* Appends the line of a page (number, side, file, size, hash, notes, time). */
 bool batch_json_page(const Page *page, Buf *out, Err *err);
 
 /* Reads the first line: everything of a Batch but its state and reason; folder is not in it.

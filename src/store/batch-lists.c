@@ -23,6 +23,7 @@ void batch_read(Query *query, int at, Batch *ret_batch)
     ret_batch->files = (BatchFiles)query_word(query, at + 15, batch_files_words);
     ret_batch->files_at.ms = query_int(query, at + 16);
     QUERY_COPY(query, at + 17, ret_batch->files_why);
+    ret_batch->pages_reversed = query_int(query, at + 18) != 0;
 }
 
 void page_read(Query *query, int at, Page *ret_page)
@@ -34,7 +35,7 @@ void page_read(Query *query, int at, Page *ret_page)
     QUERY_COPY(query, at + 4, ret_page->file);
     ret_page->size_bytes = query_int(query, at + 5);
     QUERY_COPY(query, at + 6, ret_page->sha256);
-    ret_page->scan_dpi = (uint32_t)query_int(query, at + 7);
+    ret_page->notes.scan_dpi = (uint32_t)query_int(query, at + 7);
     ret_page->state = (PageState)query_word(query, at + 8, page_state_words);
     ret_page->attempt = (uint32_t)query_int(query, at + 9);
     ret_page->facts.width_px = (uint32_t)query_int(query, at + 10);
@@ -44,6 +45,9 @@ void page_read(Query *query, int at, Page *ret_page)
     QUERY_COPY(query, at + 14, ret_page->facts.thumbnail);
     QUERY_COPY(query, at + 15, ret_page->warning);
     ret_page->stored_at.ms = query_int(query, at + 16);
+    ret_page->notes.rotation = (uint32_t)query_int(query, at + 17);
+    ret_page->notes.crop_width_px = (uint32_t)query_int(query, at + 18);
+    ret_page->notes.crop_height_px = (uint32_t)query_int(query, at + 19);
 }
 
 void document_read(Query *query, int at, Document *ret_document)

@@ -13,16 +13,17 @@
     " batch.changed_at, batch.utc_offset_min, batch.folder,"                              \
     " (SELECT count(*) FROM page WHERE page.batch_id = batch.id),"                        \
     " (SELECT count(*) FROM document WHERE document.batch_id = batch.id),"                \
-    " batch.files, batch.files_at, batch.files_why"
-enum { BATCH_COLUMN_COUNT = 18 };
+    " batch.files, batch.files_at, batch.files_why, batch.pages_reversed"
+enum { BATCH_COLUMN_COUNT = 19 };
 /* A row of a batch; job copy included. */
 void batch_read(Query *query, int at, Batch *ret_batch);
 
 #define PAGE_COLUMNS                                                                           \
     "page.id, page.batch_id, page.number, page.side, page.file, page.size_bytes, page.sha256," \
     " page.scan_dpi, page.state, page.attempt, page.width_px, page.height_px, page.dpi,"       \
-    " page.components, page.thumbnail, page.warning, page.stored_at"
-enum { PAGE_COLUMN_COUNT = 17 };
+    " page.components, page.thumbnail, page.warning, page.stored_at, page.rotation,"           \
+    " page.crop_width_px, page.crop_height_px"
+enum { PAGE_COLUMN_COUNT = 20 };
 /* A row of a page. */
 void page_read(Query *query, int at, Page *ret_page);
 

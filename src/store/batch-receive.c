@@ -95,15 +95,20 @@ bool page_row_insert(Tx *tx, Page *page, Err *err)
                        page->batch.text, page->number, page->side);
     if (!db_run(tx->db,
                 "INSERT INTO page (batch_id, number, side, file, size_bytes, sha256, scan_dpi,"
-                " state, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'stored', ?8)",
+                " state, stored_at, rotation, crop_width_px, crop_height_px)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'stored', ?8, ?9, ?10, ?11)",
                 ARGS(ARG_TEXT(page->batch.text), ARG_INT(page->number), ARG_TEXT(side),
                      ARG_TEXT(page->file), ARG_INT(page->size_bytes), ARG_TEXT(page->sha256),
-                     ARG_INT(page->scan_dpi), ARG_INT(page->stored_at.ms)),
+                     ARG_INT(page->notes.scan_dpi), ARG_INT(page->stored_at.ms),
+                     ARG_INT(page->notes.rotation), ARG_INT(page->notes.crop_width_px),
+                     ARG_INT(page->notes.crop_height_px)),
                 NULL, err))
         return false;
     page->id = sqlite3_last_insert_rowid(tx->db->handle);
     page->state = PAGE_STORED;
-    return true;
+    return !page->notes.last_first ||
+           db_run(tx->db, "UPDATE batch SET pages_reversed = 1 WHERE id = ?1",
+                  ARGS(ARG_TEXT(page->batch.text)), NULL, err);
 }
 
 /* The state of a batch and its device; ERR_NOT_FOUND. */

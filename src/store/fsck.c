@@ -96,7 +96,9 @@ static bool keep_row(void *arg, const Page *page)
 /* "p0001a.jpg": number, side and name. */
 static bool page_name_parse(const char *name, Page *ret_page)
 {
-    return page_file_parse(name, &ret_page->number, &ret_page->side) &&
+    PageFormat format;
+
+    return page_file_parse(name, &ret_page->number, &ret_page->side, &format) &&
            text_copy(ret_page->file, sizeof ret_page->file, name);
 }
 
@@ -147,7 +149,7 @@ static void use_line(void *arg, const Page *line)
 
     if (!entry || !entry->add || !text_equal(entry->page.sha256, line->sha256))
         return;
-    entry->page.scan_dpi = line->scan_dpi;
+    entry->page.notes = line->notes;
     entry->page.stored_at = line->stored_at;
 }
 
@@ -203,7 +205,7 @@ static void check_new(Found *found, PageFile *entry, int folder_fd)
         say(found->fsck, "batch %s: page %u: %s", page->batch.text, page->number, err.text);
         return;
     }
-    page->scan_dpi = (uint32_t)found->batch.job.dpi;
+    page->notes.scan_dpi = (uint32_t)found->batch.job.dpi;
     page->stored_at = found->batch.started_at;
     found->fsck->report.pages_added++;
     say(found->fsck, "batch %s: page %u has no row: added", page->batch.text, page->number);

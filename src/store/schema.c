@@ -198,8 +198,17 @@ static const char script_registration[] =
     "ALTER TABLE device ADD COLUMN registration TEXT NOT NULL DEFAULT 'auto'"
     " CHECK (registration IN ('auto', 'version-2', 'version-3'));";
 
+/* Pages of every device: backs that are upside down, sizes told at the end, feeders that begin with the
+ * last sheet. */
+static const char script_page_notes[] =
+    "ALTER TABLE page ADD COLUMN rotation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN crop_width_px INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE page ADD COLUMN crop_height_px INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE batch ADD COLUMN pages_reversed INTEGER NOT NULL DEFAULT 0;";
+
 const char *const schema_scripts[] = {
-    script_1, script_2, script_retention, script_notification, script_registration, NULL
+    script_1,          script_2, script_retention, script_notification, script_registration,
+    script_page_notes, NULL
 };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */

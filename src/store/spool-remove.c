@@ -35,13 +35,15 @@ static bool is_day(const char *name)
 static bool is_page(const char *name, char first)
 {
     char as_page[32];
+    PageFormat format;
     uint32_t number;
     char side;
 
     if (name[0] != first || !text_copy(as_page, sizeof as_page, name))
         return false;
     as_page[0] = 'p';
-    return page_file_parse(as_page, &number, &side);
+    return page_file_parse(as_page, &number, &side, &format) &&
+           (first == 'p' || format == PAGE_FORMAT_JPEG);
 }
 
 bool spool_name_is_ours(const char *name)

@@ -81,84 +81,86 @@ static void run_open(SpoolBatch *b)
 
 /* --- pages --------------------------------------------------------------------------------------- */
 
-static void fail_page(SpoolBatch *b, const Err *err)
+static void fail_page(SpoolPage *page, const Err *err)
 {
-    if (!b->page_failed)
-        b->page_err = *err;
-    b->page_failed = true;
+    if (!page->failed)
+        page->err = *err;
+    page->failed = true;
 }
 
-static void remove_part(SpoolBatch *b)
+static void remove_part(SpoolBatch *b, SpoolPage *page)
 {
     char name[48];
     Err ignored; /* what stays is a .part, which fsck removes */
 
-    part_name(&b->page, name);
-    if (b->part_fd >= 0)
-        (void)file_close(&b->part_fd, &ignored);
+    part_name(&page->page, name);
+    if (page->part_fd >= 0)
+        (void)file_close(&page->part_fd, &ignored);
     if (b->folder_fd >= 0)
         (void)file_remove(b->folder_fd, name, &ignored);
-    b->in_page = false;
+    page->open = false;
 }
 
 static void run_page_begin(SpoolBatch *b, const SpoolOp *op)
 {
+    SpoolPage *page = &b->pages[spool_side(op->side)];
     char name[48];
     Err err = { .kind = ERR_NONE };
 
-    if (b->in_page)
-        remove_part(b);
-    b->page = (Page){ .batch = b->batch.id, .number = op->number, .side = op->side };
-    page_file_name(op->number, op->side, b->page.file);
-    b->page_failed = false;
-    b->in_page = true;
-    sha256_start(&b->hash);
+    if (page->open)
+        remove_part(b, page);
+    page->page = (Page){ .batch = b->batch.id, .number = op->number, .side = op->side };
+    page_file_name(op->number, op->side, op->format, page->page.file);
+    page->failed = false;
+    page->open = true;
+    sha256_start(&page->hash);
     if (b->batch_failed) {
-        fail_page(b, &b->batch_err);
+        fail_page(page, &b->batch_err);
         return;
     }
-    part_name(&b->page, name);
-    b->part_fd = file_create(b->folder_fd, name, 0640, &err);
-    if (b->part_fd < 0)
-        fail_page(b, &err);
+    part_name(&page->page, name);
+    page->part_fd = file_create(b->folder_fd, name, 0640, &err);
+    if (page->part_fd < 0)
+        fail_page(page, &err);
     fault_point("spool.page-begin");
 }
 
 static void run_page_bytes(SpoolBatch *b, const SpoolOp *op)
 {
+    SpoolPage *page = &b->pages[spool_side(op->side)];
     Bytes bytes = { op->bytes, op->n };
     Err err = { .kind = ERR_NONE };
 
-    if (!b->in_page || b->page_failed)
+    if (!page->open || page->failed)
         return;
-    b->page.size_bytes += (int64_t)op->n;
-    if (b->page.size_bytes > PAGE_BYTES_MAX) {
+    page->page.size_bytes += (int64_t)op->n;
+    if (page->page.size_bytes > PAGE_BYTES_MAX) {
         err_set(&err, ERR_BAD_INPUT, 0, "the device sent more than %d bytes for one page",
                 PAGE_BYTES_MAX);
         err_remedy(&err, "Scan with a lower resolution.");
-        fail_page(b, &err);
+        fail_page(page, &err);
         return;
     }
     /* Hashed while it is in the cache; written at once. */
-    sha256_add(&b->hash, bytes);
-    if (!file_write_all(b->part_fd, bytes, &err))
-        fail_page(b, &err);
+    sha256_add(&page->hash, bytes);
+    if (!file_write_all(page->part_fd, bytes, &err))
+        fail_page(page, &err);
 }
 
-static bool store_page(SpoolBatch *b, Err *err)
+static bool store_page(SpoolBatch *b, SpoolPage *page, Err *err)
 {
     AUTO_BUF line = buf_with_max(JSON_BYTES_MAX);
     char name[48];
 
-    part_name(&b->page, name);
+    part_name(&page->page, name);
     fault_point("spool.before-page-sync");
-    if (!file_sync_data(b->part_fd, err) || !file_close(&b->part_fd, err))
+    if (!file_sync_data(page->part_fd, err) || !file_close(&page->part_fd, err))
         return false;
     fault_point("spool.before-rename");
-    if (!file_rename_noreplace(b->folder_fd, name, b->folder_fd, b->page.file, err))
+    if (!file_rename_noreplace(b->folder_fd, name, b->folder_fd, page->page.file, err))
         return false;
     fault_point("spool.after-rename");
-    if (!batch_json_page(&b->page, &line, err) ||
+    if (!batch_json_page(&page->page, &line, err) ||
         !file_write_all(b->lines_fd, buf_bytes(&line), err))
         return false;
     fault_point("spool.before-folder-sync");
@@ -170,29 +172,38 @@ static bool store_page(SpoolBatch *b, Err *err)
 
 static void run_page_end(SpoolBatch *b, const SpoolOp *op)
 {
+    SpoolPage *page = &b->pages[spool_side(op->side)];
     Err err = { .kind = ERR_NONE };
 
-    if (!b->in_page) {
+    if (!page->open) {
         err_set(&err, ERR_BUG, 0, "a page ended that had not begun");
-        op->page_done(op->arg, false, &b->page, &err);
+        op->page_done(op->arg, false, &page->page, &err);
         return;
     }
     if (op->lost) {
         err_set(&err, ERR_TEMPORARY, 0, "the page came faster than it could be written");
-        fail_page(b, &err);
+        fail_page(page, &err);
     }
-    sha256_finish(&b->hash, b->page.sha256);
-    b->page.scan_dpi = op->scan_dpi;
-    b->page.stored_at = wall_now();
-    if (!b->page_failed && !store_page(b, &err))
-        fail_page(b, &err);
-    if (b->page_failed) {
-        remove_part(b);
-        err_prefix(&b->page_err, "page %u of batch %s", b->page.number, b->batch.id.text);
-        add_cure(b, &b->page_err);
+    sha256_finish(&page->hash, page->page.sha256);
+    page->page.notes = op->notes;
+    page->page.stored_at = wall_now();
+    if (!page->failed && !store_page(b, page, &err))
+        fail_page(page, &err);
+    if (page->failed) {
+        remove_part(b, page);
+        err_prefix(&page->err, "page %u of batch %s", page->page.number, b->batch.id.text);
+        add_cure(b, &page->err);
     }
-    b->in_page = false;
-    op->page_done(op->arg, !b->page_failed, &b->page, &b->page_err);
+    page->open = false;
+    op->page_done(op->arg, !page->failed, &page->page, &page->err);
+}
+
+static void run_page_drop(SpoolBatch *b, const SpoolOp *op)
+{
+    SpoolPage *page = &b->pages[spool_side(op->side)];
+
+    if (page->open)
+        remove_part(b, page);
 }
 
 static void run_close(SpoolBatch *b)
@@ -201,8 +212,11 @@ static void run_close(SpoolBatch *b)
     void *arg = b->closed_arg;
     Err ignored; /* the lines of pages are not promised */
 
-    if (b->in_page)
-        remove_part(b);
+    for (size_t i = 0; i < SPOOL_SIDES; i++) {
+        if (b->pages[i].open)
+            remove_part(b, &b->pages[i]);
+        buf_done(&b->fills[i].bytes);
+    }
     if (b->lines_fd >= 0) {
         (void)file_sync_data(b->lines_fd, &ignored);
         (void)file_close(&b->lines_fd, &ignored);
@@ -211,7 +225,6 @@ static void run_close(SpoolBatch *b)
         close(b->folder_fd);
     atomic_fetch_sub(&b->spool->scans, 1);
     pthread_mutex_destroy(&b->mutex);
-    buf_done(&b->fill);
     free(b);
     if (closed)
         closed(arg);
@@ -254,8 +267,7 @@ static void run_op(SpoolOp *op)
         run_page_end(b, op);
         break;
     case SPOOL_PAGE_DROP:
-        if (b->in_page)
-            remove_part(b);
+        run_page_drop(b, op);
         break;
     case SPOOL_CLOSE:
         run_close(b);

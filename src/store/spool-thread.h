@@ -33,9 +33,11 @@ typedef struct SpoolOp {
     struct SpoolOp *next;
     SpoolOpKind kind;
     SpoolBatch *batch;
-    uint32_t number, scan_dpi;
+    uint32_t number;
     char side;
-    bool lost; /* PAGE_END: bytes of this page could not be handed over */
+    PageFormat format; /* PAGE_BEGIN */
+    PageNotes notes;   /* PAGE_END   */
+    bool lost;         /* PAGE_END: bytes of this page could not be handed over */
     SpoolPageDone *page_done;
     void *arg;
     size_t n;
@@ -61,6 +63,23 @@ struct Spool {
     SpoolThread threads[SPOOL_THREADS_MAX];
 };
 
+/* Of a sheet whose two sides come at the same time: what the loop collects of one. */
+typedef struct SpoolFill {
+    Buf bytes;
+    bool lost; /* some could not be handed over */
+} SpoolFill;
+
+/* The same on the thread's side: the page that is being written. */
+typedef struct SpoolPage {
+    int part_fd;
+    Sha256 hash;
+    Page page;
+    bool open, failed;
+    Err err;
+} SpoolPage;
+
+enum { SPOOL_SIDES = 2 };
+
 struct SpoolBatch {
     Spool *spool;
     SpoolThread *thread;
@@ -73,8 +92,7 @@ struct SpoolBatch {
     SpoolOp *close_op; /* made at the open, so that it cannot fail later */
 
     /* loop side */
-    Buf fill;
-    bool lost;
+    SpoolFill fills[SPOOL_SIDES];
 
     pthread_mutex_t mutex; /* guards the next four */
     size_t unwritten;
@@ -83,12 +101,16 @@ struct SpoolBatch {
     void *drained_arg;
 
     /* thread side */
-    int folder_fd, lines_fd, part_fd;
-    Sha256 hash;
-    Page page;
-    bool in_page, batch_failed, page_failed;
-    Err batch_err, page_err;
+    int folder_fd, lines_fd;
+    SpoolPage pages[SPOOL_SIDES];
+    bool batch_failed;
+    Err batch_err;
 };
+
+static inline size_t spool_side(char side)
+{
+    return side == 'B' ? 1 : 0;
+}
 
 /* Queues an operation for the batch's thread. */
 void spool_thread_put(SpoolThread *thread, SpoolOp *op_take);

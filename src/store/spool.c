@@ -107,69 +107,80 @@ SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *dev
     b->opened = done;
     b->opened_arg = arg;
     b->close_op = close_op;
-    b->fill = buf_with_max(SPOOL_CHUNK_BYTES);
-    b->folder_fd = b->lines_fd = b->part_fd = -1;
+    b->folder_fd = b->lines_fd = -1;
+    for (size_t i = 0; i < SPOOL_SIDES; i++) {
+        b->fills[i].bytes = buf_with_max(SPOOL_CHUNK_BYTES);
+        b->pages[i].part_fd = -1;
+    }
     pthread_mutex_init(&b->mutex, NULL);
     atomic_fetch_add(&spool->scans, 1);
     spool_thread_put(b->thread, open_op);
     return b;
 }
 
-/* Hands the collected bytes over, or notes that this page has lost some. */
-static void hand_over(SpoolBatch *b)
+/* Hands the collected bytes of a side over, or notes that its page has lost some. */
+static void hand_over(SpoolBatch *b, char side)
 {
-    size_t n = b->fill.n;
+    SpoolFill *fill = &b->fills[spool_side(side)];
+    size_t n = fill->bytes.n;
     SpoolOp *op = NULL;
 
     if (n == 0)
         return;
     pthread_mutex_lock(&b->mutex);
     if (b->unwritten + n <= SPOOL_UNWRITTEN_LIMIT)
-        op = op_new(b, SPOOL_PAGE_BYTES, buf_bytes(&b->fill));
+        op = op_new(b, SPOOL_PAGE_BYTES, buf_bytes(&fill->bytes));
     if (op) {
         b->unwritten += n;
         b->above = b->above || b->unwritten > SPOOL_UNWRITTEN_MAX;
     }
     pthread_mutex_unlock(&b->mutex);
-    buf_clear(&b->fill);
-    if (op)
-        spool_thread_put(b->thread, op);
-    else
-        b->lost = true;
-}
-
-void spool_page_begin(SpoolBatch *b, uint32_t number, char side)
-{
-    SpoolOp *op = op_new(b, SPOOL_PAGE_BEGIN, (Bytes){ 0 });
-
-    buf_clear(&b->fill);
-    b->lost = !op; /* the end of the page then finds none: it fails */
-    if (!op)
+    buf_clear(&fill->bytes);
+    if (!op) {
+        fill->lost = true;
         return;
-    op->number = number;
+    }
     op->side = side;
     spool_thread_put(b->thread, op);
 }
 
-void spool_page_bytes(SpoolBatch *b, Bytes bytes)
+void spool_page_begin(SpoolBatch *b, uint32_t number, char side, PageFormat format)
 {
-    while (bytes.n > 0 && !b->lost) {
-        size_t room = SPOOL_CHUNK_BYTES - b->fill.n;
+    SpoolOp *op = op_new(b, SPOOL_PAGE_BEGIN, (Bytes){ 0 });
+    SpoolFill *fill = &b->fills[spool_side(side)];
+
+    buf_clear(&fill->bytes);
+    fill->lost = !op; /* the end of the page then finds none: it fails */
+    if (!op)
+        return;
+    op->number = number;
+    op->side = side;
+    op->format = format;
+    spool_thread_put(b->thread, op);
+}
+
+void spool_page_bytes(SpoolBatch *b, char side, Bytes bytes)
+{
+    SpoolFill *fill = &b->fills[spool_side(side)];
+
+    while (bytes.n > 0 && !fill->lost) {
+        size_t room = SPOOL_CHUNK_BYTES - fill->bytes.n;
         size_t n = bytes.n < room ? bytes.n : room;
 
-        if (!buf_put(&b->fill, (Bytes){ bytes.p, n }))
-            b->lost = true;
+        if (!buf_put(&fill->bytes, (Bytes){ bytes.p, n }))
+            fill->lost = true;
         bytes = bytes_after(bytes, n);
-        if (b->fill.n == SPOOL_CHUNK_BYTES)
-            hand_over(b);
+        if (fill->bytes.n == SPOOL_CHUNK_BYTES)
+            hand_over(b, side);
     }
 }
 
-void spool_page_end(SpoolBatch *b, uint32_t scan_dpi, SpoolPageDone *done, void *arg)
+void spool_page_end(SpoolBatch *b, char side, const PageNotes *notes, SpoolPageDone *done,
+                    void *arg)
 {
     SpoolOp *op = op_new(b, SPOOL_PAGE_END, (Bytes){ 0 });
 
-    hand_over(b);
+    hand_over(b, side);
     if (!op) {
         static const Page none;
         Err err;
@@ -178,20 +189,23 @@ void spool_page_end(SpoolBatch *b, uint32_t scan_dpi, SpoolPageDone *done, void 
         done(arg, false, &none, &err);
         return;
     }
-    op->scan_dpi = scan_dpi;
-    op->lost = b->lost;
+    op->side = side;
+    op->notes = *notes;
+    op->lost = b->fills[spool_side(side)].lost;
     op->page_done = done;
     op->arg = arg;
     spool_thread_put(b->thread, op);
 }
 
-void spool_page_drop(SpoolBatch *b)
+void spool_page_drop(SpoolBatch *b, char side)
 {
     SpoolOp *op = op_new(b, SPOOL_PAGE_DROP, (Bytes){ 0 });
 
-    buf_clear(&b->fill);
-    if (op) /* else the next page, the close or fsck removes the .part */
-        spool_thread_put(b->thread, op);
+    buf_clear(&b->fills[spool_side(side)].bytes);
+    if (!op)
+        return; /* the next page, the close or fsck removes the .part */
+    op->side = side;
+    spool_thread_put(b->thread, op);
 }
 
 size_t spool_unwritten(const SpoolBatch *batch)

@@ -1,7 +1,8 @@
 /* store/spool.h - where pages become durable, and the threads that make them so.
  *
  *   spool/<yyyy-mm-dd>/<batch id>/batch.json        written first: job copy, device, then a line per page
- *                                /p0001a.jpg        pages as they came; .part while they come
+ *                                /p0001a.jpg        pages as they came (.raw: with a trailer); .part while
+ *                                                   they come
  *                                /t0001a.jpg        thumbnails
  *                                /out/              finished files
  *
@@ -38,14 +39,16 @@ typedef void SpoolDone(void *arg, bool ok, const Err *err);
 SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *device,
                              SpoolDone *done, void *arg);
 
-/* A page begins / bytes of it / it is complete. Bytes are copied (one copy). */
-void spool_page_begin(SpoolBatch *batch, uint32_t number, char side);
-void spool_page_bytes(SpoolBatch *batch, Bytes bytes);
+/* A page begins / bytes of it / it is complete. Bytes are copied (one copy). A front ('A') and a back ('B') may
+ * come at the same time; begun anew, the page of that side is dropped. */
+void spool_page_begin(SpoolBatch *batch, uint32_t number, char side, PageFormat format);
+void spool_page_bytes(SpoolBatch *batch, char side, Bytes bytes);
 /* done: file written, synced, renamed, folder synced, line in batch.json; page has file, size and sha256. */
 typedef void SpoolPageDone(void *arg, bool ok, const Page *page, const Err *err);
-void spool_page_end(SpoolBatch *batch, uint32_t scan_dpi, SpoolPageDone *done, void *arg);
+void spool_page_end(SpoolBatch *batch, char side, const PageNotes *notes, SpoolPageDone *done,
+                    void *arg);
 /* The page is incomplete: its .part is removed. */
-void spool_page_drop(SpoolBatch *batch);
+void spool_page_drop(SpoolBatch *batch, char side);
 
 /* Bytes handed over and not yet written; any thread. */
 size_t spool_unwritten(const SpoolBatch *batch);

@@ -226,9 +226,9 @@ static bool scan_page(Day *day, SpoolBatch *handle, Batch *batch, uint32_t numbe
 
     for (size_t i = 0; i < n; i++)
         bytes[i] = (uint8_t)(i * 7 + number * 31 + batch->id.text[25]);
-    spool_page_begin(handle, number, 'A');
-    spool_page_bytes(handle, (Bytes){ bytes, n });
-    spool_page_end(handle, 300, page_done, day);
+    spool_page_begin(handle, number, 'A', PAGE_FORMAT_JPEG);
+    spool_page_bytes(handle, 'A', (Bytes){ bytes, n });
+    spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, page_done, day);
     sem_wait(&day->done);
     if (!day->done_ok || !write_now(day, page_write, &(Work){ .batch = batch }))
         return false;

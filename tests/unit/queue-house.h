@@ -122,11 +122,13 @@ static inline bool insert_destinations(Tx *tx, const Wish *w, StoredJob *job, Er
 static inline bool insert_pages(Tx *tx, const Wish *w, Err *err)
 {
     for (uint32_t i = 1; i <= w->pages; i++) {
-        Page page = {
-            .batch = w->house->batch, .number = i, .side = 'A', .size_bytes = 3, .scan_dpi = 300
-        };
+        Page page = { .batch = w->house->batch,
+                      .number = i,
+                      .side = 'A',
+                      .size_bytes = 3,
+                      .notes.scan_dpi = 300 };
 
-        page_file_name(i, 'A', page.file);
+        page_file_name(i, 'A', PAGE_FORMAT_JPEG, page.file);
         memset(page.sha256, w->hashes ? w->hashes[i - 1] : 'a', 64);
         if (!page_insert(tx, &page, err))
             return false;

@@ -58,8 +58,7 @@ static inline void page_ends(Run *run, const ScanAction *action)
     for (size_t i = 0; i < run->page_n; i++)
         assert_int_equal(run->page[i], fake_page_byte(&run->fake, action->number, i));
     run->pages++;
-    run->page_dpi = action->dpi;
-    assert_int_equal(action->width_px, 2480);
+    run->page_dpi = action->notes.scan_dpi;
     if (!run->store_by_hand)
         scan_session_page_stored(run->session, run->store_fails_at != action->number, &full,
                                  run->now);

@@ -52,18 +52,24 @@ static inline void page_content(uint32_t number, uint8_t *bytes, size_t n)
         bytes[i] = (uint8_t)(i * 7 + number * 31 + i / 251);
 }
 
-static inline bool spool_page(SpoolBatch *handle, uint32_t number, char side, size_t n, Waited *w)
+static inline bool spool_page_noted(SpoolBatch *handle, uint32_t number, char side, size_t n,
+                                    const PageNotes *notes, Waited *w)
 {
     uint8_t *bytes = malloc(n + 1);
 
     page_content(number, bytes, n);
-    spool_page_begin(handle, number, side);
+    spool_page_begin(handle, number, side, PAGE_FORMAT_JPEG);
     for (size_t at = 0; at < n; at += 50000)
-        spool_page_bytes(handle, (Bytes){ bytes + at, n - at < 50000 ? n - at : 50000 });
+        spool_page_bytes(handle, side, (Bytes){ bytes + at, n - at < 50000 ? n - at : 50000 });
     free(bytes);
-    spool_page_end(handle, 300, waited_page, w);
+    spool_page_end(handle, side, notes, waited_page, w);
     sem_wait(&w->sem);
     return w->ok;
+}
+
+static inline bool spool_page(SpoolBatch *handle, uint32_t number, char side, size_t n, Waited *w)
+{
+    return spool_page_noted(handle, number, side, n, &(PageNotes){ .scan_dpi = 300 }, w);
 }
 
 static inline void spool_batch_closed(SpoolBatch *handle, Waited *w)

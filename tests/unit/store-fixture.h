@@ -231,10 +231,10 @@ static inline Page world_page(const Batch *batch, uint32_t number)
                   .number = number,
                   .side = 'A',
                   .size_bytes = 1000,
-                  .scan_dpi = 300,
+                  .notes.scan_dpi = 300,
                   .stored_at = { 1795000000000 } };
 
-    page_file_name(number, 'A', page.file);
+    page_file_name(number, 'A', PAGE_FORMAT_JPEG, page.file);
     memset(page.sha256, 'a', 64);
     return page;
 }

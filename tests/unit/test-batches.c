@@ -98,18 +98,24 @@ static void pages_are_inserted_once(void **state)
     world_make(f, &w);
     Batch batch = world_batch(&w);
     Page page = world_page(&batch, 1), back = page, read;
+    Batch shown;
 
     assert_write(f, batch_insert(tx, &batch, &f->err));
     assert_write(f, page_insert(tx, &page, &f->err));
     assert_true(page.id > 0);
     assert_refused(f, ERR_CONFLICT, page_insert(tx, &page, &f->err));
+    assert_read(f, batch_get(fixture_db(f), &batch.id, &shown, &f->err));
+    assert_false(shown.pages_reversed);
     back.side = 'B';
+    back.notes.last_first = true;
     assert_write(f, page_insert(tx, &back, &f->err));
+    assert_read(f, batch_get(fixture_db(f), &batch.id, &shown, &f->err));
+    assert_true(shown.pages_reversed);
     assert_read(f, page_get(fixture_db(f), &batch.id, 1, &read, &f->err));
     assert_int_equal(read.side, 'A');
     assert_string_equal(read.file, "p0001a.jpg");
     assert_int_equal(read.size_bytes, 1000);
-    assert_int_equal(read.scan_dpi, 300);
+    assert_int_equal(read.notes.scan_dpi, 300);
     assert_int_equal(read.state, PAGE_STORED);
     assert_false(page_get(fixture_db(f), &batch.id, 2, &read, &f->err));
     assert_int_equal(f->err.kind, ERR_NOT_FOUND);

@@ -133,19 +133,21 @@ static void identified(void *arg, const DeviceIdentity *identity)
     h->identified = true;
 }
 
-static void page_begin(void *arg, uint32_t number, char side)
+static void page_begin(void *arg, uint32_t number, char side, PageFormat format)
 {
     Host *h = arg;
 
     assert_int_equal(number, h->pages + 1);
     assert_int_equal(side, 'A');
+    assert_int_equal(format, PAGE_FORMAT_JPEG);
     h->page_bytes = 0;
 }
 
-static void page_bytes(void *arg, Bytes bytes)
+static void page_bytes(void *arg, char side, Bytes bytes)
 {
     Host *h = arg;
 
+    assert_int_equal(side, 'A');
     h->page_bytes += bytes.n;
     if (h->pause) {
         h->pause = false;
@@ -154,11 +156,12 @@ static void page_bytes(void *arg, Bytes bytes)
     }
 }
 
-static void page_end(void *arg, uint32_t dpi)
+static void page_end(void *arg, char side, const PageNotes *notes)
 {
     Host *h = arg;
 
-    assert_int_equal(dpi, 300);
+    assert_int_equal(side, 'A');
+    assert_int_equal(notes->scan_dpi, 300);
     assert_int_equal(h->page_bytes, h->scanner.fake.page_size);
     h->pages++;
     h->in_call = true;
@@ -166,8 +169,9 @@ static void page_end(void *arg, uint32_t dpi)
     h->in_call = false;
 }
 
-static void page_drop(void *arg)
+static void page_drop(void *arg, char side)
 {
+    assert_int_equal(side, 'A');
     ((Host *)arg)->drops++;
 }
 

@@ -25,7 +25,12 @@ static void scan(Fixture *f, Scanned *s, uint32_t rows)
     SpoolBatch *handle = spool_batch_opened(spool, &s->batch, &s->world.device, &w);
     assert_write(f, batch_insert(tx, &s->batch, &f->err));
     for (uint32_t i = 0; i < 3; i++) {
-        assert_true(spool_page(handle, i + 1, 'A', 1000 + i, &w));
+        PageNotes notes = { .scan_dpi = 300,
+                            .rotation = i == 1 ? 180 : 0,
+                            .crop_width_px = 5 * i,
+                            .crop_height_px = 7 * i,
+                            .last_first = i == 2 };
+        assert_true(spool_page_noted(handle, i + 1, 'A', 1000 + i, &notes, &w));
         s->pages[i] = w.page;
         if (i < rows)
             assert_write(f, page_insert(tx, &s->pages[i], &f->err));
@@ -117,7 +122,7 @@ static void a_page_without_row_gets_one(void **state)
     assert_int_equal(report.pages_added, 1);
     assert_false(there(s.folder, "p0004a.jpg.part") || there(s.folder, "out/scan.pdf.new"));
     assert_string_equal(page_of(f, &s, 3).sha256, s.pages[2].sha256);
-    assert_int_equal(page_of(f, &s, 3).scan_dpi, 300);
+    assert_int_equal(page_of(f, &s, 3).notes.scan_dpi, 300);
     assert_int_equal(page_of(f, &s, 3).stored_at.ms, s.pages[2].stored_at.ms);
     report = check(f, &s, true, false, &sentences);
     assert_int_equal(sentences, 0);
@@ -192,6 +197,11 @@ static void a_lost_database_is_rebuilt(void **state)
     assert_int_equal(batch.started_at.ms, s.batch.started_at.ms);
     assert_int_equal(batch.page_count, 3);
     assert_string_equal(page_of(f, &s, 2).sha256, s.pages[1].sha256);
+    assert_int_equal(page_of(f, &s, 2).notes.rotation, 180);
+    assert_int_equal(page_of(f, &s, 2).notes.crop_width_px, 5);
+    assert_int_equal(page_of(f, &s, 2).notes.crop_height_px, 7);
+    assert_int_equal(page_of(f, &s, 1).notes.rotation, 0);
+    assert_true(batch.pages_reversed);
     assert_write(f, batch_apply(tx, &s.batch.id, BATCH_EVENT_DELIVER, NULL, &f->err));
 }
 
@@ -235,7 +245,7 @@ static void what_cannot_be_explained_is_left(void **state)
     /* Without a page and a row there is nothing to keep. */
     for (int i = 1; i <= 3; i++) {
         char name[32];
-        page_file_name((uint32_t)i, 'A', name);
+        page_file_name((uint32_t)i, 'A', PAGE_FORMAT_JPEG, name);
         drop_file(s.folder, name);
     }
     report = check(f, &s, true, true, &sentences);

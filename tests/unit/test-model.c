@@ -166,10 +166,33 @@ static void page_files_are_named_by_number_and_side(void **state)
     char name[32];
 
     (void)state;
-    page_file_name(7, 'B', name);
+    page_file_name(7, 'B', PAGE_FORMAT_JPEG, name);
     assert_string_equal(name, "p0007b.jpg");
-    page_file_name(10000, 'A', name);
+    page_file_name(10000, 'A', PAGE_FORMAT_JPEG, name);
     assert_string_equal(name, "p10000a.jpg");
+    page_file_name(12, 'B', PAGE_FORMAT_RAW, name);
+    assert_string_equal(name, "p0012b.raw");
+}
+
+static void only_names_of_pages_are_parsed(void **state)
+{
+    static const char *const foreign[] = { "p0012b.raw.part", "p0012b.rawx", "p012b.raw",
+                                           "p0012c.raw",      "t0012b.raw",  "p0000a.jpg",
+                                           "p0012b.RAW" };
+    PageFormat format;
+    uint32_t number;
+    char side;
+
+    (void)state;
+    assert_true(page_file_parse("p0012b.raw", &number, &side, &format));
+    assert_int_equal(number, 12);
+    assert_int_equal(side, 'B');
+    assert_int_equal(format, PAGE_FORMAT_RAW);
+    assert_true(page_file_parse("p10000a.jpg", &number, &side, &format));
+    assert_int_equal(number, 10000);
+    assert_int_equal(format, PAGE_FORMAT_JPEG);
+    for (size_t i = 0; i < COUNT_OF(foreign); i++)
+        assert_false(page_file_parse(foreign[i], &number, &side, &format));
 }
 
 int main(void)
@@ -181,6 +204,7 @@ int main(void)
         cmocka_unit_test(panel_codes_start_their_jobs),
         cmocka_unit_test(jobs_and_groups_are_checked),
         cmocka_unit_test(page_files_are_named_by_number_and_side),
+        cmocka_unit_test(only_names_of_pages_are_parsed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ static void a_page_is_a_file_when_done_is_called(void **state)
     assert_true(spool_page(handle, 1, 'A', 300000, &w));
     assert_string_equal(w.page.file, "p0001a.jpg");
     assert_int_equal(w.page.size_bytes, 300000);
-    assert_int_equal(w.page.scan_dpi, 300);
+    assert_int_equal(w.page.notes.scan_dpi, 300);
     assert_true(there(&s, "p0001a.jpg"));
     assert_false(there(&s, "p0001a.jpg.part"));
 
@@ -80,19 +80,74 @@ static void a_dropped_or_cut_page_leaves_nothing(void **state)
     setup(f, &s, 1);
     SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
 
-    spool_page_begin(handle, 1, 'A');
-    spool_page_bytes(handle, bytes_of_text("half"));
-    spool_page_drop(handle);
-    spool_page_begin(handle, 2, 'A'); /* begun anew without an end */
-    spool_page_bytes(handle, bytes_of_text("half"));
+    spool_page_begin(handle, 1, 'A', PAGE_FORMAT_JPEG);
+    spool_page_bytes(handle, 'A', bytes_of_text("half"));
+    spool_page_drop(handle, 'A');
+    spool_page_begin(handle, 2, 'A', PAGE_FORMAT_JPEG); /* begun anew without an end */
+    spool_page_bytes(handle, 'A', bytes_of_text("half"));
     assert_true(spool_page(handle, 2, 'A', 5, &w));
-    spool_page_begin(handle, 3, 'A'); /* the session ended in the middle */
-    spool_page_bytes(handle, bytes_of_text("half"));
+    spool_page_begin(handle, 3, 'A', PAGE_FORMAT_JPEG); /* the session ended in the middle */
+    spool_page_bytes(handle, 'A', bytes_of_text("half"));
     spool_batch_closed(handle, &w);
     assert_false(there(&s, "p0001a.jpg") || there(&s, "p0001a.jpg.part"));
     assert_true(there(&s, "p0002a.jpg"));
     assert_false(there(&s, "p0003a.jpg") || there(&s, "p0003a.jpg.part"));
     spool_close(s.spool);
+}
+
+/* Blocks of front and back in turn, a raw page and a JPEG: two files, each with its own bytes and notes. */
+static void two_sides_may_come_at_the_same_time(void **state)
+{
+    static const PageNotes front = { .scan_dpi = 200, .crop_width_px = 10, .crop_height_px = 20 };
+    static const PageNotes back = { .scan_dpi = 200, .rotation = 180, .last_first = true };
+    enum { N = 150000, PIECE = 1000 };
+    AUTO_BUF json = buf_with_max(64 * 1024);
+    Fixture *f = *state;
+    uint8_t *a = malloc(N), *b = malloc(N);
+    char path[512], sha256[65];
+    int64_t size;
+    Setup s;
+    Waited w;
+
+    page_content(1, a, N);
+    page_content(2, b, N);
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    spool_page_begin(handle, 1, 'A', PAGE_FORMAT_JPEG);
+    spool_page_begin(handle, 2, 'B', PAGE_FORMAT_RAW);
+    for (size_t at = 0; at < N; at += PIECE) {
+        spool_page_bytes(handle, 'B', (Bytes){ b + at, PIECE });
+        spool_page_bytes(handle, 'A', (Bytes){ a + at, PIECE });
+    }
+    spool_page_end(handle, 'A', &front, waited_page, &w);
+    sem_wait(&w.sem);
+    assert_true(w.ok);
+    assert_string_equal(w.page.file, "p0001a.jpg");
+    assert_int_equal(w.page.notes.crop_height_px, 20);
+    assert_false(there(&s, "p0002b.raw"));
+    spool_page_end(handle, 'B', &back, waited_page, &w);
+    sem_wait(&w.sem);
+    assert_true(w.ok);
+    assert_string_equal(w.page.file, "p0002b.raw");
+    assert_int_equal(w.page.size_bytes, N);
+    (void)text_printf(path, sizeof path, "%s/p0002b.raw", s.folder);
+    AUTO_FD fd = file_open_read(AT_FDCWD, path, &f->err);
+    assert_true(file_hash(fd, sha256, &size, &f->err));
+    assert_string_equal(sha256, w.page.sha256);
+    AUTO_BUF read = buf_with_max(2 * N);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, s.folder, &f->err);
+    assert_true(file_read_whole(folder, "p0002b.raw", &read, &f->err));
+    assert_memory_equal(read.p, b, N);
+    buf_clear(&read);
+    assert_true(file_read_whole(folder, "p0001a.jpg", &read, &f->err));
+    assert_memory_equal(read.p, a, N);
+    spool_batch_closed(handle, &w);
+    assert_true(file_read_whole(folder, "batch.json", &json, &f->err));
+    assert_non_null(strstr(buf_text(&json), "\"crop_height_px\":20"));
+    assert_non_null(strstr(buf_text(&json), "\"rotation\":180"));
+    spool_close(s.spool);
+    free(a);
+    free(b);
 }
 
 static void an_end_without_a_begin_is_a_bug(void **state)
@@ -103,7 +158,7 @@ static void an_end_without_a_begin_is_a_bug(void **state)
     setup(f, &s, 1);
     SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
 
-    spool_page_end(handle, 300, waited_page, &w);
+    spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
     sem_wait(&w.sem);
     assert_false(w.ok);
     assert_int_equal(w.err.kind, ERR_BUG);
@@ -142,24 +197,24 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
     spool_on_drained(handle, count_drained, NULL);
     sem_wait(&gate); /* the disk stands still */
-    spool_page_begin(handle, 1, 'A');
-    spool_page_bytes(handle, (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
+    spool_page_begin(handle, 1, 'A', PAGE_FORMAT_JPEG);
+    spool_page_bytes(handle, 'A', (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
     assert_true(spool_unwritten(handle) > SPOOL_UNWRITTEN_MAX);
     assert_int_equal(atomic_load(&drained_calls), 0);
     sem_post(&gate);
-    spool_page_end(handle, 300, waited_page, &w);
+    spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
     sem_wait(&w.sem);
     assert_true(w.ok);
     assert_int_equal(atomic_load(&drained_calls), 1);
 
     /* A session that does not stop its reads fails its page, not the server's memory. */
     sem_wait(&gate);
-    spool_page_begin(handle, 2, 'A');
+    spool_page_begin(handle, 2, 'A', PAGE_FORMAT_JPEG);
     for (int i = 0; i < 10; i++)
-        spool_page_bytes(handle, (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
+        spool_page_bytes(handle, 'A', (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
     assert_true(spool_unwritten(handle) <= 16 * 1024 * 1024);
     sem_post(&gate);
-    spool_page_end(handle, 300, waited_page, &w);
+    spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
     sem_wait(&w.sem);
     assert_false(w.ok);
     assert_int_equal(w.err.kind, ERR_TEMPORARY);
@@ -264,9 +319,10 @@ static void many_batches_share_the_threads(void **state)
     }
     for (uint32_t page = 1; page <= 5; page++) {
         for (size_t i = 0; i < COUNT_OF(handles); i++) {
-            spool_page_begin(handles[i], page, 'A');
-            spool_page_bytes(handles[i], bytes_of_text("content"));
-            spool_page_end(handles[i], 300, waited_page, &pages[i]);
+            spool_page_begin(handles[i], page, 'A', PAGE_FORMAT_JPEG);
+            spool_page_bytes(handles[i], 'A', bytes_of_text("content"));
+            spool_page_end(handles[i], 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page,
+                           &pages[i]);
         }
         for (size_t i = 0; i < COUNT_OF(handles); i++) {
             sem_wait(&pages[i].sem);
@@ -286,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_page_is_a_file_when_done_is_called),
         STORE_TEST(a_dropped_or_cut_page_leaves_nothing),
+        STORE_TEST(two_sides_may_come_at_the_same_time),
         STORE_TEST(an_end_without_a_begin_is_a_bug),
         STORE_TEST(a_slow_disk_is_felt_and_then_drained),
         STORE_TEST(a_full_disk_names_page_and_cure),

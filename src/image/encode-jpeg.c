@@ -15,6 +15,11 @@ typedef struct Encoder {
     uint8_t *row; /* black and white unpacked, owned */
 } Encoder;
 
+uint8_t encode_jpeg_subsampling(uint32_t quality)
+{
+    return quality >= FULL_COLOUR_QUALITY ? 1 : 2;
+}
+
 static void start(Encoder *encoder, const Picture *picture, uint32_t quality, uint32_t dpi)
 {
     struct jpeg_compress_struct *out = &encoder->out;
@@ -25,8 +30,8 @@ static void start(Encoder *encoder, const Picture *picture, uint32_t quality, ui
     out->in_color_space = picture->components == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(out);
     jpeg_set_quality(out, (int)quality, TRUE);
-    if (quality >= FULL_COLOUR_QUALITY)
-        out->comp_info[0].h_samp_factor = out->comp_info[0].v_samp_factor = 1;
+    out->comp_info[0].h_samp_factor = out->comp_info[0].v_samp_factor =
+        picture->components == 1 ? 1 : encode_jpeg_subsampling(quality);
     out->density_unit = 1; /* per inch */
     out->X_density = out->Y_density = (UINT16)dpi;
     jpeg_start_compress(out, TRUE);

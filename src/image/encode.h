@@ -14,6 +14,9 @@
 bool encode_jpeg(int fd, const Picture *picture, uint32_t quality, uint32_t dpi, int out_fd,
                  int64_t *ret_bytes, Err *err);
 
+/* Luma samples, in each direction, for one of colour at this quality: 1 or 2. */
+uint8_t encode_jpeg_subsampling(uint32_t quality);
+
 /* Appends the raw page at fd, of 1 bit, as one strip of CCITT Group 4 (ITU-T T.6): rows from the top, no
  * byte alignment, black runs where the page is black, ended by EOFB. */
 bool encode_g4(int fd, const Picture *picture, int out_fd, int64_t *ret_bytes, Err *err);

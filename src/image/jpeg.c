@@ -63,6 +63,33 @@ static void read_adobe(Bytes segment, JpegFacts *facts)
     facts->adobe_transform = transform;
 }
 
+/* Whether luma has 1, 2 or 4 times the samples of a colour component. */
+static bool is_multiple(uint8_t luma, uint8_t colour)
+{
+    return colour > 0 && (luma == colour || luma == 2 * colour || luma == 4 * colour);
+}
+
+/* The sampling factors of components (T.81, B.2.2): id, factors, table for each. */
+static void read_sampling(Bytes components, JpegFacts *facts)
+{
+    enum { EACH = 3, COLOURS = 3 };
+    uint8_t h[COLOURS], v[COLOURS];
+
+    facts->sub_h = facts->sub_v = components.n == EACH ? 1 : 0;
+    if (components.n != EACH * COLOURS)
+        return;
+    for (int i = 0; i < COLOURS; i++) {
+        uint8_t factors = components.p[i * EACH + 1];
+
+        h[i] = factors >> 4;
+        v[i] = factors & 0x0f;
+    }
+    if (h[1] != h[2] || v[1] != v[2] || !is_multiple(h[0], h[1]) || !is_multiple(v[0], v[1]))
+        return;
+    facts->sub_h = h[0] / h[1];
+    facts->sub_v = v[0] / v[1];
+}
+
 /* T.81, B.2.2: precision, lines, samples a line, components. */
 static JpegScan read_frame(uint8_t marker, Bytes segment, JpegFacts *facts, Err *err)
 {
@@ -71,7 +98,7 @@ static JpegScan read_frame(uint8_t marker, Bytes segment, JpegFacts *facts, Err 
     uint32_t height = rd_u16be(&r), width = rd_u16be(&r);
     uint8_t components = rd_u8(&r);
 
-    (void)rd_bytes(&r, (size_t)components * 3);
+    Bytes each = rd_bytes(&r, (size_t)components * 3);
     if (r.bad) {
         err_set(err, ERR_BAD_INPUT, 0, "JPEG frame header is cut short");
         return JPEG_BROKEN;
@@ -99,6 +126,7 @@ static JpegScan read_frame(uint8_t marker, Bytes segment, JpegFacts *facts, Err 
     facts->height_px = height;
     facts->components = components;
     facts->progressive = marker == M_SOF2;
+    read_sampling(each, facts);
     return JPEG_FOUND;
 }
 

@@ -21,6 +21,7 @@ typedef struct JpegFacts {
     uint32_t width_px, height_px; /* 1..65535; width * height <= JPEG_PIXELS_MAX                 */
     uint8_t components;           /* 1 grey, 3 colour, 4 CMYK                                    */
     bool progressive;
+    uint8_t sub_h, sub_v;    /* luma samples for one of colour, 1, 2 or 4; 0 = another shape  */
     uint16_t dpi_x, dpi_y;   /* from JFIF, both set or both 0 (not said, or nonsense)       */
     bool adobe;              /* has an Adobe APP14 marker; 4 components are then inverted   */
     uint8_t adobe_transform; /* 0 none (RGB, CMYK), 1 YCbCr, 2 YCCK; when adobe             */

@@ -6,7 +6,7 @@
 #include "model/notification.h"
 #include "model/noun.h"
 
-const char *const file_format_words[] = { "pdf", "jpeg", NULL };
+const char *const file_format_words[] = { "pdf", "jpeg", "tiff", NULL };
 const char *const panel_choice_words[] = {
     "automatic",   "1-sided-pdf",  "1-sided-jpeg",    "1-sided-preview",
     "2-sided-pdf", "2-sided-jpeg", "2-sided-preview", NULL,
@@ -32,9 +32,10 @@ const Field job_fields[] = {
            "Where pages come from; auto takes the feeder when it holds paper, else the flatbed."),
     INTEGER(Job, dpi, 50, 1200, 300, "Resolution in dots per inch; the nearest the device has."),
     CHOICE(Job, color, color_words, SCAN_COLOR_COLOR, "Colour or grey."),
-    INTEGER(Job, jpeg_quality, 1, 100, 85, "JPEG quality asked of the device."),
+    INTEGER(Job, jpeg_quality, 1, 100, 85,
+            "JPEG quality asked of the device, and of raw colour and grey pages in files."),
     CHOICE(Job, file_format, file_format_words, FILE_FORMAT_PDF,
-           "pdf: one file of all pages; jpeg: one file per page."),
+           "pdf, tiff: one file of all pages; jpeg: one file per page."),
     TEXT_PRESET(Job, file_name, "{date}_{time}_{seq:3}",
                 "Name of the files without extension, with tokens such as {date} and {seq:3}."),
     CHOICE(Job, index, index_words, INDEX_FORMAT_CSV,

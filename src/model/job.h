@@ -12,7 +12,12 @@
 
 typedef enum ScanSource { SCAN_SOURCE_AUTO, SCAN_SOURCE_ADF, SCAN_SOURCE_FLATBED } ScanSource;
 typedef enum ScanColor { SCAN_COLOR_COLOR, SCAN_COLOR_GRAY } ScanColor;
-typedef enum FileFormat { FILE_FORMAT_PDF, FILE_FORMAT_JPEG, FILE_FORMAT_MAX_ } FileFormat;
+typedef enum FileFormat {
+    FILE_FORMAT_PDF,
+    FILE_FORMAT_JPEG,
+    FILE_FORMAT_TIFF,
+    FILE_FORMAT_MAX_
+} FileFormat;
 /* Whether the batches of a job are told by mail; INHERIT: as the notification setting says. */
 typedef enum JobNotify {
     JOB_NOTIFY_INHERIT,

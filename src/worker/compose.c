@@ -17,8 +17,8 @@
 enum { USAGE = 2, OUT_MODE = 0666, DPI_PRESET = 300, QUALITY_PRESET = 85, QUALITY_MAX = 100 };
 
 static const char usage[] =
-    "usage: platen-worker compose [--format pdf|jpeg] [--dpi N] [--quality N] [--title TEXT]\n"
-    "                             [--list FILE] IN... -o OUT\n"
+    "usage: platen-worker compose [--format pdf|jpeg|tiff] [--dpi N] [--quality N]\n"
+    "                             [--title TEXT] [--list FILE] IN... -o OUT\n"
     "  --format  of OUT; pdf when it is not given\n"
     "  --dpi     resolution of pictures that do not say theirs; 300 when it is not given\n"
     "  --quality of the JPEG that raw pages (NAME.raw) become, 1 to 100; 85 when it is not given\n"

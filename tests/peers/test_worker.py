@@ -381,7 +381,7 @@ def test_descriptions_are_json():
     described = json.loads(subprocess.run([WORKER, "--describe"], stdout=subprocess.PIPE,
                                           check=True).stdout)
     assert described["tasks"] == ["read", "plan", "write", "write-index"]
-    assert [f["name"] for f in described["formats"]] == ["pdf", "jpeg"]
+    assert [f["name"] for f in described["formats"]] == ["pdf", "jpeg", "tiff"]
     report = json.loads(subprocess.run([WORKER, "--sandbox-report"], stdout=subprocess.PIPE,
                                        check=True).stdout)
     assert report["network_closed"] and report["files_closed"] == (report["landlock"] > 0)

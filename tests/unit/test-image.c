@@ -204,6 +204,8 @@ static void facts_agree_with_libjpeg(void **state)
         assert_int_equal(facts.dpi_x, recipes[i].components == 4 ? 0 : recipes[i].dpi);
         assert_int_equal(facts.progressive, recipes[i].progressive);
         assert_int_equal(facts.adobe, recipes[i].components == 4);
+        assert_int_equal(facts.sub_h, recipes[i].components == 3 ? 2 : recipes[i].components == 1);
+        assert_int_equal(facts.sub_v, facts.sub_h);
     }
 }
 

@@ -1,8 +1,11 @@
 /* queue/keeper-compose.c - a composer's keeper: plans a batch, then writes its documents. */
 #include "base/log.h"
 #include "base/text.h"
+#include "model/page-order.h"
 #include "queue/keeper.h"
 #include "store/batch-rows.h"
+
+#include <stdlib.h>
 
 enum {
     PLAN_TIMEOUT_MS = 60000,
@@ -18,14 +21,8 @@ enum {
 
 static Json *page_message(const Page *page)
 {
-    char side[2] = { page->side, '\0' };
-    Json *message = json_new_object();
+    Json *message = keeper_page_message(page);
 
-    json_set_int(message, "number", page->number);
-    json_set_text(message, "side", side);
-    json_set_text(message, "file", page->file);
-    json_set_int(message, "size", page->size_bytes);
-    json_set_text(message, "sha256", page->sha256);
     json_set_int(message, "width_px", page->facts.width_px);
     json_set_int(message, "height_px", page->facts.height_px);
     json_set_int(message, "dpi", page->facts.dpi);
@@ -33,7 +30,7 @@ static Json *page_message(const Page *page)
     return message;
 }
 
-/* Collects pages for a task, in their order; those that no document can take are not there. */
+/* Collects pages for a task, by number; those that no document can take are not there. */
 typedef struct PageCollector {
     Json *pages;
     uint32_t first, left; /* 0, UINT32_MAX: all */
@@ -53,6 +50,29 @@ static bool collect_page(void *arg, const Page *page)
     c->scan_dpi = page->notes.scan_dpi;
     c->bytes += page->size_bytes;
     return true;
+}
+
+/* The pages in the order in which people read them; NULL when memory is gone. */
+static Json *in_reading_order(const Json *pages, bool last_first)
+{
+    size_t n = json_count(pages);
+    PageKey *keys = calloc(n + 1, sizeof *keys);
+
+    if (!keys)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        const Json *page = json_item(pages, i);
+
+        keys[i] = (PageKey){ .number = (uint32_t)json_get_int(page, "number", 0),
+                             .side = json_get_text(page, "side")[0],
+                             .index = (uint32_t)i };
+    }
+    page_order(keys, n, last_first);
+    Json *ordered = json_new_array();
+    for (size_t i = 0; i < n; i++)
+        json_add_take(ordered, json_clone(json_item(pages, keys[i].index)));
+    free(keys);
+    return ordered;
 }
 
 /* --- attempts that fail ------------------------------------------------------------------------------ */
@@ -129,7 +149,12 @@ static bool take_planned(const Json *message, DocumentKind kind, PlannedDocument
     *ret = (PlannedDocument){ .kind = kind };
     ret->number = (uint32_t)json_get_int(message, "number", 0);
     ret->page_count = (uint32_t)json_count(pages);
-    ret->first_page = (uint32_t)json_int(json_item(pages, 0), 0);
+    for (uint32_t i = 0; i < ret->page_count; i++) { /* a run of numbers, in any order */
+        uint32_t page = (uint32_t)json_int(json_item(pages, i), 0);
+
+        if (i == 0 || page < ret->first_page)
+            ret->first_page = page;
+    }
     if (!text_printf(ret->name, sizeof ret->name, "%s.%s", json_get_text(message, "name"),
                      json_get_text(message, "extension")))
         return err_set(err, ERR_PERMANENT, 0, "the worker planned a name that is too long");
@@ -253,7 +278,8 @@ static Json *pages_task(Keeper *keeper, const DocumentClaim *claim, int64_t *ret
     json_set_text(document, "format", file_format_words[claim->batch.job.file_format]);
     json_set_text(document, "title", d->name);
     json_set_int(document, "quality", claim->batch.job.jpeg_quality);
-    json_set_take(document, "pages", pages.pages);
+    json_set_take(document, "pages", in_reading_order(pages.pages, claim->batch.pages_reversed));
+    json_free(pages.pages);
     json_set_int(task, "scan_dpi", pages.scan_dpi);
     json_set_take(task, "document", document);
     json_set_int(task, "created_ms", claim->batch.started_at.ms);

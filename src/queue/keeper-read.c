@@ -34,19 +34,13 @@ static bool result_write(Tx *tx, void *arg, Err *err)
 
 static Json *read_task(const Keeper *keeper, const PageClaim *claim)
 {
-    char id[24], thumbnail[32], side[2] = { claim->page.side, '\0' };
-    Json *page = json_new_object();
+    char id[24], thumbnail[32];
 
     (void)text_printf(id, sizeof id, "%lld", (long long)claim->page.id);
     Json *task = keeper_new_task(keeper, "read", id, claim->folder);
     page_file_name(claim->page.number, claim->page.side, PAGE_FORMAT_JPEG, thumbnail);
     thumbnail[0] = 't'; /* t0001a.jpg beside p0001a.jpg */
-    json_set_int(page, "number", claim->page.number);
-    json_set_text(page, "side", side);
-    json_set_text(page, "file", claim->page.file);
-    json_set_int(page, "size", claim->page.size_bytes);
-    json_set_text(page, "sha256", claim->page.sha256);
-    json_set_take(task, "page", page);
+    json_set_take(task, "page", keeper_page_message(&claim->page));
     json_set_text(task, "thumbnail", thumbnail);
     return task;
 }

@@ -95,6 +95,9 @@ Json *keeper_new_task(const Keeper *keeper, const char *what, const char *id, co
 /* What a worker is told of a batch: a copy of the job, never a destination's settings. */
 Json *keeper_batch_message(const Batch *batch);
 
+/* A page as tasks name it: its file and how it must be seen. Owned by the caller. */
+Json *keeper_page_message(const Page *page);
+
 /* A DocumentVisit: adds what the index says of a document to arg, a Json array; the index itself is
  * left out. */
 bool keeper_add_index_row(void *arg, const Document *document);

@@ -9,7 +9,24 @@ Json *keeper_batch_message(const Batch *batch)
     json_set_int(message, "started_at_ms", batch->started_at.ms);
     json_set_int(message, "utc_offset_min", batch->utc_offset_min);
     json_set_text(message, "device", batch->device_name);
+    json_set_bool(message, "pages_reversed", batch->pages_reversed);
     json_set_take(message, "job", json_from_fields(job_fields, &batch->job, false));
+    return message;
+}
+
+Json *keeper_page_message(const Page *page)
+{
+    char side[2] = { page->side, '\0' };
+    Json *message = json_new_object();
+
+    json_set_int(message, "number", page->number);
+    json_set_text(message, "side", side);
+    json_set_text(message, "file", page->file);
+    json_set_int(message, "size", page->size_bytes);
+    json_set_text(message, "sha256", page->sha256);
+    json_set_int(message, "rotation", page->notes.rotation);
+    json_set_int(message, "crop_width_px", page->notes.crop_width_px);
+    json_set_int(message, "crop_height_px", page->notes.crop_height_px);
     return message;
 }
 

@@ -96,6 +96,8 @@ typedef struct Wish {
     size_t destinations;
     uint32_t pages;
     const char *hashes; /* first character of each page's hash; NULL: "aaa..." */
+    const char *sides;  /* of each page; NULL: "AAA..."                        */
+    PageNotes back;     /* of pages of side B; last_first: of all              */
     BatchEvent end;     /* BATCH_EVENT_MAX_: still receiving */
 } Wish;
 
@@ -124,11 +126,14 @@ static inline bool insert_pages(Tx *tx, const Wish *w, Err *err)
     for (uint32_t i = 1; i <= w->pages; i++) {
         Page page = { .batch = w->house->batch,
                       .number = i,
-                      .side = 'A',
+                      .side = w->sides ? w->sides[i - 1] : 'A',
                       .size_bytes = 3,
                       .notes.scan_dpi = 300 };
 
-        page_file_name(i, 'A', PAGE_FORMAT_JPEG, page.file);
+        if (page.side == 'B')
+            page.notes = w->back;
+        page.notes.last_first = w->back.last_first;
+        page_file_name(i, page.side, PAGE_FORMAT_JPEG, page.file);
         memset(page.sha256, w->hashes ? w->hashes[i - 1] : 'a', 64);
         if (!page_insert(tx, &page, err))
             return false;

@@ -9,6 +9,7 @@
 #include "store/db.h"
 #include "tests/unit/cm.h"
 #include "tests/unit/queue-house.h"
+#include "json/json.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,6 +34,78 @@ static void a_batch_goes_all_the_way(void **state)
         assert_string_equal(buf_text(&text), "doc_001.pdf\ndoc_001.csv\n");
     }
     assert_int_equal(queue_worker_deaths(h->queue), 0);
+}
+
+/* Numbers of the pages of a task: "563412". */
+static void pages_asked(const Json *task, char ret_numbers[16])
+{
+    const Json *document = json_get(task, "document");
+    const Json *pages = json_get(document ? document : task, "pages");
+
+    for (size_t i = 0; i < json_count(pages); i++)
+        ret_numbers[i] = (char)('0' + json_get_int(json_item(pages, i), "number", 0));
+    ret_numbers[json_count(pages)] = '\0';
+}
+
+static void check_page(const Json *page)
+{
+    bool back = text_equal(json_get_text(page, "side"), "B");
+
+    assert_int_equal(json_get_int(page, "rotation", -1), back ? 180 : 0);
+    assert_int_equal(json_get_int(page, "crop_width_px", -1), back ? 100 : 0);
+    assert_int_equal(json_get_int(page, "crop_height_px", -1), back ? 90 : 0);
+}
+
+/* What the device told of pages reaches reader and composer; the sheets are put in order. */
+static void pages_are_composed_as_they_must_be_seen(void **state)
+{
+    AUTO_BUF log = buf_with_max(1 << 20);
+    House *h = *state;
+    char path[96], numbers[16];
+    size_t reads = 0, plans = 0, writes = 0;
+    Err err;
+
+    (void)text_printf(path, sizeof path, "%s/tasks", h->folder);
+    assert_int_equal(setenv("PLATEN_TEST_TASKS", path, 1), 0);
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 6,
+                     .sides = "ABABAB",
+                     .back = { .scan_dpi = 300,
+                               .rotation = 180,
+                               .crop_width_px = 100,
+                               .crop_height_px = 90,
+                               .last_first = true },
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    await_state(h, BATCH_DONE);
+    assert_int_equal(unsetenv("PLATEN_TEST_TASKS"), 0);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, h->folder, &err);
+    assert_true(file_read_whole(folder, "tasks", &log, &err));
+    for (char *line = strtok((char *)(uintptr_t)buf_text(&log), "\n"); line;
+         line = strtok(NULL, "\n")) {
+        AUTO(Json) task = json_parse(bytes_of_text(line), &err);
+        const Json *document = json_get(task, "document");
+
+        if (text_equal(json_get_text(task, "task"), "read")) {
+            check_page(json_get(task, "page"));
+            reads++;
+        } else if (document) {
+            pages_asked(task, numbers);
+            assert_string_equal(numbers, "563412");
+            for (size_t i = 0; i < json_count(json_get(document, "pages")); i++)
+                check_page(json_item(json_get(document, "pages"), i));
+            assert_int_equal(json_get_int(document, "quality", 0), 80);
+            writes++;
+        } else {
+            assert_true(json_get_bool(json_get(task, "batch"), "pages_reversed", false));
+            plans++;
+        }
+    }
+    assert_int_equal(reads, 6);
+    assert_int_equal(plans, 1);
+    assert_int_equal(writes, 1);
 }
 
 static void a_kind_gets_its_program(void **state)
@@ -556,6 +629,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_HOUSE(a_batch_goes_all_the_way),
+        WITH_HOUSE(pages_are_composed_as_they_must_be_seen),
         WITH_HOUSE(a_kind_gets_its_program),
         WITH_HOUSE(a_hanging_destination_delays_no_other),
         WITH_HOUSE(a_refusing_destination_needs_a_person),

@@ -3,7 +3,8 @@
 and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
 clash (two documents of one number) | program (tells its own name beside each delivered one) |
 release (asks for a name and gives it back) | locked (a mail: the password is refused) | slow (lives long and says so). A page whose hash begins with d
-is damaged, with e half dark."""
+is damaged, with e half dark. Tasks of the reader and the composer are appended to the file that PLATEN_TEST_TASKS
+names."""
 import json
 import os
 import signal
@@ -66,6 +67,9 @@ def deliver(task):
 
 for line in lines:
     task = json.loads(line)
+    if os.environ.get("PLATEN_TEST_TASKS") and task["task"] in ("read", "plan", "write"):
+        with open(os.environ["PLATEN_TEST_TASKS"], "a", encoding="utf-8") as log:
+            log.write(json.dumps(task) + "\n")
     how = behave(task)
     if how == "hang":
         time.sleep(600)

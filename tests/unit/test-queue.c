@@ -83,9 +83,9 @@ static void pages_are_composed_as_they_must_be_seen(void **state)
     assert_int_equal(unsetenv("PLATEN_TEST_TASKS"), 0);
     AUTO_FD folder = file_open_folder(AT_FDCWD, h->folder, &err);
     assert_true(file_read_whole(folder, "tasks", &log, &err));
-    for (char *line = strtok((char *)(uintptr_t)buf_text(&log), "\n"); line;
-         line = strtok(NULL, "\n")) {
-        AUTO(Json) task = json_parse(bytes_of_text(line), &err);
+    const char *line = buf_text(&log);
+    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        AUTO(Json) task = json_parse((Bytes){ (const uint8_t *)line, (size_t)(end - line) }, &err);
         const Json *document = json_get(task, "document");
 
         if (text_equal(json_get_text(task, "task"), "read")) {

@@ -160,7 +160,7 @@ static bool config_apply_post(HttpRequest *req, HttpResponse *res, Err *err)
     if (!file || !query_delete(req, &plan.remove_rest, err) ||
         !api_write(req, apply_write, &apply, err))
         return false;
-    queue_wake(api_config(plan.api)->queue);
+    queue_rouse(api_config(plan.api)->queue);
     return changes_answer(res, &plan);
 }
 

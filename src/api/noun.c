@@ -169,7 +169,7 @@ bool noun_answer_create(const ApiNoun *noun, HttpRequest *req, HttpResponse *res
 
     if (!body || !api_write(req, create_write, &change, err))
         return false;
-    queue_wake(api_config(change.api)->queue);
+    queue_rouse(api_config(change.api)->queue);
     (void)text_printf(location, sizeof location, "%s/%s", noun->path, row_id(&change.row));
     http_response_header(res, "Location", location);
     http_response_set_status(res, 201);
@@ -217,7 +217,7 @@ bool noun_answer_put(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, E
             http_response_set_status(res, 412);
         return false;
     }
-    queue_wake(api_config(change.api)->queue);
+    queue_rouse(api_config(change.api)->queue);
     http_response_json(res, noun_show(change.api, noun, &change.row));
     api_etag(res, row_revision(noun, &change.row));
     return true;

@@ -116,7 +116,7 @@ static bool run_wish(Queue *queue, StoreWrite *write, PersonsWish wish, Err *err
     bool ok = store_write_wait(queue->config.store, write, &wish, err);
 
     if (ok)
-        queue_wake(queue);
+        queue_rouse(queue);
     return ok;
 }
 

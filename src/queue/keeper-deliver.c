@@ -4,7 +4,8 @@
  * have another keeper. When it finds one it enters that destination's lane and starts its successor,
  * so that a slow or dead destination holds its own keepers and nobody else's. A lane begins with one
  * keeper, gets another after each success up to what the destination allows, and shrinks to one after
- * a failure. A keeper without work for QUEUE_DELIVER_IDLE_MS ends its process and itself. */
+ * a failure. After failures in a row the whole lane rests, longer each time: a thousand deliveries to a dead
+ * destination are not a thousand attempts. Success or a person's act ends the rest. A keeper without work for QUEUE_DELIVER_IDLE_MS ends its process and itself. */
 #include "base/log.h"
 #include "base/text.h"
 #include "queue/deliver-task.h"
@@ -18,6 +19,9 @@ enum {
     DELIVER_SLOWEST_BYTES_PER_MS = 100, /* 100 kB/s: slower than that counts as hanging */
     DEATH_WAIT_MS = 1000,               /* x attempt: our own process died, not the peer */
     LOOK_AGAIN_MS = 1000,
+    REST_FIRST_MS = 1000, /* of a lane after a failure; doubles up to */
+    REST_CAP_MS = 30 * 1000,
+    REST_ASKED_MAX_MS = 600 * 1000, /* what the peer itself asks for */
     IDLE_OF_SEVERAL_MS = 3000,
     DUE_POLL_MIN_MS = 200,
 };
@@ -46,11 +50,13 @@ static bool claim_write(Tx *tx, void *arg, Err *err)
 static bool result_write(Tx *tx, void *arg, Err *err)
 {
     DeliverWork *w = arg;
+    bool moves;
 
     w->due.ms = tx_now(tx).ms + w->plan.wait_ms;
     return delivery_ended(tx, &w->claim.delivery.id, w->plan.event, &w->result, w->due, err) &&
            queue_login_settle(tx, &w->claim.delivery.destination, &w->result, err) &&
-           queue_batch_advance(tx, &w->claim.delivery.batch, err);
+           batch_moves(tx_db(tx), &w->claim.delivery.batch, &moves, err) &&
+           (moves || queue_batch_advance(tx, &w->claim.delivery.batch, err));
 }
 
 /* --- lanes ---------------------------------------------------------------------------------------------- */
@@ -94,21 +100,48 @@ static void lane_leave(Keeper *keeper)
     pthread_mutex_unlock(&queue->mutex);
 }
 
-/* Slow start: one more at a time after each success, one alone after a failure of the peer. */
-static void lane_learn(Keeper *keeper, DeliveryClass class, unsigned parallel)
+static int64_t rest_ms(unsigned failures, int64_t asked_s)
 {
-    bool failed = class == DELIVERY_CLASS_RETRY || class == DELIVERY_CLASS_AUTH ||
-                  class == DELIVERY_CLASS_UNKNOWN;
+    int64_t rest = REST_FIRST_MS, asked_max_s = REST_ASKED_MAX_MS / 1000;
+    int64_t asked = (asked_s < asked_max_s ? asked_s : asked_max_s) * 1000;
+
+    for (unsigned i = 1; i < failures && rest < REST_CAP_MS; i++)
+        rest *= 2;
+    rest = rest < REST_CAP_MS ? rest : REST_CAP_MS;
+    return rest > asked ? rest : asked;
+}
+
+/* Slow start: one more at a time after each success, one alone after a failure of the peer, and a rest. */
+static void lane_learn(Keeper *keeper, const DeliveryResult *result, unsigned parallel)
+{
+    bool failed = result->class == DELIVERY_CLASS_RETRY || result->class == DELIVERY_CLASS_AUTH ||
+                  result->class == DELIVERY_CLASS_UNKNOWN;
 
     pthread_mutex_lock(&keeper->queue->mutex);
     Lane *lane = lane_of(keeper->queue, &keeper->bound);
-    if (lane && failed)
+    if (lane && failed) {
         lane->allowed = 1;
-    else if (lane && lane->allowed < parallel)
-        lane->allowed++;
-    else if (lane && parallel > 0 && lane->allowed > parallel) /* an administrator changed it */
-        lane->allowed = parallel;
+        lane->failures++;
+        lane->rest_until = mono_after(mono_now(), rest_ms(lane->failures, result->retry_after_s));
+    } else if (lane) {
+        lane->failures = 0;
+        lane->rest_until = (Mono){ 0 };
+        if (lane->allowed < parallel)
+            lane->allowed++;
+        else if (parallel > 0) /* an administrator may have changed it */
+            lane->allowed = parallel;
+    }
     pthread_mutex_unlock(&keeper->queue->mutex);
+}
+
+/* Milliseconds that the lane still rests, 0 = it does not. */
+static int64_t lane_rests_ms(Keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->queue->mutex);
+    const Lane *lane = lane_of(keeper->queue, &keeper->bound);
+    int64_t left = lane ? lane->rest_until.ms - mono_now().ms : 0;
+    pthread_mutex_unlock(&keeper->queue->mutex);
+    return left > 0 ? left : 0;
 }
 
 /* More keepers than it may have now: this one goes. alone: it is the only one. */
@@ -217,7 +250,7 @@ static void run_claimed(Keeper *keeper, DeliverWork *w)
 
     deliver(keeper, w);
     log_delivery(w);
-    lane_learn(keeper, w->result.class, w->claim.parallel);
+    lane_learn(keeper, &w->result, w->claim.parallel);
     if (keeper_write(keeper, result_write, w, "delivery-result", &err))
         queue_wake(keeper->queue);
     else if (!keeper_stopping(keeper->queue))
@@ -270,6 +303,12 @@ static bool serve_bound(Keeper *keeper, DeliverWork *w, bool successor)
         Err err;
 
         successor = successor || start_successor(keeper);
+        int64_t rests_ms = lane_rests_ms(keeper);
+        if (rests_ms > 0) {
+            (void)keeper_sleep(keeper->queue, ticket, successor ? rests_ms : LOOK_AGAIN_MS);
+            idle_since = mono_now();
+            continue;
+        }
         bool ok = keeper_write(keeper, claim_write, w, "delivery-claim", &err);
         if (ok && w->found) {
             run_claimed(keeper, w);

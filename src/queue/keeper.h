@@ -28,7 +28,9 @@ typedef struct Keeper {
 /* The keepers of one destination. Under the queue's mutex. */
 typedef struct Lane {
     DestinationId destination;
-    unsigned keepers, allowed; /* keepers 0: the lane is free */
+    unsigned keepers, allowed; /* keepers 0: the lane is free     */
+    unsigned failures;         /* in a row, of the peer           */
+    Mono rest_until;           /* nothing is tried before         */
 } Lane;
 
 struct Queue {

@@ -62,7 +62,7 @@ static bool run_write(Queue *queue, StoreWrite *write, void *arg, Err *err)
     bool ok = store_write_wait(queue->config.store, write, arg, err);
 
     if (ok)
-        queue_wake(queue);
+        queue_rouse(queue);
     return ok;
 }
 

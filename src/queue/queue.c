@@ -178,6 +178,17 @@ void queue_wake(Queue *queue)
     pthread_mutex_unlock(&queue->mutex);
 }
 
+void queue_rouse(Queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    for (size_t i = 0; i < COUNT_OF(queue->lanes); i++) {
+        queue->lanes[i].failures = 0;
+        queue->lanes[i].rest_until = (Mono){ 0 };
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    queue_wake(queue);
+}
+
 uint64_t queue_worker_deaths(const Queue *queue)
 {
     return atomic_load(&queue->deaths);

@@ -68,6 +68,9 @@ bool queue_start(Queue *queue, Err *err);
 /* Any thread, never blocks: rows changed, look for work. */
 void queue_wake(Queue *queue);
 
+/* The same because a person asked or mended something: destinations that rest after failures are tried at once. */
+void queue_rouse(Queue *queue);
+
 /* Lets running tasks end for at most drain_ms, then kills their workers (the rows are claimed
  * again by the next start); joins and frees. Accepts NULL. */
 void queue_stop(Queue *queue, int64_t drain_ms);

@@ -148,16 +148,19 @@ bool deliveries_insert(Tx *tx, const BatchId *id, Err *err)
 
 /* --- claiming ------------------------------------------------------------------------------------ */
 
-/* READY rows whose turn it can be: the destination exists; the index goes last. ?1 is the one
- * destination or "", ?2 a JSON array of those that are busy. */
-#define DELIVERY_CLAIMABLE                                                               \
-    " FROM delivery d JOIN destination ON destination.id = d.destination_id"             \
-    " WHERE d.state = 'ready' AND ((SELECT kind FROM document WHERE id = d.document_id)" \
-    "  <> 'index' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = d.batch_id" \
-    "   AND o.destination_id = d.destination_id AND o.id <> d.id"                        \
-    "   AND o.state NOT IN ('done', 'dropped')))"                                        \
-    " AND (?1 = '' OR d.destination_id = ?1)"                                            \
-    " AND d.destination_id NOT IN (SELECT value FROM json_each(?2))"
+/* READY rows c of the destination p whose turn it can be: the index goes last. */
+#define DELIVERY_OF_DESTINATION                                               \
+    " FROM delivery c WHERE c.destination_id = p.id AND c.state = 'ready'"    \
+    " AND ((SELECT kind FROM document WHERE id = c.document_id) <> 'index'"   \
+    "  OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.batch_id = c.batch_id" \
+    "   AND o.destination_id = c.destination_id AND o.id <> c.id"             \
+    "   AND o.state NOT IN ('done', 'dropped')))"
+
+/* The first of each destination in turn: what waits for one that is dead is not searched through for the others.
+ * ?1 is the one destination or "", ?2 a JSON array of those that are busy. */
+#define DESTINATION_FREE                               \
+    " FROM destination p WHERE (?1 = '' OR p.id = ?1)" \
+    " AND p.id NOT IN (SELECT value FROM json_each(?2))"
 
 /* The ids as a JSON array, which json_each() makes rows of: one statement for any number. */
 static bool ids_as_json(const DestinationId *ids, size_t count, Buf *ret_text, Err *err)
@@ -172,14 +175,20 @@ static bool ids_as_json(const DestinationId *ids, size_t count, Buf *ret_text, E
 static bool delivery_take(Tx *tx, const char *only, const char *busy, int64_t *ret_row,
                           bool *ret_found, Err *err)
 {
-    return db_find_int(tx->db,
-                       "UPDATE delivery SET state = 'sending', owner = ?3, attempt = attempt + 1"
-                       " WHERE rowid = (SELECT d.rowid" DELIVERY_CLAIMABLE
-                       "  AND (d.due_at <= ?4 OR d.due_at > ?5)"
-                       "  ORDER BY d.due_at, d.id LIMIT 1) RETURNING rowid",
-                       ARGS(ARG_TEXT(only), ARG_TEXT(busy), ARG_INT(tx->generation),
-                            ARG_INT(tx->now.ms), ARG_INT(tx->now.ms + DELIVERY_WAIT_MAX_MS)),
-                       ret_row, ret_found, err);
+    return db_find_int(
+        tx->db,
+        /* The second range: the clock was set back. Each is a range of its index. */
+        "UPDATE delivery SET state = 'sending', owner = ?3, attempt = attempt + 1"
+        " WHERE rowid = (SELECT d.rowid FROM (SELECT coalesce("
+        "  (SELECT c.rowid" DELIVERY_OF_DESTINATION
+        "   AND c.due_at <= ?4 ORDER BY c.due_at, c.id LIMIT 1),"
+        "  (SELECT c.rowid" DELIVERY_OF_DESTINATION
+        "   AND c.due_at > ?5 ORDER BY c.due_at, c.id LIMIT 1)) AS id" DESTINATION_FREE
+        ") AS first JOIN delivery d ON d.rowid = first.id"
+        " ORDER BY d.due_at, d.id LIMIT 1) RETURNING rowid",
+        ARGS(ARG_TEXT(only), ARG_TEXT(busy), ARG_INT(tx->generation), ARG_INT(tx->now.ms),
+             ARG_INT(tx->now.ms + DELIVERY_WAIT_MAX_MS)),
+        ret_row, ret_found, err);
 }
 
 /* Two documents may be alike to the last byte. When the server or worker died between the
@@ -266,7 +275,10 @@ bool delivery_next_due(Db *db, const DestinationId *only, const DestinationId *b
     bool found;
 
     if (!ids_as_json(busy, only ? 0 : busy_count, &busy_json, err) ||
-        !db_find_int(db, "SELECT d.due_at" DELIVERY_CLAIMABLE " ORDER BY d.due_at, d.id LIMIT 1",
+        !db_find_int(db,
+                     "SELECT due FROM (SELECT (SELECT c.due_at" DELIVERY_OF_DESTINATION
+                     " ORDER BY c.due_at, c.id LIMIT 1) AS due" DESTINATION_FREE
+                     ") WHERE due IS NOT NULL ORDER BY due LIMIT 1",
                      ARGS(ARG_TEXT(only ? only->text : ""), ARG_TEXT(buf_text(&busy_json))), &due,
                      &found, err))
         return false;

@@ -221,6 +221,18 @@ bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *er
     return true;
 }
 
+bool batch_moves(Db *db, const BatchId *id, bool *ret_moves, Err *err)
+{
+    int64_t one;
+
+    return db_find_int(db,
+                       "SELECT 1 FROM delivery JOIN document ON document.id = delivery.document_id"
+                       " JOIN batch ON batch.id = delivery.batch_id WHERE delivery.batch_id = ?1"
+                       " AND delivery.state IN ('ready', 'sending') AND document.kind <> 'index'"
+                       " AND batch.state = 'delivering' LIMIT 1",
+                       ARGS(ARG_TEXT(id->text)), &one, ret_moves, err);
+}
+
 /* --- by hand and at start ------------------------------------------------------------------------ */
 
 bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,

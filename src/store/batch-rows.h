@@ -30,6 +30,10 @@ bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reas
 /* What flow needs to decide about a batch. */
 bool batch_summary(Db *db, const BatchId *id, BatchSummary *ret_summary, Err *err);
 
+/* The batch is DELIVERING and a document of it waits for its turn or is under way: then the end of another delivery
+ * changes nothing, and nothing needs to be counted. */
+bool batch_moves(Db *db, const BatchId *id, bool *ret_moves, Err *err);
+
 /* --- tasks of workers ------------------------------------------------------------------------------ */
 
 /* Each claim: true with *ret_found=false when there is nothing to do now. What ends a claim is refused

@@ -206,10 +206,24 @@ static const char script_page_notes[] =
     "ALTER TABLE page ADD COLUMN crop_height_px INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE batch ADD COLUMN pages_reversed INTEGER NOT NULL DEFAULT 0;";
 
+/* A thousand deliveries to one destination: the next one of each is one step in an index. */
+static const char script_turns[] =
+    "DROP INDEX delivery_ready;"
+    "CREATE INDEX delivery_ready ON delivery (destination_id, due_at, id) WHERE state = 'ready';"
+    "CREATE INDEX delivery_moving ON delivery (batch_id) WHERE state IN ('ready', 'sending');";
+
 const char *const schema_scripts[] = {
-    script_1,          script_2, script_retention, script_notification, script_registration,
-    script_page_notes, NULL
+    script_1,
+    script_2,
+    script_retention,
+    script_notification,
+    script_registration,
+    script_page_notes,
+    script_turns,
+    NULL,
 };
+}
+;
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

@@ -23,6 +23,11 @@ void queue_wake(Queue *queue)
     queue->wakes++;
 }
 
+void queue_rouse(Queue *queue)
+{
+    queue->wakes++;
+}
+
 static bool twin_act(Queue *queue, const Actor *actor, const BatchId *id, Err *err)
 {
     (void)text_copy(queue->actor, sizeof queue->actor, actor->name);

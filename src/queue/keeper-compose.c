@@ -214,7 +214,7 @@ static bool plan_one(Keeper *keeper, bool *ret_found)
         (void)text_copy(work.failure, sizeof work.failure, err.text);
         log_line(LOG_WARNING, "plan.failed", "batch=%s attempt=%u error=%s", work.batch.id.text,
                  work.attempt, log_quote(quoted, sizeof quoted, err.text));
-        keeper_pause(keeper->queue, work.pause_ms);
+        keeper_pause(keeper, work.pause_ms);
     }
     bool ok = settle(keeper, plan_result_write, &work, work.failure, "plan-result");
     free(work.documents);
@@ -328,7 +328,7 @@ static bool write_one(Keeper *keeper, bool *ret_found)
         log_line(LOG_WARNING, "document.failed", "batch=%s document=%s attempt=%u error=%s",
                  work.claim.batch.id.text, work.claim.document.id.text, work.claim.document.attempt,
                  log_quote(quoted, sizeof quoted, err.text));
-        keeper_pause(keeper->queue, work.pause_ms);
+        keeper_pause(keeper, work.pause_ms);
     }
     return settle(keeper, document_result_write, &work, work.failure, "document-result");
 }
@@ -336,13 +336,13 @@ static bool write_one(Keeper *keeper, bool *ret_found)
 void keeper_compose(Keeper *keeper)
 {
     while (!keeper_stopping(keeper->queue)) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
         bool planned = false, wrote = false;
         bool ok = plan_one(keeper, &planned) && write_one(keeper, &wrote);
 
         if (planned || wrote)
             queue_wake(keeper->queue);
-        else if (!keeper_sleep(keeper->queue, ticket, ok ? -1 : LOOK_AGAIN_MS))
+        else if (!keeper_sleep(keeper, ticket, ok ? -1 : LOOK_AGAIN_MS))
             return;
     }
 }

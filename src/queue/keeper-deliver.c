@@ -32,9 +32,14 @@ typedef struct DeliverWork {
     size_t busy_count;
     DeliveryClaim claim;
     bool found;
+    DeliveryClaim next; /* claimed in the transaction of the result */
+    bool next_found;
+    bool
+        successor; /* somebody looks for other destinations: this keeper may go on without a pause */
     DeliveryResult result;
     RetryPlan plan;
     Wall due;
+    bool moves; /* the batch goes on delivering: nothing but deliveries follows */
 } DeliverWork;
 
 /* --- writes ------------------------------------------------------------------------------------------- */
@@ -50,13 +55,21 @@ static bool claim_write(Tx *tx, void *arg, Err *err)
 static bool result_write(Tx *tx, void *arg, Err *err)
 {
     DeliverWork *w = arg;
-    bool moves;
 
     w->due.ms = tx_now(tx).ms + w->plan.wait_ms;
     return delivery_ended(tx, &w->claim.delivery.id, w->plan.event, &w->result, w->due, err) &&
            queue_login_settle(tx, &w->claim.delivery.destination, &w->result, err) &&
-           batch_moves(tx_db(tx), &w->claim.delivery.batch, &moves, err) &&
-           (moves || queue_batch_advance(tx, &w->claim.delivery.batch, err));
+           batch_moves(tx_db(tx), &w->claim.delivery.batch, &w->moves, err) &&
+           (w->moves || queue_batch_advance(tx, &w->claim.delivery.batch, err));
+}
+
+/* The end of one delivery and the claim of the next one of the lane: one commit less for each. */
+static bool result_and_next_write(Tx *tx, void *arg, Err *err)
+{
+    DeliverWork *w = arg;
+
+    return result_write(tx, w, err) &&
+           delivery_claim(tx, &w->only, NULL, 0, &w->next, &w->next_found, err);
 }
 
 /* --- lanes ---------------------------------------------------------------------------------------------- */
@@ -244,17 +257,46 @@ static void log_delivery(const DeliverWork *w)
                  log_quote(quoted, sizeof quoted, r->text), log_quote(cure, sizeof cure, r->cure));
 }
 
+/* May the lane go on with another delivery at once? */
+static bool lane_goes_on(Keeper *keeper)
+{
+    bool alone;
+
+    return !keeper_stopping(keeper->queue) && !lane_is_full(keeper, &alone) &&
+           lane_rests_ms(keeper) == 0;
+}
+
+/* True: committed, and w->found says whether w->claim is the next one. */
+static bool settle(Keeper *keeper, DeliverWork *w, Err *err)
+{
+    w->found = w->next_found = false;
+    if (!w->successor || !lane_goes_on(keeper) ||
+        !keeper_write(keeper, result_and_next_write, w, "delivery-result", err))
+        return keeper_write(keeper, result_write, w, "delivery-result", err);
+    w->found = w->next_found;
+    if (w->found)
+        w->claim = w->next;
+    return true;
+}
+
+/* Runs what was claimed, and what can be claimed behind it. */
 static void run_claimed(Keeper *keeper, DeliverWork *w)
 {
+    DeliveryId id;
     Err err;
 
-    deliver(keeper, w);
-    log_delivery(w);
-    lane_learn(keeper, &w->result, w->claim.parallel);
-    if (keeper_write(keeper, result_write, w, "delivery-result", &err))
-        queue_wake(keeper->queue);
-    else if (!keeper_stopping(keeper->queue))
-        log_line(LOG_ERROR, "delivery.result-lost", "delivery=%s", w->claim.delivery.id.text);
+    w->only = keeper->bound;
+    do {
+        deliver(keeper, w);
+        log_delivery(w);
+        lane_learn(keeper, &w->result, w->claim.parallel);
+        id = w->claim.delivery.id;
+        if (settle(keeper, w, &err))
+            w->moves && w->result.class == DELIVERY_CLASS_OK ? keeper_turn(keeper->queue)
+                                                             : queue_wake(keeper->queue);
+        else if (!keeper_stopping(keeper->queue))
+            log_line(LOG_ERROR, "delivery.result-lost", "delivery=%s", id.text);
+    } while (w->found);
 }
 
 /* --- serving -------------------------------------------------------------------------------------------- */
@@ -288,24 +330,23 @@ static bool start_successor(Keeper *keeper)
 }
 
 /* Serves the destination the keeper is bound to until it was idle for long enough; one of several waits
- * only a little. successor: one was started already, else that is tried again and again. True: there is
- * one. */
-static bool serve_bound(Keeper *keeper, DeliverWork *w, bool successor)
+ * only a little. w->successor: one was started already, else that is tried again and again. */
+static void serve_bound(Keeper *keeper, DeliverWork *w)
 {
     Mono idle_since = mono_now();
     bool alone = true;
 
     w->only = keeper->bound;
     while (!keeper_stopping(keeper->queue) && !lane_is_full(keeper, &alone)) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
         int64_t idle_ms = alone ? QUEUE_DELIVER_IDLE_MS : IDLE_OF_SEVERAL_MS;
         int64_t left = idle_since.ms + idle_ms - mono_now().ms;
         Err err;
 
-        successor = successor || start_successor(keeper);
+        w->successor = w->successor || start_successor(keeper);
         int64_t rests_ms = lane_rests_ms(keeper);
         if (rests_ms > 0) {
-            (void)keeper_sleep(keeper->queue, ticket, successor ? rests_ms : LOOK_AGAIN_MS);
+            (void)keeper_sleep(keeper, ticket, w->successor ? rests_ms : LOOK_AGAIN_MS);
             idle_since = mono_now();
             continue;
         }
@@ -316,11 +357,10 @@ static bool serve_bound(Keeper *keeper, DeliverWork *w, bool successor)
         } else if (left <= 0) {
             break;
         } else {
-            (void)keeper_sleep(keeper->queue, ticket,
-                               ok && successor ? sleep_ms(keeper, w, left) : LOOK_AGAIN_MS);
+            (void)keeper_sleep(keeper, ticket,
+                               ok && w->successor ? sleep_ms(keeper, w, left) : LOOK_AGAIN_MS);
         }
     }
-    return successor;
 }
 
 void keeper_deliver(Keeper *keeper)
@@ -329,22 +369,22 @@ void keeper_deliver(Keeper *keeper)
     Err err;
 
     while (w && !keeper_stopping(keeper->queue)) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
 
         collect_busy(keeper->queue, w);
         bool ok = keeper_write(keeper, claim_write, w, "delivery-claim", &err);
         if (!ok || !w->found) {
-            if (!keeper_sleep(keeper->queue, ticket, ok ? sleep_ms(keeper, w, -1) : LOOK_AGAIN_MS))
+            if (!keeper_sleep(keeper, ticket, ok ? sleep_ms(keeper, w, -1) : LOOK_AGAIN_MS))
                 break;
             continue;
         }
         lane_enter(keeper, &w->claim.delivery.destination);
-        bool successor = start_successor(keeper);
+        w->successor = start_successor(keeper);
         run_claimed(keeper, w);
-        successor = serve_bound(keeper, w, successor);
+        serve_bound(keeper, w);
         lane_leave(keeper);
-        queue_wake(keeper->queue); /* work for this destination is the looking keeper's again */
-        if (successor)
+        keeper_turn(keeper->queue); /* work for this destination is the looking keeper's again */
+        if (w->successor)
             break;
         *w = (DeliverWork){ 0 };
     }

@@ -177,12 +177,12 @@ void keeper_notify(Keeper *keeper)
     NotifyWork *w = calloc(1, sizeof *w);
 
     while (w && !keeper_stopping(keeper->queue)) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
         int64_t wait_ms = idle_ms(keeper);
 
         if (wait_ms == 0 && do_one(keeper, w))
             continue;
-        (void)keeper_sleep(keeper->queue, ticket, wait_ms > 0 ? wait_ms : LOOK_SOON_MS);
+        (void)keeper_sleep(keeper, ticket, wait_ms > 0 ? wait_ms : LOOK_SOON_MS);
     }
     free(w);
 }

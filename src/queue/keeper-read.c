@@ -72,7 +72,7 @@ static void read_page(Keeper *keeper, ReadWork *work)
 void keeper_read(Keeper *keeper)
 {
     for (;;) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
         ReadWork work = { 0 };
         Err err;
 
@@ -80,7 +80,7 @@ void keeper_read(Keeper *keeper)
             return;
         bool ok = keeper_write(keeper, claim_write, &work, "page-claim", &err);
         if (!ok || !work.found) {
-            if (!keeper_sleep(keeper->queue, ticket, ok ? -1 : LOOK_AGAIN_MS))
+            if (!keeper_sleep(keeper, ticket, ok ? -1 : LOOK_AGAIN_MS))
                 return;
             continue;
         }

@@ -194,7 +194,7 @@ void keeper_retain(Keeper *keeper)
     Mono next_look = mono_now(), next_try = mono_now();
 
     for (;;) {
-        uint64_t ticket = keeper_ticket(queue);
+        uint64_t ticket = keeper_ticket(keeper);
         bool is_time = mono_reached(mono_now(), next_look);
 
         if (keeper_stopping(queue))
@@ -209,8 +209,8 @@ void keeper_retain(Keeper *keeper)
         }
         Mono next = mono_reached(mono_now(), next_try) ? next_look
                                                        : mono_earlier(next_look, next_try);
-        if (!keeper_sleep(queue, ticket, next.ms - mono_now().ms))
+        if (!keeper_sleep(keeper, ticket, next.ms - mono_now().ms))
             return;
-        keeper_pause(queue, LEAST_PAUSE_MS);
+        keeper_pause(keeper, LEAST_PAUSE_MS);
     }
 }

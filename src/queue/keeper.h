@@ -43,7 +43,9 @@ struct Queue {
     atomic_bool hurry;     /* the drain is over */
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
-    uint64_t wakes; /* counts queue_wake, so that none is missed between look and sleep */
+    pthread_cond_t turn; /* what keepers of deliveries sleep on: a delivery ended, or changed */
+    uint64_t wakes;      /* counts queue_wake, so that none is missed between look and sleep */
+    uint64_t turns;      /* counts keeper_turn */
     bool stopping;
     unsigned running; /* keeper threads alive */
     Keeper keepers[32 + 2 + QUEUE_DELIVER_KEEPERS_MAX];
@@ -67,14 +69,17 @@ const char *keeper_program_of(const Queue *queue, const char *kind);
 /* Starts a thread in a free slot; false when there is none or no thread can be had. */
 bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err);
 
+/* Wakes the keepers of deliveries and nobody else: one has ended. Any thread. */
+void keeper_turn(Queue *queue);
+
 /* The number of wakes so far; taken before looking for work. */
-uint64_t keeper_ticket(Queue *queue);
+uint64_t keeper_ticket(Keeper *keeper);
 
 /* Sleeps until a wake after the ticket, the stop, or timeout_ms (< 0 = none). False: stopping. */
-bool keeper_sleep(Queue *queue, uint64_t ticket, int64_t timeout_ms);
+bool keeper_sleep(Keeper *keeper, uint64_t ticket, int64_t timeout_ms);
 
 /* Sleeps for so long, whatever wakes; only the stop ends it early. */
-void keeper_pause(Queue *queue, int64_t ms);
+void keeper_pause(Keeper *keeper, int64_t ms);
 
 /* Keepers finish what they have and return. */
 bool keeper_stopping(Queue *queue);

@@ -142,6 +142,7 @@ Queue *queue_new(const QueueConfig *config, Err *err)
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->changed, &clock);
+    pthread_cond_init(&queue->turn, &clock);
     pthread_condattr_destroy(&clock);
     queue->lock_fd = -1;
     queue->config = *config;
@@ -175,6 +176,7 @@ void queue_wake(Queue *queue)
     pthread_mutex_lock(&queue->mutex);
     queue->wakes++;
     pthread_cond_broadcast(&queue->changed);
+    pthread_cond_broadcast(&queue->turn);
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -262,11 +264,25 @@ bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err 
     return true;
 }
 
-uint64_t keeper_ticket(Queue *queue)
+/* Wakes that concern the keeper. Under the mutex. */
+static uint64_t wakes_of(const Keeper *keeper)
+{
+    return keeper->queue->wakes + (keeper->run == keeper_deliver ? keeper->queue->turns : 0);
+}
+
+void keeper_turn(Queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);
-    uint64_t ticket = queue->wakes;
+    queue->turns++;
+    pthread_cond_broadcast(&queue->turn);
     pthread_mutex_unlock(&queue->mutex);
+}
+
+uint64_t keeper_ticket(Keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->queue->mutex);
+    uint64_t ticket = wakes_of(keeper);
+    pthread_mutex_unlock(&keeper->queue->mutex);
     return ticket;
 }
 
@@ -275,15 +291,17 @@ static struct timespec timespec_of(Mono when)
     return (struct timespec){ .tv_sec = when.ms / 1000, .tv_nsec = when.ms % 1000 * 1000000 };
 }
 
-bool keeper_sleep(Queue *queue, uint64_t ticket, int64_t timeout_ms)
+bool keeper_sleep(Keeper *keeper, uint64_t ticket, int64_t timeout_ms)
 {
+    Queue *queue = keeper->queue;
     struct timespec until = timespec_of(mono_after(mono_now(), timeout_ms));
+    pthread_cond_t *woken = keeper->run == keeper_deliver ? &queue->turn : &queue->changed;
     int code = 0;
 
     pthread_mutex_lock(&queue->mutex);
-    while (!queue->stopping && queue->wakes == ticket && code == 0)
-        code = timeout_ms < 0 ? pthread_cond_wait(&queue->changed, &queue->mutex)
-                              : pthread_cond_timedwait(&queue->changed, &queue->mutex, &until);
+    while (!queue->stopping && wakes_of(keeper) == ticket && code == 0)
+        code = timeout_ms < 0 ? pthread_cond_wait(woken, &queue->mutex)
+                              : pthread_cond_timedwait(woken, &queue->mutex, &until);
     bool go_on = !queue->stopping;
     pthread_mutex_unlock(&queue->mutex);
     return go_on;
@@ -297,12 +315,12 @@ bool keeper_stopping(Queue *queue)
     return stopping;
 }
 
-void keeper_pause(Queue *queue, int64_t ms)
+void keeper_pause(Keeper *keeper, int64_t ms)
 {
     Mono end = mono_after(mono_now(), ms);
 
     while (!mono_reached(mono_now(), end) &&
-           keeper_sleep(queue, keeper_ticket(queue), end.ms - mono_now().ms))
+           keeper_sleep(keeper, keeper_ticket(keeper), end.ms - mono_now().ms))
         continue;
 }
 
@@ -340,7 +358,7 @@ bool keeper_task(Keeper *keeper, const Json *task, int64_t timeout_ms, const Wor
 bool keeper_write(Keeper *keeper, StoreWrite *write, void *arg, const char *what, Err *err)
 {
     for (;;) {
-        uint64_t ticket = keeper_ticket(keeper->queue);
+        uint64_t ticket = keeper_ticket(keeper);
         char quoted[256];
 
         if (store_write_wait(keeper->queue->config.store, write, arg, err))
@@ -349,7 +367,7 @@ bool keeper_write(Keeper *keeper, StoreWrite *write, void *arg, const char *what
             return false;
         log_line(LOG_ERROR, "queue.write-failed", "write=%s repeat_ms=%d error=%s", what,
                  WRITE_REPEAT_MS, log_quote(quoted, sizeof quoted, err->text));
-        if (!keeper_sleep(keeper->queue, ticket, WRITE_REPEAT_MS))
+        if (!keeper_sleep(keeper, ticket, WRITE_REPEAT_MS))
             return false;
     }
 }
@@ -418,6 +436,7 @@ void queue_stop(Queue *queue, int64_t drain_ms)
     pthread_mutex_lock(&queue->mutex);
     queue->stopping = true;
     pthread_cond_broadcast(&queue->changed);
+    pthread_cond_broadcast(&queue->turn);
     pthread_mutex_unlock(&queue->mutex);
     /* In short steps: a signal's handler can set a flag, but wake nobody. */
     while (!keepers_gone(queue, mono_after(mono_now(), STOP_POLL_MS)))
@@ -426,6 +445,7 @@ void queue_stop(Queue *queue, int64_t drain_ms)
     if (queue->lock_fd >= 0)
         close(queue->lock_fd);
     pthread_cond_destroy(&queue->changed);
+    pthread_cond_destroy(&queue->turn);
     pthread_mutex_destroy(&queue->mutex);
     free(queue);
 }

@@ -15,6 +15,7 @@ typedef struct DeliveryRule {
 
 static const DeliveryRule delivery_rules[DELIVERY_STATE_MAX_][DELIVERY_EVENT_MAX_] = {
     [DELIVERY_READY] = { [DELIVERY_EVENT_CLAIM] = { DELIVERY_SENDING, true },
+                         [DELIVERY_EVENT_RETRY_NOW] = { DELIVERY_READY, true }, /* its wait ends */
                          [DELIVERY_EVENT_HOLD] = { DELIVERY_HELD, true },
                          [DELIVERY_EVENT_DROP] = { DELIVERY_DROPPED, true } },
     [DELIVERY_SENDING] = { [DELIVERY_EVENT_OK] = { DELIVERY_DONE, true },

@@ -37,9 +37,9 @@ typedef enum DeliveryEvent {
     DELIVERY_EVENT_HOLD, /* wrong as set up; of a READY one: a person, or the destination stopped */
     DELIVERY_EVENT_FAIL,
     DELIVERY_EVENT_UNKNOWN,
-    DELIVERY_EVENT_RETRY_NOW, /* a person asked, or the destination goes on          */
-    DELIVERY_EVENT_DROP,      /* a person does not want it any more                  */
-    DELIVERY_EVENT_CONFIRM,   /* a person has seen that it arrived                   */
+    DELIVERY_EVENT_RETRY_NOW, /* a person asked (a READY one waits no more), or the destination goes on */
+    DELIVERY_EVENT_DROP,    /* a person does not want it any more                  */
+    DELIVERY_EVENT_CONFIRM, /* a person has seen that it arrived                   */
     DELIVERY_EVENT_MAX_
 } DeliveryEvent;
 

@@ -107,7 +107,8 @@ static bool retry_write(Tx *tx, void *arg, Err *err)
         return retry_stuck(tx, wish, &summary, err);
     if (deliveries > 0)
         return true; /* the others are under way: these now go beside them */
-    err_set(err, ERR_CONFLICT, 0, "the batch is delivering and none of its deliveries has stopped");
+    err_set(err, ERR_CONFLICT, 0,
+            "the batch is delivering and none of its deliveries has stopped or waits");
     return err_remedy(err, "Nothing needs to be done.");
 }
 

@@ -254,7 +254,8 @@ bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32
         !db_run(
             tx->db,
             "UPDATE delivery SET state = 'ready', due_at = ?2, tried_since = ?2, finished_at = 0,"
-            " note = '' WHERE batch_id = ?1 AND state IN ('held', 'failed', 'uncertain')"
+            " note = '' WHERE batch_id = ?1 AND (state IN ('held', 'failed', 'uncertain')"
+            "  OR (state = 'ready' AND attempt > 0 AND due_at > ?2))"
             " AND EXISTS (SELECT 1 FROM destination WHERE destination.id = destination_id"
             "  AND stopped_at = 0)",
             ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &deliveries, err))

@@ -137,7 +137,7 @@ bool destination_batches(Db *db, const DestinationId *id, BatchIdVisit *visit, v
 /* --- by hand and at start ------------------------------------------------------------------------- */
 
 /* A person's retry: FAILED documents become PLANNED, plan attempts are forgotten; HELD, FAILED and
- * UNCERTAIN deliveries become READY now, unless their destination is no more. DAMAGED pages are read
+ * UNCERTAIN deliveries become READY now, and so do those that wait for another attempt, unless their destination is no more. DAMAGED pages are read
  * again as long as there are no documents.
  * *ret_documents/ret_deliveries: how many. */
 bool batch_retry_rows(Tx *tx, const BatchId *id, uint32_t *ret_documents, uint32_t *ret_deliveries,

@@ -222,8 +222,6 @@ const char *const schema_scripts[] = {
     script_turns,
     NULL,
 };
-}
-;
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */
 static bool backup_copy(int folder_fd, const char *name, Err *err)

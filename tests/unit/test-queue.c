@@ -150,6 +150,53 @@ static void a_hanging_destination_delays_no_other(void **state)
     assert_int_equal(state_of(h), BATCH_DELIVERING);
 }
 
+static size_t lines_of(House *h, size_t destination)
+{
+    AUTO_BUF text = buf_with_max(4096);
+    size_t lines = 0;
+
+    delivered_to(h, destination, &text);
+    for (const char *at = buf_text(&text); (at = strchr(at, '\n')); at++)
+        lines++;
+    return lines;
+}
+
+static bool see_tried(void *arg, const Delivery *delivery, const char *destination_name)
+{
+    (void)destination_name;
+    if (delivery->state != DELIVERY_READY || delivery->attempt == 0)
+        return true;
+    *(DeliveryId *)arg = delivery->id;
+    return false;
+}
+
+/* Twenty deliveries to a destination that fails: it is tried after 0, 1, 3, 7 ... seconds, until a person asks. */
+static void a_dead_destination_rests(void **state)
+{
+    House *h = *state;
+    DeliveryId waits = { "" };
+    Err err;
+
+    grant(h, (Wish){ .job = "pieces",
+                     .behave = { "dead", "ok" },
+                     .destinations = 2,
+                     .pages = 20,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(queue_start(h->queue, &err));
+    for (int waited = 0; waited < WAIT_MS && lines_of(h, 1) < 21; waited += 20)
+        pause_ms(20);
+    assert_int_equal(lines_of(h, 1), 21);
+    for (int waited = 0; waited < WAIT_MS && lines_of(h, 0) < 3; waited += 20)
+        pause_ms(20);
+    assert_int_equal(lines_of(h, 0), 3); /* of twenty that are due */
+    assert_true(delivery_list(reader_db(h->reader), &h->batch, see_tried, &waits, &err));
+    if (!queue_delivery_act(h->queue, &tester, &waits, DELIVERY_EVENT_RETRY_NOW, &err))
+        fail_msg("%s", err.text);
+    for (int waited = 0; waited < 2000 && lines_of(h, 0) < 4; waited += 20)
+        pause_ms(20);
+    assert_int_equal(lines_of(h, 0), 4); /* four seconds of rest were left */
+}
+
 static void a_refusing_destination_needs_a_person(void **state)
 {
     House *h = *state;
@@ -632,6 +679,7 @@ int main(void)
         WITH_HOUSE(pages_are_composed_as_they_must_be_seen),
         WITH_HOUSE(a_kind_gets_its_program),
         WITH_HOUSE(a_hanging_destination_delays_no_other),
+        WITH_HOUSE(a_dead_destination_rests),
         WITH_HOUSE(a_refusing_destination_needs_a_person),
         WITH_HOUSE(a_reserved_name_can_be_given_back),
         WITH_HOUSE(who_says_that_it_lives_is_waited_for),

@@ -2,7 +2,8 @@
 """A worker for test-queue: speaks the protocol of platen-worker and platen-deliver on descriptor 3
 and does what the task's batch or settings tell it: behave = ok | hang | die | refuse | garbage |
 clash (two documents of one number) | program (tells its own name beside each delivered one) |
-release (asks for a name and gives it back) | locked (a mail: the password is refused) | slow (lives long and says so). A page whose hash begins with d
+release (asks for a name and gives it back) | dead (notes each attempt and fails) | pieces (a document for each
+page) | locked (a mail: the password is refused) | slow (lives long and says so). A page whose hash begins with d
 is damaged, with e half dark. Tasks of the reader and the composer are appended to the file that PLATEN_TEST_TASKS
 names."""
 import json
@@ -40,7 +41,11 @@ def result(task):
     if kind == "plan":
         pages = [p["number"] for p in task["pages"]]
         document = {"number": 1, "name": "doc_{seq:3}", "extension": "pdf", "pages": pages}
-        return {"ok": True, "documents": [document] * (2 if behave(task) == "clash" else 1),
+        if behave(task) == "pieces":
+            documents = [{**document, "number": n, "pages": [n]} for n in pages]
+        else:
+            documents = [document] * (2 if behave(task) == "clash" else 1)
+        return {"ok": True, "documents": documents,
                 "index": {"name": "doc_{seq:3}", "extension": "csv"}}
     return {"ok": True, "size": 3, "sha256": "ab" * 32}
 
@@ -92,6 +97,11 @@ for line in lines:
         send({"type": "result", "id": task["id"],
               "result": {"class": "config", "stage": "locate", "text": "no such folder",
                          "cure": "Make the folder."}})
+    elif how == "dead":
+        with open(task["settings"]["log"], "a", encoding="utf-8") as log:
+            log.write("attempt\n")
+        send({"type": "result", "id": task["id"],
+              "result": {"class": "retry", "stage": "connect", "text": "refused", "cure": "Wait."}})
     elif task["task"] == "deliver":
         send({"type": "result", "id": task["id"], "result": deliver(task)})
     else:

@@ -23,6 +23,7 @@ void queue_wake(Queue *queue)
     queue->wakes++;
 }
 
+/* Counted as a wake. */
 void queue_rouse(Queue *queue)
 {
     queue->wakes++;

@@ -18,18 +18,25 @@
 #include "queue/queue.h"
 #include "seal/seal.h"
 #include "store/batch-rows.h"
+#include "store/config-rows.h"
 #include "store/store.h"
 
 typedef struct Api Api;
+
+/* Starts a scan without a panel; any api thread, waits for the commit of its batch. */
+typedef bool ApiStartScan(void *arg, const Actor *actor, const DeviceId *device,
+                          const JobStart *start, BatchId *ret_batch, Err *err);
 
 /* Everything pointed to must outlive the Api. */
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
-    const Sealer *sealer;          /* seals secrets that come in                                 */
-    HttpEvents *events;            /* streams; may be NULL in tests                              */
-    const char *spool_path;        /* absolute                                                   */
-    int64_t spool_reserve_bytes;   /* health complains when less is left                         */
+    const Sealer *sealer;        /* seals secrets that come in                                 */
+    HttpEvents *events;          /* streams; may be NULL in tests                              */
+    const char *spool_path;      /* absolute                                                   */
+    int64_t spool_reserve_bytes; /* health complains when less is left                         */
+    ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
+    void *start_scan_arg;
     const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;

@@ -153,14 +153,14 @@ static bool count_delivery(void *arg, const Delivery *delivery, const char *dest
     return true;
 }
 
-static bool batch_answer(HttpRequest *req, HttpResponse *res, Err *err)
+bool batch_answer_id(HttpRequest *req, HttpResponse *res, const BatchId *id, Err *err)
 {
     AUTO_READ read = api_read(req, err);
     int64_t counts[DELIVERY_STATE_MAX_] = { 0 };
     Json *object, *deliveries;
     Batch batch;
 
-    if (!read.db || !batch_of_path(read.db, req, &batch, err) ||
+    if (!read.db || !batch_get(read.db, id, &batch, err) ||
         !delivery_list(read.db, &batch.id, count_delivery, counts, err))
         return false;
     object = batch_show(&batch);
@@ -171,6 +171,13 @@ static bool batch_answer(HttpRequest *req, HttpResponse *res, Err *err)
     json_set_take(object, "deliveries", deliveries);
     http_response_json(res, object);
     return true;
+}
+
+static bool batch_answer(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    BatchId id;
+
+    return api_path_id(req, "id", id.text, err) && batch_answer_id(req, res, &id, err);
 }
 
 typedef struct PartList {

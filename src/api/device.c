@@ -1,5 +1,6 @@
 /* api/device.c - devices over HTTP: list, settings, approval. Rows appear when a device announces
  * itself; nobody makes them here. */
+#include "api/batch.h"
 #include "api/noun.h"
 
 /* With the name of the job group, so that a list of devices need not show ids to people. */
@@ -198,6 +199,25 @@ static bool device_one_delete(HttpRequest *req, HttpResponse *res, Err *err)
     return device_run(req, res, device_remove_write, &w, err);
 }
 
+/* The batch that was begun; its row is there, pages follow. */
+static bool device_scan(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    const ApiConfig *config = api_config(api_of(req));
+    AUTO(Json) body = http_request_json(req, err);
+    Actor actor = api_actor(req);
+    JobStart start;
+    DeviceId id;
+    BatchId batch;
+
+    if (!body || !path_device(req, &id, err) ||
+        !json_read_fields(body, job_start_fields, &start, sizeof start, err))
+        return false;
+    if (!config->start_scan)
+        return err_set(err, ERR_TEMPORARY, 0, "this server serves no devices");
+    return config->start_scan(config->start_scan_arg, &actor, &id, &start, &batch, err) &&
+           batch_answer_id(req, res, &batch, err);
+}
+
 const Route device_routes[] = {
     { "GET", "/api/v1/devices", "devices.read", devices_get,
       "Lists devices that were seen, with their states.", .query = no_query,
@@ -209,6 +229,9 @@ const Route device_routes[] = {
       .body_fields = device_settings_fields, .answer = "Device" },
     { "POST", "/api/v1/devices/{id}/approve", "devices.write", device_approve,
       "Lets a device start jobs.", .query = no_query, .answer = "Device" },
+    { "POST", "/api/v1/devices/{id}/scan", "devices.write", device_scan,
+      "Starts a scan without the panel, with a job of the device's job group, or any job.",
+      .query = no_query, .body_fields = job_start_fields, .answer = "Batch" },
     { "POST", "/api/v1/devices/{id}/revoke", "devices.write", device_revoke,
       "Takes the approval of a device back.", .query = no_query, .answer = "Device" },
     { "DELETE", "/api/v1/devices/{id}", "devices.write", device_one_delete,

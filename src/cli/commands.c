@@ -44,6 +44,13 @@ static const Option follow_options[] = {
     { "count", "N", "End after N events." },
     { .name = NULL },
 };
+static const Option scan_options[] = {
+    { "device", "DEVICE", "Which device scans; it must be approved." },
+    { "job", "JOB", "With which job; one of the device's job group." },
+    { "any-job", NULL, "Also with a job that is not in the group." },
+    { "wait", NULL, "Wait until its documents are delivered; exit code 1 when they are not." },
+    { .name = NULL },
+};
 static const Option delete_options[] = {
     { "delete", NULL, "Remove what the file does not list." },
     { .name = NULL },
@@ -66,6 +73,9 @@ const Command command_table[] = {
     ROW("device", "set", "DEVICE [FIELDS]", 1, 1, "Changes name or job group of a device.",
         run_device_set, .fields = device_settings_fields),
     ROW("device", "delete", "DEVICE", 1, 1, "Forgets a device.", run_device_delete),
+
+    ROW("scan", NULL, "--device DEVICE --job JOB", 0, 0, "Starts a scan without the device's panel.",
+        run_scan, .options = scan_options),
 
     ROW("job", "list", "", 0, 0, "Lists jobs.", run_job_list),
     ROW("job", "show", "JOB", 1, 1, "Shows one job.", run_job_show),

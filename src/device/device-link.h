@@ -7,6 +7,7 @@
  *   seen                                          a device asked for our name
  *   pressed -> device_press_refuse                the panel shows an error
  *           -> device_press_accept                the panel shows success and the scan begins:
+ *   device_scan_start                             a scan begins without a panel:
  *      identified (-> device_scan_refuse)
  *                 { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
  *
@@ -101,6 +102,11 @@ void device_press_refuse(DevicePress *press);
 /* Answers OK, closes, connects to the device and scans. The press is gone. NULL when the panel has hung up or waited
  * too long (nothing will be called for scan_arg). */
 DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void *scan_arg);
+
+/* Connects to the device at a numeric address and scans, without a press. NULL: too many scans run, no
+ * memory, or no address. */
+DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanOrder *order,
+                              void *scan_arg);
 
 /* The answer to page_end. ok=false: the page could not be kept; the scan ends as BROKEN with the reason. */
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason);

@@ -167,6 +167,17 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const Scan
     return scan;
 }
 
+DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanOrder *order,
+                              void *scan_arg)
+{
+    NetAddress device;
+    Err err;
+
+    if (!net_address_parse(address, link->scan_port, &device, &err))
+        return NULL;
+    return link_scan_new(link, &device, order, scan_arg);
+}
+
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)
 {
     scan_session_page_stored(scan->session, ok, reason, mono_now());

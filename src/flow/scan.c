@@ -12,17 +12,25 @@ static int refuse(Reason *reason, const char *code, const char *text, const char
     return -1;
 }
 
-int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
+/* What holds for every Start, at the panel or here; 0, or -1 with the reason. */
+static int admit_device(const Device *device, bool draining, Reason *ret_reason)
 {
-    if (r->draining)
+    if (draining)
         return refuse(ret_reason, "server-stopping", "The server is being stopped.",
                       "Press Start again when it runs.");
-    if (!r->device || r->device->state == DEVICE_SEEN)
+    if (!device || device->state == DEVICE_SEEN)
         return refuse(ret_reason, "device-not-approved", "The device waits for approval.",
                       "Approve it: platen device approve.");
-    if (r->device->state == DEVICE_SCANNING)
+    if (device->state == DEVICE_SCANNING)
         return refuse(ret_reason, "device-busy", "A scan of this device is still running.",
                       "Wait until it has ended.");
+    return 0;
+}
+
+int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
+{
+    if (admit_device(r->device, r->draining, ret_reason) < 0)
+        return -1;
     if (!r->group || r->group->job_count == 0)
         return refuse(ret_reason, "no-jobs", "The device has no job group with jobs.",
                       "Assign one: platen device set DEVICE --group GROUP.");
@@ -32,6 +40,20 @@ int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
                       "No job belongs to what was chosen at the panel.",
                       "Give the choice to a job of the device's job group.");
     return found;
+}
+
+bool flow_scan_admit_pull(const ScanPullRequest *r, Reason *ret_reason)
+{
+    if (admit_device(r->device, r->draining, ret_reason) < 0)
+        return false;
+    for (size_t i = 0; r->group && i < r->group->job_count; i++)
+        if (text_equal(r->group->jobs[i].job, r->start->job))
+            return true;
+    if (r->start->any_job)
+        return true;
+    (void)refuse(ret_reason, "job-not-in-group", "The job is not in the job group of the device.",
+                 "Add it to the group, or ask for any job (any_job, --any-job).");
+    return false;
 }
 
 bool flow_scan_identify(const Device *device, const char *serial, Reason *ret_reason)

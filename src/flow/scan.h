@@ -17,6 +17,18 @@ typedef struct ScanRequest {
 /* The index in group->jobs of the job to start, or -1 with the reason of the refusal. */
 int flow_scan_admit(const ScanRequest *request, Reason *ret_reason);
 
+/* What is known when somebody starts a scan without a panel. */
+typedef struct ScanPullRequest {
+    const Device *device;
+    const JobGroup *group; /* of the device; NULL: it has none                             */
+    const JobStart *start;
+    bool draining; /* the server is being stopped                                  */
+} ScanPullRequest;
+
+/* May it be? False with the reason server-stopping, device-not-approved, device-busy or
+ * job-not-in-group. */
+bool flow_scan_admit_pull(const ScanPullRequest *request, Reason *ret_reason);
+
 /* Approval belongs to a device, not to its address: false with the reason "another-device" when the
  * serial number that a scan has learned is not the one that is known. A device whose number is not
  * known yet is taken as it is. */

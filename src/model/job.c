@@ -51,6 +51,12 @@ const Field job_fields[] = {
     FIELDS_END,
 };
 
+const Field job_start_fields[] = {
+    TEXT(JobStart, job, true, "Id of the job."),
+    BOOLEAN(JobStart, any_job, false, "Also a job that is not in the device's job group."),
+    FIELDS_END,
+};
+
 static const Field job_group_job_fields[] = {
     TEXT(JobGroupJob, job, true, "Id of the job."),
     CHOICE(JobGroupJob, panel_choice, panel_choice_words, PANEL_CHOICE_AUTOMATIC,

@@ -60,6 +60,14 @@ extern const Field job_fields[];
  * and named once, the pattern is sound. ERR_BAD_INPUT with field. */
 bool job_check(const Job *job, Err *err);
 
+/* What a person says who starts a scan without a panel. */
+typedef struct JobStart {
+    char job[ID_TEXT_SIZE]; /* JobId as text                                      */
+    bool any_job;           /* also one that is not in the device's job group     */
+} JobStart;
+
+extern const Field job_start_fields[];
+
 /* --- job groups --------------------------------------------------------------------------------- */
 
 /* What a person can choose on the panel of a device that shows one name: sides x action

@@ -1,4 +1,4 @@
-/* scan/press.c - Start was pressed: may it be, and with which job? See run.h. */
+/* scan/press.c - Start was pressed: may it be, and with which job? See run.h. Pulls join at run_begin. */
 #include "scan/run.h"
 
 #include "base/log.h"
@@ -11,6 +11,13 @@ void run_refuse(Run *run)
     if (run->press)
         device_press_refuse(STEAL(run->press));
 }
+
+static const Reason panel_gone = { .code = "panel-gone",
+                                   .text = "The panel hung up before the scan.",
+                                   .remedy = "Press Start again." };
+static const Reason no_scan = { .code = "no-scan",
+                                .text = "The server can begin no further scan now.",
+                                .remedy = "Wait until other scans have ended." };
 
 static void accept_posted(void *arg)
 {
@@ -25,12 +32,13 @@ static void accept_posted(void *arg)
         run_refuse(run);
     } else {
         spool_on_drained(run->spool, run_spool_drained, run);
-        run->scan = run->press ? device_press_accept(STEAL(run->press), &order, run) : NULL;
+        if (run->is_pull && run->service->link)
+            run->scan = device_scan_start(run->service->link, run->device.address, &order, run);
+        else if (run->press)
+            run->scan = device_press_accept(STEAL(run->press), &order, run);
         if (run->scan)
             return;
-        run->reason = (Reason){ .code = "panel-gone",
-                                .text = "The panel hung up before the scan.",
-                                .remedy = "Press Start again." };
+        run->reason = run->is_pull ? no_scan : panel_gone;
     }
     run_over(run, SCAN_END_BROKEN);
 }
@@ -44,6 +52,17 @@ static void batch_opened(void *arg, bool ok, const Err *err)
     if (!ok)
         run->err = *err;
     loop_post(run->service->config.loop, accept_posted, run);
+}
+
+void run_begin(Run *run)
+{
+    run->spool = spool_batch_open(run->service->config.spool, &run->batch, &run->device,
+                                  batch_opened, run);
+    if (!run->spool) {
+        err_set(&run->err, ERR_TEMPORARY, ENOMEM, "no memory for a batch");
+        run->ok = false;
+        accept_posted(run);
+    }
 }
 
 static void admit_posted(void *arg)
@@ -62,13 +81,7 @@ static void admit_posted(void *arg)
     }
     log_line(LOG_INFO, "scan.accepted", "device=%s batch=%s choice=%s", run->address,
              run->batch.id.text, run->choice);
-    run->spool = spool_batch_open(run->service->config.spool, &run->batch, &run->device,
-                                  batch_opened, run);
-    if (!run->spool) {
-        err_set(&run->err, ERR_TEMPORARY, ENOMEM, "no memory for a batch");
-        run->ok = false;
-        accept_posted(run);
-    }
+    run_begin(run);
 }
 
 static void admit_done(void *arg, bool ok, const Err *err)
@@ -90,8 +103,7 @@ static bool refused(Tx *tx, Run *run, Err *err)
     return event_insert(tx, &event, err);
 }
 
-/* The batch row of an admitted press: a copy of the job, the civil day of the site. */
-static bool insert_batch(Tx *tx, Run *run, const StoredJob *job, Err *err)
+bool run_insert_batch(Tx *tx, Run *run, const StoredJob *job, Err *err)
 {
     Batch *b = &run->batch;
     Wall now = tx_now(tx);
@@ -139,7 +151,7 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
     }
     JobId job_id;
     return id_parse(group.group.jobs[chosen].job, &job_id) &&
-           job_get(tx_db(tx), &job_id, &job, err) && insert_batch(tx, run, &job, err);
+           job_get(tx_db(tx), &job_id, &job, err) && run_insert_batch(tx, run, &job, err);
 }
 
 void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting, const char *choice)

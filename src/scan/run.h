@@ -4,6 +4,7 @@
  *   page_end -> [spool: sync, rename] -> [writer: page row] -> stored
  *   ended, no page under way -> [writer: batch step] -> [spool: close] -> gone
  *
+ * A scan that is asked for without a panel begins at "batch row" on the thread that asks (pull.c).
  * What stands in brackets runs on the named thread and returns by loop_post. */
 #ifndef PLATEN_SCAN_RUN_H
 #define PLATEN_SCAN_RUN_H
@@ -13,14 +14,18 @@
 #include "scan/service.h"
 #include "store/batch-rows.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct ScanService {
     ScanServiceConfig config;
     DeviceLink *link;
-    unsigned running;     /* runs that are not freed */
-    unsigned sightings;   /* device_sighted writes under way */
-    struct Run *runs;     /* all of them, newest first */
+    unsigned running;   /* runs that are not freed */
+    unsigned sightings; /* device_sighted writes under way */
+    atomic_uint pulls;  /* scans asked for by other threads, not yet runs or refused */
+    struct Run *runs;   /* all of them, newest first */
+    pthread_mutex_t pulled_lock;
+    struct Run *pulled;   /* admitted by another thread, for the loop to take. Under pulled_lock */
     PanelBook panels;     /* what each device is to see */
     atomic_bool draining; /* also read by the writer thread */
     LoopFn *idle;
@@ -33,6 +38,7 @@ typedef struct Run {
     ScanService *service;
     struct Run *next;
     DevicePress *press; /* until answered */
+    bool is_pull;       /* started without a panel */
     DeviceScan *scan;   /* while it runs  */
     SpoolBatch *spool;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE], choice[8];
@@ -55,6 +61,12 @@ typedef struct Run {
 /* Starts a run for a press: admission, batch, scan. Of DeviceHost. */
 void run_pressed(void *service, DevicePress *press, const DeviceSighting *sighting,
                  const char *choice);
+
+/* The batch row of an admitted run: a copy of the job, the civil day of the site. Writer thread. */
+bool run_insert_batch(Tx *tx, Run *run, const StoredJob *job, Err *err);
+
+/* The run is in the service's list and its batch has a row: spool folder, then the scan. */
+void run_begin(Run *run);
 
 /* Of DeviceHost, with the Run as scan_arg. */
 void run_identified(void *scan_arg, const DeviceIdentity *identity);

@@ -11,7 +11,7 @@ enum { SIGHTINGS_UNDER_WAY_MAX = 64 };
 
 void service_say_idle(ScanService *s)
 {
-    if (s->running == 0 && s->sightings == 0 && s->idle)
+    if (scan_service_running(s) == 0 && s->idle)
         s->idle(s->idle_arg);
 }
 
@@ -93,6 +93,7 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
         err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for the scan service");
         return NULL;
     }
+    pthread_mutex_init(&service->pulled_lock, NULL);
     service->config = *config;
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
@@ -123,7 +124,7 @@ void scan_service_leave(ScanService *service)
 
 unsigned scan_service_running(const ScanService *service)
 {
-    return service->running + service->sightings;
+    return service->running + service->sightings + service->pulls;
 }
 
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
@@ -140,18 +141,25 @@ void scan_service_abort(ScanService *service)
     device_link_close(STEAL(service->link));
 }
 
+static void free_runs(Run *runs)
+{
+    while (runs) {
+        Run *run = runs;
+
+        runs = run->next;
+        loop_timer_free(run->repeat);
+        free(run);
+    }
+}
+
 void scan_service_free(ScanService *service)
 {
     if (!service)
         return;
     device_link_close(service->link);
-    while (service->runs) {
-        Run *run = service->runs;
-
-        service->runs = run->next;
-        loop_timer_free(run->repeat);
-        free(run);
-    }
+    free_runs(service->runs);
+    free_runs(service->pulled);
+    pthread_mutex_destroy(&service->pulled_lock);
     panel_book_done(&service->panels);
     free(service);
 }

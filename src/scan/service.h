@@ -9,7 +9,9 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "device/device-link.h"
+#include "model/job.h"
 #include "queue/queue.h"
+#include "store/config-rows.h"
 #include "store/spool.h"
 #include "store/store.h"
 
@@ -25,6 +27,18 @@ typedef struct ScanServiceConfig {
 
 /* Opens the device link. Everything in config must outlive the service. */
 ScanService *scan_service_open(const ScanServiceConfig *config, Err *err);
+
+/* A scan without a panel: of which device, with which job, asked for by whom. */
+typedef struct ScanPull {
+    DeviceId device;
+    JobStart start;
+    Actor actor;
+} ScanPull;
+
+/* Admits the scan, makes its batch and lets the loop begin it. Any thread but loop and writer; waits for
+ * the commit. ERR_NOT_FOUND (device, job), ERR_CONFLICT (not approved, busy), ERR_DENIED (job of another group),
+ * ERR_TEMPORARY (stopping, disk full). What goes wrong later is the batch's reason. */
+bool scan_service_pull(ScanService *service, const ScanPull *pull, BatchId *ret_batch, Err *err);
 
 /* From now on presses are refused; running scans go on. */
 void scan_service_drain(ScanService *service);

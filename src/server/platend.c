@@ -232,11 +232,21 @@ static bool listen_https(Platend *p, Err *err)
                               &tls, &port, err);
 }
 
+static bool start_scan(void *arg, const Actor *actor, const DeviceId *device, const JobStart *start,
+                       BatchId *ret_batch, Err *err)
+{
+    ScanPull pull = { .device = *device, .start = *start, .actor = *actor };
+
+    return scan_service_pull(((Platend *)arg)->scans, &pull, ret_batch, err);
+}
+
 static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
                       .queue = p->queue,
                       .sealer = p->sealer,
+                      .start_scan = start_scan,
+                      .start_scan_arg = p,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .destinations_json = (const char *)destinations_json };
@@ -282,7 +292,7 @@ static bool start(Platend *p, Err *err)
     p->tick = loop_timer_new(p->loop, tick, p, err);
     p->stopping = loop_timer_new(p->loop, stop_harder, p, err);
     return p->tick && p->stopping && find_programs(p, err) && open_data(p, err) &&
-           open_api(p, err) && open_devices(p, err) && queue_start(p->queue, err) &&
+           open_devices(p, err) && open_api(p, err) && queue_start(p->queue, err) &&
            loop_watch_signal(p->loop, SIGTERM, stop_harder, p, err) &&
            loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
 }

@@ -74,6 +74,21 @@ static inline void describe_kinds(Buf *text)
     assert_true(json_write(all, text));
 }
 
+/* Scans that were asked for; the batch is the one that a test made before. */
+static BatchId scan_begun;
+static JobStart scan_asked;
+
+static inline bool start_scan(void *arg, const Actor *actor, const DeviceId *device,
+                              const JobStart *start, BatchId *ret_batch, Err *err)
+{
+    (void)arg;
+    (void)device;
+    assert_true(actor->name[0]);
+    scan_asked = *start;
+    *ret_batch = scan_begun;
+    return scan_begun.text[0] != '\0' || err_set(err, ERR_CONFLICT, 0, "it is busy");
+}
+
 static inline void api_start(void)
 {
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
@@ -89,6 +104,7 @@ static inline void api_start(void)
                                 .queue = &twin,
                                 .sealer = sealer,
                                 .events = events,
+                                .start_scan = start_scan,
                                 .spool_path = spool_path,
                                 .destinations_json = buf_text(&kinds) },
                   &err);

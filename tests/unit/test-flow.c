@@ -135,6 +135,37 @@ static void scans_are_admitted_or_refused_with_a_reason(void **state)
     assert_true(why.remedy[0] != '\0');
 }
 
+static void a_scan_without_a_panel_needs_a_job_of_the_group(void **state)
+{
+    Device device = { .state = DEVICE_REGISTERED };
+    JobGroup group = { .job_count = 1 };
+    JobStart start = { .job = "01" };
+    ScanPullRequest r = { .device = &device, .group = &group, .start = &start };
+    Reason why;
+
+    (void)state;
+    (void)text_copy(group.jobs[0].job, sizeof group.jobs[0].job, "01");
+    assert_true(flow_scan_admit_pull(&r, &why));
+    (void)text_copy(start.job, sizeof start.job, "02");
+    assert_false(flow_scan_admit_pull(&r, &why));
+    assert_string_equal(why.code, "job-not-in-group");
+    start.any_job = true;
+    assert_true(flow_scan_admit_pull(&r, &why));
+    r.group = NULL;
+    assert_true(flow_scan_admit_pull(&r, &why));
+    start.any_job = false;
+    assert_false(flow_scan_admit_pull(&r, &why));
+    device.state = DEVICE_SCANNING;
+    assert_false(flow_scan_admit_pull(&r, &why));
+    assert_string_equal(why.code, "device-busy");
+    device.state = DEVICE_SEEN;
+    assert_false(flow_scan_admit_pull(&r, &why));
+    assert_string_equal(why.code, "device-not-approved");
+    r.draining = true;
+    assert_false(flow_scan_admit_pull(&r, &why));
+    assert_string_equal(why.code, "server-stopping");
+}
+
 static void approval_belongs_to_a_serial_number(void **state)
 {
     Device device = { .address = "10.0.0.7" };
@@ -209,6 +240,7 @@ int main(void)
         cmocka_unit_test(batches_take_the_step_their_rows_allow),
         cmocka_unit_test(retry_goes_back_to_where_it_stopped),
         cmocka_unit_test(scans_are_admitted_or_refused_with_a_reason),
+        cmocka_unit_test(a_scan_without_a_panel_needs_a_job_of_the_group),
         cmocka_unit_test(approval_belongs_to_a_serial_number),
         cmocka_unit_test(a_scan_without_pages_is_broken),
         cmocka_unit_test(retry_waits_grow_to_a_cap),

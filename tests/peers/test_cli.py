@@ -69,7 +69,7 @@ def words_of_commands():
     text = subprocess.run([PLATEN, "--help"], stdout=subprocess.PIPE, encoding="utf-8",
                           check=True).stdout
     rows = text.split("Commands:\n")[1].split("\n\n")[0].splitlines()
-    return [re.match(r"  ([a-z-]+(?: [a-z-]+)?)", row)[1].split() for row in rows
+    return [re.match(r"  ([a-z-]+(?: [a-z][a-z-]*)?)", row)[1].split() for row in rows
             if re.match(r"  [a-z]", row)]
 
 

@@ -4,19 +4,26 @@
 
 #include "device/scan-plan.h"
 #include "device/scan-session.h"
+#include "model/raw-page.h"
 #include "wire/is.h"
 
 enum { SCAN_ACTIONS_MAX = 8, JPEG_MARKER_SIZE = 2 };
 
-/* The page that is coming. */
+enum { SCAN_SIDES_MAX = 2 };
+
+/* A page that is coming: one of each side at most, blocks of both in turn. */
 typedef struct ScanPage {
     bool open;       /* begun and not ended                                         */
     bool end_seen;   /* its end came together with its last data                    */
-    bool last;       /* the device says that no other follows                       */
+    char side;       /* 'A', 'B'                                                    */
     uint32_t number; /* of the page that is open, or was last                       */
-    uint64_t bytes;  /* so far                                                      */
+    PageFormat format;
+    uint64_t bytes;                                           /* so far                */
     uint8_t first[JPEG_MARKER_SIZE], final[JPEG_MARKER_SIZE]; /* bytes so far          */
+    bool started; /* #pst was said: width, height                                      */
     uint32_t width_px, height_px;
+    RawPage raw; /* when format is RAW; height: as many lines as have come             */
+    PageNotes notes;
 } ScanPage;
 
 struct ScanSession {
@@ -51,8 +58,13 @@ struct ScanSession {
     Buf para_block; /* encoded para */
     size_t para_done, para_part;
     bool spare_tried, feeder_used;
+    bool two_sides; /* asked for in para */
 
-    ScanPage page;
+    ScanPage pages[SCAN_SIDES_MAX];
+    ScanPage *page;                 /* of pages: what the last reply to IMG spoke of            */
+    uint32_t begun[SCAN_SIDES_MAX]; /* pages of each side so far: sheets                     */
+    bool last;                      /* the device says that no other page follows              */
+    uint8_t trailer[RAW_PAGE_TRAILER_SIZE];
     ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
     bool stop, stop_at_page;
     bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */
@@ -79,6 +91,12 @@ bool scan_packet_is_image(const ScanSession *s);
 
 /* Takes account of image bytes that are handed on. */
 void scan_page_count(ScanSession *s, Bytes bytes, Mono now);
+
+/* True while a page of either side has begun and not ended. */
+bool scan_page_is_open(const ScanSession *s);
+
+/* True when any page has begun. */
+bool scan_page_came(const ScanSession *s);
 
 /* Queues an action for the driver. */
 void scan_push(ScanSession *s, ScanAction action);

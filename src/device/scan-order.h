@@ -19,12 +19,15 @@
 #include "model/device.h"
 #include "model/job.h"
 
+typedef enum ScanSides { SCAN_SIDES_ONE, SCAN_SIDES_TWO } ScanSides;
+
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
 typedef struct ScanOrder {
     ScanSource source; /* AUTO: the feeder when it holds paper, else the flatbed */
     ScanColor color;
     uint32_t dpi;
     uint32_t jpeg_quality; /* 1..100 */
+    ScanSides sides;       /* TWO: of every sheet in the feeder, where the device can */
 } ScanOrder;
 
 /* What a scan learned from INFO. Texts are "" when the device does not say. */

@@ -119,32 +119,73 @@ static void set_if_offered(char word[ESCI2_WORD_SIZE], const Esci2Words *offer, 
         (void)text_copy(word, ESCI2_WORD_SIZE, wanted);
 }
 
+static const char *const color_words[] = {
+    [SCAN_COLOR_COLOR] = "C024",
+    [SCAN_COLOR_GRAY] = "M008",
+    [SCAN_COLOR_BW] = "M001",
+};
+
+static bool is_one_bit(const char *color)
+{
+    return esci2_word_is(color, "M001");
+}
+
+/* The colour, or its nearest, and the form in which it can be had: 1 bit comes as lines only, all else as JPEG
+ * where there is JPEG. Black and white that cannot be had is grey. */
+static bool plan_format(const Esci2Capa *capa, const char **color, Esci2Para *para)
+{
+    bool raw = esci2_words_have(&capa->formats, "RAW");
+    bool jpeg = esci2_words_have(&capa->formats, "JPG");
+
+    if (is_one_bit(*color) && !raw)
+        *color = "M008";
+    if (!esci2_words_have(&capa->colors, *color) && is_one_bit(*color))
+        *color = "M008";
+    if (!esci2_words_have(&capa->colors, *color))
+        *color = esci2_words_have(&capa->colors, "C024") ? "C024" : "M008";
+    if (jpeg && !is_one_bit(*color))
+        return text_copy(para->format, sizeof para->format, "JPG");
+    /* Lines can be read only when it is sure what they hold. */
+    return raw && esci2_words_have(&capa->colors, *color) &&
+           text_copy(para->format, sizeof para->format, "RAW");
+}
+
+/* SANE notes that some feeders take two sides only with double-feed detection. */
+static void plan_two_sides(const Esci2Capa *capa, bool spare, Esci2Para *para)
+{
+    if (!esci2_words_have(&capa->adf, "DPLX"))
+        return; /* a feeder of one side: its nearest */
+    (void)esci2_words_add(&para->options, "DPLX");
+    if (!spare && esci2_words_have(&capa->adf, "DFL1") && !esci2_words_have(&para->options, "DFL1"))
+        (void)esci2_words_add(&para->options, "DFL1");
+}
+
 bool scan_plan_para(const Esci2Info *info, const Esci2Capa *capa, const ScanOrder *order,
                     ScanUnit unit, bool spare, Esci2Para *ret_para, Reason *ret_reason)
 {
     Esci2Para para = ESCI2_PARA_NOTHING;
     bool adf = unit == SCAN_UNIT_ADF;
-    const char *color = order->color == SCAN_COLOR_GRAY ? "M008" : "C024";
+    const char *color = color_words[order->color];
     int32_t wanted = order->dpi > 0 && order->dpi <= UINT16_MAX ? (int32_t)order->dpi : DEFAULT_DPI;
 
     uint32_t quality = order->jpeg_quality < QUALITY_MAX ? order->jpeg_quality : QUALITY_MAX;
 
-    if (!esci2_words_have(&capa->formats, "JPG"))
+    if (!plan_format(capa, &color, &para))
         return refuse(ret_reason, "format-not-offered", "");
     (void)text_copy(para.source, sizeof para.source, adf ? "ADF" : "FB");
     para.dpi_main = para.dpi_sub = plan_dpi(info, capa, wanted, unit);
-    (void)text_copy(para.format, sizeof para.format, "JPG");
-    if (!esci2_words_have(&capa->colors, color))
-        color = esci2_words_have(&capa->colors, "C024") ? "C024" : "M008";
     set_if_offered(para.color, &capa->colors, color);
-    if (capa->jpeg_quality.count > 0)
+    if (capa->jpeg_quality.count > 0 && esci2_word_is(para.format, "JPG"))
         para.jpeg_quality = clamped((int32_t)quality, &capa->jpeg_quality);
     if (adf)
         para.pages = 0; /* until the feeder is empty */
+    if (adf && order->sides == SCAN_SIDES_TWO)
+        plan_two_sides(capa, spare, &para);
     plan_area(adf ? &info->adf : &info->flatbed, para.dpi_main, &para);
     para.block_bytes = ESCI2_IMAGE_BLOCK_MAX;
     if (!spare) {
-        set_if_offered(para.gamma, &capa->gamma, "UG18");
+        if (!is_one_bit(color)) /* 1 bit is cut from linear values */
+            set_if_offered(para.gamma, &capa->gamma, "UG18");
         if (para.gamma[0] == '\0')
             set_if_offered(para.gamma, &capa->gamma, "UG10");
         set_if_offered(para.quiet, &capa->quiet, "OFF");

@@ -15,9 +15,10 @@ typedef enum ScanUnit { SCAN_UNIT_ADF, SCAN_UNIT_FLATBED } ScanUnit;
 bool scan_plan_unit(const Esci2Info *info, const Esci2Stat *stat, ScanSource wanted,
                     ScanUnit *ret_unit, Reason *ret_reason);
 
-/* The parameters: only what CAPA offers; dpi the nearest that the unit has, its whole area, JPEG.
+/* The parameters: only what CAPA offers; dpi the nearest that the unit has, its whole area, JPEG where the
+ * device has it and the colour is not 1 bit, else raw lines.
  * spare leaves everything out that a device could do without, for the second try after a refusal.
- * False with *ret_reason (format-not-offered) when the device has no JPEG. */
+ * False with *ret_reason (format-not-offered) when the device has neither. */
 bool scan_plan_para(const Esci2Info *info, const Esci2Capa *capa, const ScanOrder *order,
                     ScanUnit unit, bool spare, Esci2Para *ret_para, Reason *ret_reason);
 

@@ -6,9 +6,19 @@
 
 /* --- pages -------------------------------------------------------------------------------------- */
 
+bool scan_page_is_open(const ScanSession *s)
+{
+    return s->pages[0].open || s->pages[1].open;
+}
+
+bool scan_page_came(const ScanSession *s)
+{
+    return s->begun[0] > 0 || s->begun[1] > 0;
+}
+
 void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
 {
-    ScanPage *page = &s->page;
+    ScanPage *page = s->page;
 
     for (size_t i = 0; i < bytes.n && page->bytes + i < JPEG_MARKER_SIZE; i++)
         page->first[page->bytes + i] = bytes.p[i];
@@ -23,7 +33,7 @@ void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
 }
 
 /* A page is one JPEG file: it begins with SOI and ends with EOI (ITU-T T.81, B.1.1.3). */
-static bool page_is_whole(const ScanPage *page)
+static bool jpeg_is_whole(const ScanPage *page)
 {
     static const uint8_t soi[JPEG_MARKER_SIZE] = { 0xff, 0xd8 };
     static const uint8_t eoi[JPEG_MARKER_SIZE] = { 0xff, 0xd9 };
@@ -32,28 +42,109 @@ static bool page_is_whole(const ScanPage *page)
            memcmp(page->final, eoi, sizeof eoi) == 0;
 }
 
-/* The end of the page that is open. One that is no page is not waited for: what was said beside its
- * end follows at once. */
+/* A raw page has as many whole lines as came, and all of those that its end speaks of. */
+static bool raw_is_whole(ScanPage *page)
+{
+    uint64_t lines = page->bytes / page->raw.line_bytes;
+
+    if (lines == 0 || lines > RAW_PAGE_SIDE_MAX || page->bytes % page->raw.line_bytes != 0 ||
+        lines < page->notes.crop_height_px)
+        return false;
+    page->raw.height_px = (uint32_t)lines;
+    return true;
+}
+
+/* The real size is worth a note where it is not that of the file. */
+static void settle_size(ScanPage *page)
+{
+    bool raw = page->format == PAGE_FORMAT_RAW;
+    uint32_t width = raw ? page->raw.width_px : page->width_px;
+    uint32_t height = raw ? page->raw.height_px : page->height_px;
+    bool said = page->notes.crop_width_px > 0 && page->notes.crop_height_px > 0;
+
+    if (said && (raw || page->started) && page->notes.crop_width_px >= width &&
+        page->notes.crop_height_px >= height)
+        said = false;
+    if (!said)
+        page->notes.crop_width_px = page->notes.crop_height_px = 0;
+}
+
+/* The end of the page that the reply spoke of. One that is no page is not waited for: what was said beside
+ * its end follows at once. */
 static ScanEvent page_ended(ScanSession *s)
 {
-    if (page_is_whole(&s->page))
+    ScanPage *page = s->page;
+    bool raw = page->format == PAGE_FORMAT_RAW;
+
+    if (raw ? raw_is_whole(page) : jpeg_is_whole(page)) {
+        settle_size(page);
         return SCAN_EVENT_PAGE;
-    scan_fail(s, "page-broken", "");
+    }
+    scan_fail(s, "page-broken", raw ? "lines are missing" : "no JPEG picture");
     return s->after_page == SCAN_EVENT_STORED ? SCAN_EVENT_BAD_PAGE : s->after_page;
 }
 
-/* Begins a page; false (and the reason recorded) when it may not be begun. */
-static bool page_begin(ScanSession *s, Mono now)
+/* What the lines are, from the colour that was asked for ("C024": three channels of 8 bits) and #pst. */
+static bool raw_begin(const ScanSession *s, const Esci2Reply *reply, RawPage *ret_raw)
 {
-    uint32_t number = s->page.number + 1;
+    enum { BYTE_BITS = 8, COLOURS = 3 };
+    const char *color = s->para.color;
+    int64_t pixel_bits = 0;
+    RawPage raw = { .width_px = reply->start_width_px,
+                    .channels = color[0] == 'C' ? COLOURS : 1,
+                    .order = color[0] == 'C' ? RAW_ORDER_RGB : RAW_ORDER_GRAY,
+                    .dpi = (uint32_t)s->para.dpi_main };
+
+    if (!reply->page_start || color[0] == '\0' ||
+        !bytes_to_int(bytes_of_text(color + 1), 1, UINT8_MAX, &pixel_bits) || raw.width_px == 0 ||
+        raw.width_px > RAW_PAGE_SIDE_MAX)
+        return false;
+    uint64_t line = (raw.width_px * (uint64_t)pixel_bits + BYTE_BITS - 1) / BYTE_BITS +
+                    reply->start_padding_bytes;
+    if (line > RAW_PAGE_LINE_BYTES_MAX)
+        return false;
+    raw.bits = (uint32_t)pixel_bits / raw.channels;
+    raw.line_bytes = (uint32_t)line;
+    *ret_raw = raw;
+    return true;
+}
+
+/* Begins the page that the reply speaks of; false (and the reason recorded) when it may not be begun. Sheets
+ * with two sides give their front the odd number and their back the even one that follows, in
+ * whatever order the blocks of both come. */
+static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
+{
+    size_t side = s->page->side == 'B' ? 1 : 0;
+    uint32_t sheet = s->begun[side] + 1;
+    uint32_t number = s->two_sides ? 2 * sheet - 1 + (uint32_t)side : sheet;
+    bool raw = esci2_word_is(s->para.format, "RAW");
+    const Esci2Source *source = s->unit == SCAN_UNIT_ADF ? &s->info.adf : &s->info.flatbed;
+    ScanPage page = { .open = true,
+                      .side = s->page->side,
+                      .number = number,
+                      .format = raw ? PAGE_FORMAT_RAW : PAGE_FORMAT_JPEG,
+                      .started = reply->page_start,
+                      .width_px = reply->start_width_px,
+                      .height_px = reply->start_height_px,
+                      .notes = { .scan_dpi = (uint32_t)s->para.dpi_main,
+                                 .rotation = side == 1 && source->two_pass ? SCAN_UPSIDE_DOWN : 0,
+                                 .last_first = source->last_first } };
 
     if (number > BATCH_PAGES_MAX) {
         scan_fail(s, "too-many-pages", "");
         return false;
     }
-    s->page = (ScanPage){ .open = true, .number = number };
+    if (raw && !raw_begin(s, reply, &page.raw)) {
+        scan_fail(s, "page-broken", "its size is not said");
+        return false;
+    }
+    s->begun[side] = sheet;
+    *s->page = page;
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN, .number = number, .side = 'A' });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN,
+                               .number = number,
+                               .side = page.side,
+                               .format = page.format });
     return true;
 }
 
@@ -61,7 +152,7 @@ static bool page_begin(ScanSession *s, Mono now)
 
 static bool page_may_grow(ScanSession *s, uint32_t length)
 {
-    if (s->page.bytes + length <= PAGE_BYTES_MAX)
+    if (s->page->bytes + length <= PAGE_BYTES_MAX - RAW_PAGE_TRAILER_SIZE)
         return true;
     scan_fail(s, "page-too-large", "");
     return false;
@@ -70,44 +161,47 @@ static bool page_may_grow(ScanSession *s, uint32_t length)
 /* Notes what a reply says about the end of the page and of the job. */
 static void note_end(ScanSession *s, const Esci2Reply *reply)
 {
-    bool between = reply->page_end || !s->page.open;
+    bool between = reply->page_end || !scan_page_is_open(s);
 
     if (reply->page_end) {
-        s->page.end_seen = true;
-        s->page.width_px = reply->end_width_px;
-        s->page.height_px = reply->end_height_px;
+        s->page->end_seen = true;
+        s->page->notes.crop_width_px = reply->end_width_px;
+        s->page->notes.crop_height_px = reply->end_height_px;
         if (s->unit == SCAN_UNIT_FLATBED)
-            s->page.last = true; /* a flatbed has one page and does not say so */
+            s->last = true; /* a flatbed has one page and does not say so */
     }
-    if (between && reply->has_left && reply->left == 0 && s->page.number > 0)
-        s->page.last = true;
+    if (between && reply->has_left && reply->left == 0 && scan_page_came(s))
+        s->last = true;
 }
 
 /* What a reply to IMG brings of pages. */
 static ScanEvent image_content(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     bool about_page = reply->page_start || reply->page_end || reply->length > 0;
+    bool back = esci2_word_is(reply->side, "IMGB");
 
-    if (about_page && esci2_word_is(reply->side, "IMGB")) {
+    if (about_page && back && !s->two_sides) {
         scan_fail(s, "two-sided-page", "");
         return SCAN_EVENT_BAD_PAGE;
     }
+    if (about_page)
+        s->page = &s->pages[back ? 1 : 0];
     if (reply->length > ESCI2_IMAGE_BLOCK_MAX)
         return SCAN_EVENT_WRONG;
-    if (reply->page_start && s->page.open) {
-        scan_fail(s, "page-broken", "");
+    if (reply->page_start && s->page->open) {
+        scan_fail(s, "page-broken", "it begins twice");
         return SCAN_EVENT_BAD_PAGE;
     }
-    if (!s->page.open && (reply->page_start || reply->length > 0) && !page_begin(s, now))
+    if (!s->page->open && (reply->page_start || reply->length > 0) && !page_begin(s, reply, now))
         return SCAN_EVENT_BAD_PAGE;
     note_end(s, reply);
     if (reply->length > 0) {
         s->wanted = reply->length;
         return page_may_grow(s, reply->length) ? SCAN_EVENT_MORE : SCAN_EVENT_BAD_PAGE;
     }
-    if (reply->page_end && s->page.open)
+    if (reply->page_end && s->page->open)
         return page_ended(s);
-    return !s->page.open && s->page.last ? SCAN_EVENT_FINISHED : SCAN_EVENT_DONE;
+    return !scan_page_is_open(s) && s->last ? SCAN_EVENT_FINISHED : SCAN_EVENT_DONE;
 }
 
 /* #nrd that means "ask again". */
@@ -146,8 +240,10 @@ static ScanEvent image_ending(ScanSession *s, const Esci2Reply *reply, bool whol
  * whose end comes together with the end of the scan is stored first. */
 static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
-    bool ends_page = reply->page_end && (s->page.open || reply->length > 0);
-    bool whole = ends_page || (!s->page.open && s->page.number > 0);
+    bool is_open = s->pages[esci2_word_is(reply->side, "IMGB") ? 1 : 0].open;
+    bool ends_page = reply->page_end && (is_open || reply->length > 0);
+    bool alone = !s->pages[esci2_word_is(reply->side, "IMGB") ? 0 : 1].open;
+    bool whole = alone && (ends_page || (!is_open && scan_page_came(s)));
     bool empty = !reply->page_start && !reply->page_end && reply->length == 0;
     ScanEvent ending = image_ending(s, reply, whole);
 
@@ -159,7 +255,7 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
         return SCAN_EVENT_BUSY;
     s->after_page = ending;
     if (ending == SCAN_EVENT_FINISHED)
-        s->page.last = true;
+        s->last = true;
     return image_content(s, reply, now);
 }
 
@@ -187,6 +283,7 @@ static bool build_parameters(ScanSession *s, bool spare)
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return false;
     }
+    s->two_sides = esci2_words_have(&s->para.options, "DPLX");
     buf_clear(&s->para_block);
     s->para_done = s->para_part = 0;
     s->spare_tried = spare;
@@ -365,7 +462,7 @@ static ScanEvent answer_event(ScanSession *s, ScanAwait await, Mono now)
     case SCAN_AWAIT_IMAGE:
         if (s->header.length != s->wanted)
             return SCAN_EVENT_WRONG;
-        return s->page.end_seen ? page_ended(s) : SCAN_EVENT_BLOCK;
+        return s->page->end_seen ? page_ended(s) : SCAN_EVENT_BLOCK;
     case SCAN_AWAIT_EMPTY:
         return s->header.length == 0 ? SCAN_EVENT_DONE : SCAN_EVENT_WRONG;
     case SCAN_AWAIT_UNLOCK:
@@ -390,6 +487,7 @@ static void device_event(ScanSession *s, Mono now)
 {
     uint8_t code = s->payload.n > 0 ? s->payload.p[0] : 0;
     bool winding_down = s->state >= SCAN_CANCEL;
+    bool all_came = s->last && (!scan_page_is_open(s) || (s->page->open && s->page->end_seen));
 
     if (code == IS_EVENT_CANCEL) {
         Reason reason = scan_reason("cancelled-at-device", "");
@@ -400,7 +498,7 @@ static void device_event(ScanSession *s, Mono now)
             scan_dispatch(s, SCAN_EVENT_STOP, now);
     } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
                code == IS_EVENT_REJECTED) {
-        if (!winding_down && !s->page.last && code != IS_EVENT_DISCONNECT)
+        if (!winding_down && !all_came && code != IS_EVENT_DISCONNECT)
             scan_fail(s, code == IS_EVENT_TIMEOUT ? "device-timeout" : "device-rejected", "");
         scan_dispatch(s, SCAN_EVENT_LOST, now);
     }

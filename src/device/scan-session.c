@@ -54,6 +54,9 @@ ScanSession *scan_session_new(const ScanOrder *order, Mono now)
     s->again_at = s->progress_at = s->busy_until = MONO_NEVER;
     s->late_at = mono_after(now, scan_patience_ms[SCAN_WELCOME]);
     s->after_page = SCAN_EVENT_STORED;
+    s->page = &s->pages[0];
+    for (size_t i = 0; i < SCAN_SIDES_MAX; i++)
+        s->pages[i].side = i == 0 ? 'A' : 'B';
     return s;
 }
 
@@ -92,7 +95,7 @@ void scan_fail(ScanSession *s, const char *code, const char *detail)
 
 void scan_push(ScanSession *s, ScanAction action)
 {
-    /* One call adds at most five: bytes, drop, send or close, ended. The driver takes all of them
+    /* One call adds at most six: bytes, two drops, send or close, ended. The driver takes all of them
      * before the next call, so the ring never fills. */
     if (s->action_count < SCAN_ACTIONS_MAX)
         s->actions[(s->action_first + s->action_count++) % SCAN_ACTIONS_MAX] = action;
@@ -197,12 +200,19 @@ static void do_pause(ScanSession *s, Mono now)
 static void do_store(ScanSession *s, Mono now)
 {
     s->waiting = false;
-    s->page.open = false;
+    s->page->open = false;
     be_patient(s, now);
+    if (s->page->format == PAGE_FORMAT_RAW) {
+        raw_page_encode(&s->page->raw, s->trailer);
+        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES,
+                                   .side = s->page->side,
+                                   .bytes = { s->trailer, sizeof s->trailer } });
+    }
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_END,
-                               .number = s->page.number,
-                               .side = 'A',
-                               .notes = { .scan_dpi = (uint32_t)s->para.dpi_main } });
+                               .number = s->page->number,
+                               .side = s->page->side,
+                               .format = s->page->format,
+                               .notes = s->page->notes });
 }
 
 static void do_close(ScanSession *s)
@@ -222,7 +232,7 @@ static void explain(ScanSession *s, ScanEvent event)
 
     if (event == SCAN_EVENT_LATE && storing)
         scan_fail(s, "store-late", "");
-    if (s->state >= SCAN_CANCEL || (storing && s->page.last))
+    if (s->state >= SCAN_CANCEL || (storing && s->last && !scan_page_is_open(s)))
         return;
     if (event == SCAN_EVENT_LOST)
         scan_fail(s, s->lost_code ? s->lost_code : "connection-lost", "");
@@ -238,11 +248,22 @@ static void explain(ScanSession *s, ScanEvent event)
  * has already come by itself, and not the end of a page: CAN would acknowledge it. */
 static ScanEvent with_stop(const ScanSession *s, ScanEvent event)
 {
-    bool page_ends = s->page.open && s->page.end_seen;
+    bool page_ends = s->page->open && s->page->end_seen;
     bool own_end = page_ends || (event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_STORED);
 
     return s->stop && !own_end && scan_rules[s->state][SCAN_EVENT_STOP].allowed ? SCAN_EVENT_STOP
                                                                                 : event;
+}
+
+/* What has not ended never will. */
+static void drop_pages(ScanSession *s)
+{
+    for (size_t i = 0; i < SCAN_SIDES_MAX; i++) {
+        if (!s->pages[i].open)
+            continue;
+        s->pages[i].open = false;
+        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_DROP, .side = s->pages[i].side });
+    }
 }
 
 void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
@@ -258,10 +279,8 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
     if (event == SCAN_EVENT_DONE && s->state == SCAN_START)
         s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
     ScanState next = rule->allowed ? rule->next : SCAN_CLOSED;
-    if (s->page.open && next != SCAN_IMAGE && next != SCAN_IMAGE_DATA && next != SCAN_STORING) {
-        s->page.open = false;
-        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_DROP, .side = 'A' });
-    }
+    if (next != SCAN_IMAGE && next != SCAN_IMAGE_DATA && next != SCAN_STORING)
+        drop_pages(s);
     if (next == SCAN_CLOSED) {
         do_close(s);
         return;
@@ -310,7 +329,8 @@ static size_t feed_payload(ScanSession *s, Bytes in, Mono now)
     if (scan_packet_is_image(s)) {
         scan_page_count(s, part, now);
         be_patient(s, now);
-        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES, .side = 'A', .bytes = part });
+        scan_push(s, (ScanAction){
+                         .kind = SCAN_ACTION_PAGE_BYTES, .side = s->page->side, .bytes = part });
     } else if (!buf_put(&s->payload, part)) {
         scan_fail(s, "protocol-error", "out of memory");
         scan_dispatch(s, SCAN_EVENT_WRONG, now);
@@ -374,13 +394,15 @@ void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mon
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS); /* the host's time is not the device's */
     if (!ok)
         scan_decide(s, SCAN_END_BROKEN, reason);
-    if (s->stop_at_page && !s->page.last)
+    bool sheet_open = scan_page_is_open(s); /* its other side still comes */
+
+    if (s->stop_at_page && !s->last && !sheet_open)
         scan_fail(s, "server-stopping", "");
     if (!ok)
         scan_dispatch(s, SCAN_EVENT_BAD_PAGE, now);
-    else if (s->page.last)
+    else if (s->last && !sheet_open)
         scan_dispatch(s, SCAN_EVENT_FINISHED, now);
-    else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED)
+    else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED && !sheet_open)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
     else
         scan_dispatch(s, s->after_page, now);
@@ -446,7 +468,7 @@ void scan_session_leave(ScanSession *s, Mono now)
     s->hurried = true;
     if (!host_has_page)
         s->late_at = mono_earlier(s->late_at, mono_after(now, SCAN_GOODBYE_MS));
-    if (s->state >= SCAN_CANCEL || (host_has_page && s->page.last))
+    if (s->state >= SCAN_CANCEL || (host_has_page && s->last && !scan_page_is_open(s)))
         return; /* it ends already */
     scan_fail(s, "server-stopping", "");
     stop(s, now);
@@ -455,7 +477,7 @@ void scan_session_leave(ScanSession *s, Mono now)
 void scan_session_stop_at_page(ScanSession *s, Mono now)
 {
     s->stop_at_page = true;
-    if (s->page.open || s->state == SCAN_STORING || s->state == SCAN_STORING_LOST ||
+    if (scan_page_is_open(s) || s->state == SCAN_STORING || s->state == SCAN_STORING_LOST ||
         s->state >= SCAN_CANCEL)
         return;
     scan_fail(s, "server-stopping", "");

@@ -19,7 +19,9 @@
  * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
  * devices show "Scanning Error" when it stays.
  *
- * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored says that it is. */
+ * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored says that it is. Of a sheet whose
+ * sides come in turn, the other page may be open meanwhile: it has not ended, so nothing that is
+ * sent later acknowledges it before its own end and STORING. */
 #ifndef PLATEN_DEVICE_SCAN_SESSION_H
 #define PLATEN_DEVICE_SCAN_SESSION_H
 
@@ -115,6 +117,7 @@ const char *scan_state_name(ScanState state);
 const char *scan_event_name(ScanEvent event);
 
 enum {
+    SCAN_UPSIDE_DOWN = 180,  /* degrees                                             */
     SCAN_LOCK_SECONDS = 300, /* what Epson's driver asks for                        */
     SCAN_LOCK_TRIES = 5,
     SCAN_LOCK_PAUSE_MS = 2000,

@@ -15,7 +15,8 @@ static const char *const panel_codes[PANEL_CHOICE_MAX_] = {
     "", "02", "01", "04", "12", "11", "14"
 };
 static const char *const source_words[] = { "auto", "adf", "flatbed", NULL };
-static const char *const color_words[] = { "color", "gray", NULL };
+static const char *const color_words[] = { "color", "gray", "bw", NULL };
+static const char *const sides_words[] = { "as-panel", "one", "two", NULL };
 static const char *const job_notify_words[] = { "inherit", "error", "always", "never", NULL };
 static const char *const index_words[] = { "none", "csv", NULL };
 
@@ -31,7 +32,11 @@ const Field job_fields[] = {
     CHOICE(Job, source, source_words, SCAN_SOURCE_AUTO,
            "Where pages come from; auto takes the feeder when it holds paper, else the flatbed."),
     INTEGER(Job, dpi, 50, 1200, 300, "Resolution in dots per inch; the nearest the device has."),
-    CHOICE(Job, color, color_words, SCAN_COLOR_COLOR, "Colour or grey."),
+    CHOICE(
+        Job, color, color_words, SCAN_COLOR_COLOR,
+        "Colour, grey or black and white; black and white only where the device makes it itself."),
+    CHOICE(Job, sides, sides_words, JOB_SIDES_AS_PANEL,
+           "Sides of a sheet in the feeder; as-panel scans what was chosen at the panel."),
     INTEGER(Job, jpeg_quality, 1, 100, 85,
             "JPEG quality asked of the device, and of raw colour and grey pages in files."),
     CHOICE(Job, file_format, file_format_words, FILE_FORMAT_PDF,
@@ -69,6 +74,12 @@ const Field job_group_fields[] = {
     LIST(JobGroup, jobs, job_count, job_group_job_fields, 0, "Jobs of the group, in order."),
     FIELDS_END,
 };
+
+bool job_wants_two_sides(const Job *job, const char *panel_choice)
+{
+    return job->sides == JOB_SIDES_TWO ||
+           (job->sides == JOB_SIDES_AS_PANEL && panel_choice[0] == '1');
+}
 
 bool job_check(const Job *job, Err *err)
 {

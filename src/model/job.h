@@ -11,7 +11,8 @@
 #include "base/limits.h"
 
 typedef enum ScanSource { SCAN_SOURCE_AUTO, SCAN_SOURCE_ADF, SCAN_SOURCE_FLATBED } ScanSource;
-typedef enum ScanColor { SCAN_COLOR_COLOR, SCAN_COLOR_GRAY } ScanColor;
+typedef enum ScanColor { SCAN_COLOR_COLOR, SCAN_COLOR_GRAY, SCAN_COLOR_BW } ScanColor;
+typedef enum JobSides { JOB_SIDES_AS_PANEL, JOB_SIDES_ONE, JOB_SIDES_TWO } JobSides;
 typedef enum FileFormat {
     FILE_FORMAT_PDF,
     FILE_FORMAT_JPEG,
@@ -42,6 +43,7 @@ typedef struct Job {
     int64_t source;       /* ScanSource: auto = feeder when it holds paper, else flatbed */
     int64_t dpi;          /* wanted; the device's nearest value is used                 */
     int64_t color;        /* ScanColor                                                  */
+    int64_t sides;        /* JobSides                                                   */
     int64_t jpeg_quality; /* 1..100 as the device understands it                        */
     int64_t file_format;  /* FileFormat                                                 */
     char file_name[FILE_NAME_PATTERN_SIZE]; /* pattern, see model/name.h                */
@@ -55,6 +57,10 @@ typedef struct Job {
 
 /* Settings table of Job: JSON, YAML, API schema and manual come from it. */
 extern const Field job_fields[];
+
+/* Whether the job scans two sides after this choice at the panel (PushScanIDIn, may be ""; its first character is
+ * 0 for one side, 1 for two). */
+bool job_wants_two_sides(const Job *job, const char *panel_choice);
 
 /* What a table cannot say: name without control characters or blanks at its ends, destinations are ids
  * and named once, the pattern is sound. ERR_BAD_INPUT with field. */

@@ -23,8 +23,12 @@ static void accept_posted(void *arg)
 {
     Run *run = arg;
     const Job *job = &run->batch.job;
-    ScanOrder order = { (ScanSource)job->source, (ScanColor)job->color, (uint32_t)job->dpi,
-                        (uint32_t)job->jpeg_quality };
+    ScanOrder order = { .source = (ScanSource)job->source,
+                        .color = (ScanColor)job->color,
+                        .dpi = (uint32_t)job->dpi,
+                        .jpeg_quality = (uint32_t)job->jpeg_quality,
+                        .sides = job_wants_two_sides(job, run->choice) ? SCAN_SIDES_TWO
+                                                                       : SCAN_SIDES_ONE };
 
     if (!run->ok) {
         run_log_failure("scan.refused", run, &run->err);

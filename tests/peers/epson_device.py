@@ -52,8 +52,23 @@ class Manner:
     feeder_loaded: bool = True
     end_with_data: bool = False    # the last block and the end of the page in one reply
     end_by_error: bool = False     # no #lft: the feeder just says that it is empty
+    two_sided: bool = False        # the client is expected to want both sides of each sheet
+    in_turn: bool = False          # two sensors: blocks of front and back in turn
+    capa: tuple = ()               # (what, instead) in the model's CAPA
+    info: tuple = ()               # the same in its INFO
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
+
+
+class Lines(bytes):
+    """A page as lines (RAW): data of width pixels a line and padding bytes behind each; the end of
+    the page says (end_width, end_height)."""
+
+    def __new__(cls, data, width, padding=0, height=0, end=None):
+        page = super().__new__(cls, data)
+        page.width, page.padding, page.height = width, padding, height
+        page.end = end or (width, height)
+        return page
 
 
 class Gone(Exception):
@@ -83,6 +98,17 @@ class Device:
         self.udp.bind((address, 0))
         self.listener = socket.create_server((address, scan_port), backlog=16)
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def offers(self):
+        """The model with the changes that the manner makes to what it says."""
+        made = self.model
+        for name in ("info", "capa"):
+            change = getattr(self.manner, name)
+            if change:
+                assert change[0] in getattr(made, name)
+                made = made._replace(**{name: getattr(made, name).replace(*change)})
+        return made
 
     def close(self):
         self.udp.close()
@@ -215,8 +241,24 @@ class Session:
         self.expects = None     # (code, length) of a parameter block that was announced
         self.source, self.block_size = "", 0
         self.feeder_empty = not device.manner.feeder_loaded
-        self.page, self.sent, self.polls, self.whole = 0, 0, 0, 0
-        self.scanning = False
+        self.page, self.polls, self.whole = 0, 0, 0
+        self.progress, self.ended = {}, set()  # bytes sent of each page; pages that ended
+        self.scanning, self.two_sides, self.turn = False, False, 0
+
+    @property
+    def sent(self):
+        """Bytes that were sent of the page that is next."""
+        return self.progress.get(self.page, 0)
+
+    def next_page(self):
+        """The page whose block or end comes next: of a sheet front and back in turn, or in order."""
+        pages = len(self.device.pages)
+        first = len(self.ended)
+        if not (self.two_sides and self.manner.in_turn):
+            return first
+        sheet = [i for i in (first // 2 * 2, first // 2 * 2 + 1) if i not in self.ended and i < pages]
+        self.turn += 1
+        return sheet[self.turn % len(sheet)] if sheet else pages
 
     # -- packets --------------------------------------------------------------------------------
 
@@ -362,10 +404,6 @@ class Session:
     def request(self, code):
         """A request without parameters."""
         name = code.decode().strip()
-        if self.manner.fault == "no-jpeg" and name == "CAPA":
-            capa = self.device.model.capa.replace(b"#FMTLISTRAW JPG ", b"#FMTLISTRAW ")
-            self.answer(self.header(code, len(capa)) + capa, REPLY_SIZE)
-            return
         if self.busy.get(name, 0) > 0:
             self.busy[name] -= 1
             self.answer(self.header(code, 0, b"#nrdBUSY"), REPLY_SIZE)
@@ -396,11 +434,11 @@ class Session:
 
     def on_info(self, code):
         strange = b"#QQQLISTAAAAd001x00000FFh003a#b\0" if self.manner.strangers else b""
-        self.block(code, strange + self.device.model.info + strange)
+        self.block(code, strange + self.device.offers.info + strange)
 
     def on_capa(self, code):
         strange = b"#QQQRANGi-000001i0000001#ADFZZZZd001" if self.manner.strangers else b""
-        self.block(code, strange + self.device.model.capa + strange)
+        self.block(code, strange + self.device.offers.capa + strange)
 
     def on_resa(self, code):
         self.block(code, b"#BSZi0065536")
@@ -435,9 +473,10 @@ class Session:
         if self.manner.fault == "parameters" or (self.manner.refuse_optional and optional):
             self.answer(self.header(b"PARA", 0, b"#parFAIL"), REPLY_SIZE)
             return
-        for text in wrong_parameters(block, self.device.model):
+        for text in wrong_parameters(block, self.device.offers, self.manner.two_sided):
             self.complain("PARA: " + text)
         self.device.parameters = block
+        self.two_sides = "DPLX" in dict(quads(block)).get("ADF", [])
         self.source = "FB" if b"#FB " in block else "ADF"
         size = re.search(rb"#BSZi(\d{7})", block)
         self.block_size = int(size[1]) if size else 65536
@@ -453,7 +492,8 @@ class Session:
         if not self.device.parameters:
             self.complain("TRDT without parameters")
         self.mode, self.scanning = "D", True
-        self.page, self.sent, self.polls = 0, 0, self.manner.empty_polls
+        self.page, self.polls = 0, self.manner.empty_polls
+        self.progress, self.ended = {}, set()
         self.answer(self.header(code), REPLY_SIZE)
 
     def asked(self):
@@ -470,6 +510,7 @@ class Session:
             self.answer(self.header(code), REPLY_SIZE)
             return
         pages = self.device.pages
+        self.page = self.next_page()
         if self.page >= len(pages) and self.manner.end_by_error:
             self.answer(self.header(code, 0, b"#errADF PE  "), REPLY_SIZE)
             self.mode, self.feeder_empty = "X", True
@@ -489,21 +530,28 @@ class Session:
             self.answer(self.header(code, 0, tokens), REPLY_SIZE)
 
     def end_tokens(self):
-        width, height = jpeg_size(self.device.pages[self.page])
-        last = self.page + 1 == len(self.device.pages) or self.source == "FB"
+        page = self.device.pages[self.page]
+        width, height = page.end if isinstance(page, Lines) else jpeg_size(page)
+        last = len(self.ended) + 1 == len(self.device.pages) or self.source == "FB"
         tokens = b"#peni%07di%07d" % (width, height - self.manner.crop)
         if last and self.source == "ADF" and not self.manner.end_by_error:
             tokens += b"#lftd000"
-        return tokens + b"#typIMGA"
+        return tokens + self.side()
+
+    def side(self):
+        return b"#typIMGB" if self.two_sides and self.page % 2 else b"#typIMGA"
 
     def send_block(self, code):
         page, tokens = self.device.pages[self.page], b""
         size = self.manner.first_block if self.sent == 0 else self.manner.block_max
         block = page[self.sent:self.sent + min(size, self.block_size)]
         if self.sent == 0:
-            width, height = jpeg_size(self.device.pages[self.page])
-            tokens = b"#psti%07dd000i%07d" % (width, height) + b"#typIMGA"
-        self.sent += len(block)
+            width, height = (page.width, page.height) if isinstance(page, Lines) else jpeg_size(page)
+            padding = page.padding if isinstance(page, Lines) else 0
+            tokens = b"#psti%07dd%03di%07d" % (width, padding, height) + self.side()
+        elif self.two_sides:
+            tokens = self.side()
+        self.progress[self.page] = self.sent + len(block)
         if self.manner.end_with_data and self.sent == len(page):
             tokens += self.end_tokens()
             self.page_done()
@@ -513,8 +561,9 @@ class Session:
         self.whole += 1
         if self.device.page_ends:
             self.device.page_ends(self.whole)
-        self.page, self.sent, self.polls = self.page + 1, 0, self.manner.polls_between
-        if self.page == len(self.device.pages):
+        self.ended.add(self.page)
+        self.polls = self.manner.polls_between
+        if len(self.ended) == len(self.device.pages):
             self.feeder_empty = self.device.model.adf
             if self.source == "FB":
                 self.polls = 0
@@ -673,7 +722,7 @@ def offered(model, key, part=None):
     return None
 
 
-def wrong_parameters(block, model):
+def wrong_parameters(block, model, two_sided=False):
     """What is wrong with a block of scan parameters, judged by what the device offers."""
     given = dict(quads(block))
     maximum = dict(quads(model.info)).get("DSZ", [1536])[0]
@@ -685,8 +734,13 @@ def wrong_parameters(block, model):
         return
     if not (model.adf if sources[0] == "ADF" else model.flatbed):
         yield f"no such source {sources[0]}"
-    if "DPLX" in given[sources[0]]:
-        yield "two sides were not asked for"
+    if ("DPLX" in given[sources[0]]) != (two_sided and sources[0] == "ADF"):
+        yield f"two sides are wanted: {two_sided}, {given[sources[0]]}"
+    for option in given[sources[0]]:
+        if (sources[0], [option]) not in quads(model.capa) and not any(
+                key == sources[0] and option in values and "LIST" not in values
+                for key, values in quads(model.capa)):
+            yield f"{sources[0]} {option} is not offered"
     for key in ("COL", "FMT", "JPG", "GMM", "RSM", "RSS", "QIT", "CCT", "LAM", "THR"):
         offer = offered(model, key)
         for value in given.get(key, []):
@@ -699,8 +753,11 @@ def wrong_parameters(block, model):
     own = offered(model, sources[0], "RSMS")
     if own and given["RSM"][0] not in own[1]:
         yield f"RSM {given['RSM']} is not for {sources[0]}"
-    if given.get("FMT") != ["JPG"] or "RSM" not in given or "RSS" not in given:
+    if given.get("FMT") not in (["JPG"], ["RAW"]) or "RSM" not in given or "RSS" not in given:
         yield f"needs are missing: {given}"
+    if given.get("FMT") == ["RAW"] and "JPG" in given or given.get("COL") == ["M001"] and (
+            given.get("FMT") != ["RAW"]):
+        yield f"a format that does not go with the rest: {given}"
     area = next(v[1:] for k, v in quads(model.info) if k == sources[0] and v[:1] == ["AREA"])
     x, y, width, height = given["ACQ"]
     if x < 0 or y < 0 or width < 8 or width % 8 or (

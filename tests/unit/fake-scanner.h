@@ -44,6 +44,12 @@ typedef struct FakeScanner {
     unsigned empty_polls; /* IMG replies without anything before a page    */
     size_t page_size, block_size;
     bool broken_page; /* does not end with FFD9                            */
+    /* With DPLX each sheet gives a front and a back, their blocks one after the other or in turn. */
+    bool in_turn;
+    const char *info, *capa; /* other blocks than the presets, NUL-free      */
+    /* RAW: lines of so many bytes; page_size is a multiple.                  */
+    uint32_t raw_width, raw_padding;
+    uint32_t end_width, end_height; /* what #pen says                        */
 
     Buf in, out, queue;
     unsigned seen; /* requests with the code of the fault                 */
@@ -52,8 +58,9 @@ typedef struct FakeScanner {
     uint32_t parameters_due;
     Esci2Para para;
     unsigned parameter_blocks;
-    unsigned page, polls;
-    size_t page_done;
+    unsigned page, polls; /* images that ended; empty answers                  */
+    size_t page_done[2];  /* of front and back                                 */
+    bool page_ended[2], turn;
     char log[4096]; /* codes of the requests                              */
 } FakeScanner;
 
@@ -61,6 +68,8 @@ static inline void fake_init(FakeScanner *f)
 {
     *f = (FakeScanner){ .pages = 2, .page_size = 5000, .block_size = 2000, .empty_polls = 2 };
     f->para = ESCI2_PARA_NOTHING;
+    f->end_width = 2480;
+    f->end_height = 3507;
     f->in = buf_with_max(1 << 20);
     f->out = buf_with_max(8 << 20);
     f->queue = buf_with_max(4 << 20);
@@ -79,6 +88,8 @@ static inline uint8_t fake_page_byte(const FakeScanner *f, unsigned number, size
 {
     static const uint8_t front[] = { 0xff, 0xd8, 0xff, 0xe0 };
 
+    if (f->raw_width > 0)
+        return (uint8_t)(i * 7 + number);
     if (i < sizeof front)
         return front[i];
     if (i == f->page_size - 2)
@@ -159,33 +170,71 @@ static inline void fake_block(FakeScanner *f, const char *code, Bytes block)
     buf_put(&f->queue, block);
 }
 
-static inline void fake_image(FakeScanner *f)
+static inline bool fake_has_two_sides(const FakeScanner *f)
+{
+    return esci2_words_have(&f->para.options, "DPLX");
+}
+
+/* The side whose block or end is next. */
+static inline unsigned fake_side(FakeScanner *f)
+{
+    if (!fake_has_two_sides(f))
+        return 0;
+    if (!f->in_turn)
+        return f->page % 2;
+    f->turn = !f->turn;
+    return f->page_ended[f->turn ? 0 : 1] ? (f->turn ? 1 : 0) : (f->turn ? 0 : 1);
+}
+
+static inline void fake_page_ends(FakeScanner *f, unsigned side)
 {
     bool adf = strcmp(f->para.source, "ADF") == 0;
     bool last = f->page + 1 >= f->pages || !adf;
-    size_t n = f->page_size - f->page_done;
     char tokens[64];
+
+    text_printf(tokens, sizeof tokens, "#peni%07ui%07u%s#typIMG%c", f->end_width, f->end_height,
+                last && adf ? "#lftd000" : "", side ? 'B' : 'A');
+    fake_header(f, "IMG ", 0, tokens);
+    f->page++;
+    f->polls = 0;
+    f->page_done[side] = 0;
+    f->page_ended[side] = true;
+    if (f->page % 2 == 0)
+        f->page_ended[0] = f->page_ended[1] = false;
+    f->data_state = !last;
+}
+
+static inline void fake_image(FakeScanner *f)
+{
+    char tokens[64] = "";
 
     if (!f->data_state) {
         fake_header(f, "INVD", 0, "");
-    } else if (f->polls < f->empty_polls) {
+        return;
+    }
+    if (f->polls < f->empty_polls) {
         f->polls++;
         fake_header(f, "IMG ", 0, "");
-    } else if (n == 0) {
-        text_printf(tokens, sizeof tokens, "#peni0002480i0003507%s#typIMGA",
-                    last && adf ? "#lftd000" : "");
-        fake_header(f, "IMG ", 0, tokens);
-        f->page++;
-        f->page_done = f->polls = 0;
-        f->data_state = !last;
-    } else {
-        n = n < f->block_size ? n : f->block_size;
-        fake_header(f, "IMG ", (uint32_t)n,
-                    f->page_done == 0 ? "#psti0002480d000i0003507#typIMGA" : "#typIMGA");
-        for (size_t i = 0; i < n; i++)
-            buf_put_u8(&f->queue, fake_page_byte(f, f->page + 1, f->page_done + i));
-        f->page_done += n;
+        return;
     }
+    unsigned side = fake_side(f);
+    /* In the order of numbers: of a sheet the front has the odd one. */
+    unsigned number = fake_has_two_sides(f) ? f->page / 2 * 2 + side + 1 : f->page + 1;
+    size_t n = f->page_size - f->page_done[side];
+    if (n == 0) {
+        fake_page_ends(f, side);
+        return;
+    }
+    n = n < f->block_size ? n : f->block_size;
+    if (f->page_done[side] == 0)
+        text_printf(tokens, sizeof tokens, "#psti%07ud%03ui0003507",
+                    f->raw_width ? f->raw_width : 2480, f->raw_padding);
+    text_printf(tokens + strlen(tokens), sizeof tokens - strlen(tokens), "#typIMG%c",
+                side ? 'B' : 'A');
+    fake_header(f, "IMG ", (uint32_t)n, tokens);
+    for (size_t i = 0; i < n; i++)
+        buf_put_u8(&f->queue, fake_page_byte(f, number, f->page_done[side] + i));
+    f->page_done[side] += n;
 }
 
 static inline void fake_request(FakeScanner *f, const Esci2Request *request, uint32_t wanted)
@@ -197,9 +246,11 @@ static inline void fake_request(FakeScanner *f, const Esci2Request *request, uin
     if (fake_fault(f, code, wanted))
         return;
     if (strcmp(code, "INFO") == 0) {
-        fake_block(f, code, (Bytes){ (const uint8_t *)info, sizeof info - 1 });
+        fake_block(f, code,
+                   f->info ? bytes_of_text(f->info)
+                           : (Bytes){ (const uint8_t *)info, sizeof info - 1 });
     } else if (strcmp(code, "CAPA") == 0) {
-        fake_block(f, code, bytes_of_text(FAKE_CAPA));
+        fake_block(f, code, bytes_of_text(f->capa ? f->capa : FAKE_CAPA));
     } else if (strcmp(code, "STAT") == 0) {
         fake_block(f, code, bytes_of_text(f->feeder_empty ? "#ERRADF PE  " : ""));
     } else if (strcmp(code, "IMG ") == 0) {

@@ -22,24 +22,31 @@ typedef struct Run {
     bool store_by_hand;
 
     char log[512];
-    uint8_t page[PAGE_MAX];
-    size_t page_n;
-    uint32_t page_dpi;
+    uint8_t page[2][PAGE_MAX]; /* of front and back */
+    size_t page_n[2];
+    uint32_t page_number[2];
+    bool page_open[2];
+    PageNotes notes; /* of the page that ended last */
+    RawPage raw;     /* the same, when it is raw    */
+    char order[256]; /* "1A< 2B< 1A> 2B> ": pages that begin and end */
     unsigned pages, dropped;
-    bool page_open, closed, ended;
+    bool closed, ended;
     ScanEnd end;
     Reason reason;
     DeviceIdentity identity;
 } Run;
 
-static inline void run_init(Run *run, ScanSource source)
+static inline void run_init_order(Run *run, const ScanOrder *order)
 {
-    ScanOrder order = { source, SCAN_COLOR_COLOR, 300, 90 };
-
     *run = (Run){ .chunk = NEVER_CUT, .cut = NEVER_CUT, .now = { 1000 } };
     fake_init(&run->fake);
-    run->session = scan_session_new(&order, run->now);
+    run->session = scan_session_new(order, run->now);
     assert_non_null(run->session);
+}
+
+static inline void run_init(Run *run, ScanSource source)
+{
+    run_init_order(run, &(ScanOrder){ .source = source, .dpi = 300, .jpeg_quality = 90 });
 }
 
 static inline void run_done(Run *run)
@@ -48,17 +55,43 @@ static inline void run_done(Run *run)
     fake_done(&run->fake);
 }
 
+static inline size_t side_of(char side)
+{
+    assert_true(side == 'A' || side == 'B');
+    return side == 'B' ? 1 : 0;
+}
+
+static inline void note_order(Run *run, const ScanAction *action, char what)
+{
+    size_t n = strlen(run->order);
+
+    (void)text_printf(run->order + n, sizeof run->order - n, "%u%c%c ",
+                      action->number ? action->number : run->page_number[side_of(action->side)],
+                      action->side, what);
+}
+
 static inline void page_ends(Run *run, const ScanAction *action)
 {
     static const Reason full = { "disk-full", "The disk is full.", "Make room." };
+    size_t side = side_of(action->side), n = run->fake.page_size;
+    const uint8_t *page = run->page[side];
+    Err err;
 
-    assert_true(run->page_open);
-    run->page_open = false;
-    assert_int_equal(run->page_n, run->fake.page_size);
-    for (size_t i = 0; i < run->page_n; i++)
-        assert_int_equal(run->page[i], fake_page_byte(&run->fake, action->number, i));
+    assert_true(run->page_open[side]);
+    assert_int_equal(run->page_number[side], action->number);
+    run->page_open[side] = false;
+    note_order(run, action, '>');
+    if (action->format == PAGE_FORMAT_RAW) {
+        assert_int_equal(run->page_n[side], n + RAW_PAGE_TRAILER_SIZE);
+        assert_true(raw_page_decode((Bytes){ page + n, RAW_PAGE_TRAILER_SIZE }, run->page_n[side],
+                                    &run->raw, &err));
+    } else {
+        assert_int_equal(run->page_n[side], n);
+    }
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(page[i], fake_page_byte(&run->fake, action->number, i));
     run->pages++;
-    run->page_dpi = action->notes.scan_dpi;
+    run->notes = action->notes;
     if (!run->store_by_hand)
         scan_session_page_stored(run->session, run->store_fails_at != action->number, &full,
                                  run->now);
@@ -66,11 +99,16 @@ static inline void page_ends(Run *run, const ScanAction *action)
 
 static inline void page_begins(Run *run, const ScanAction *action)
 {
-    assert_false(run->page_open);
-    assert_int_equal(action->number, run->pages + 1);
-    assert_int_equal(action->side, 'A');
-    run->page_open = true;
-    run->page_n = 0;
+    size_t side = side_of(action->side);
+
+    assert_false(run->page_open[side]);
+    if (!run->session->two_sides)
+        assert_true(action->number == run->pages + 1 && side == 0);
+    assert_int_equal(action->format, run->fake.raw_width ? PAGE_FORMAT_RAW : PAGE_FORMAT_JPEG);
+    run->page_open[side] = true;
+    run->page_number[side] = action->number;
+    run->page_n[side] = 0;
+    note_order(run, action, '<');
     if (run->cancel_at_page == action->number)
         scan_session_cancel(run->session, run->now);
     if (run->stop_at_page == action->number)
@@ -79,6 +117,8 @@ static inline void page_begins(Run *run, const ScanAction *action)
 
 static inline void act(Run *run, const ScanAction *action)
 {
+    size_t side;
+
     assert_false(run->ended); /* nothing comes after ENDED */
     switch (action->kind) {
     case SCAN_ACTION_SEND:
@@ -92,23 +132,26 @@ static inline void act(Run *run, const ScanAction *action)
         page_begins(run, action);
         break;
     case SCAN_ACTION_PAGE_BYTES:
-        assert_true(run->page_open && run->page_n + action->bytes.n <= PAGE_MAX);
-        memcpy(run->page + run->page_n, action->bytes.p, action->bytes.n);
-        run->page_n += action->bytes.n;
+        side = side_of(action->side);
+        assert_true(run->page_open[side] && run->page_n[side] + action->bytes.n <= PAGE_MAX);
+        memcpy(run->page[side] + run->page_n[side], action->bytes.p, action->bytes.n);
+        run->page_n[side] += action->bytes.n;
         break;
     case SCAN_ACTION_PAGE_END:
         page_ends(run, action);
         break;
     case SCAN_ACTION_PAGE_DROP:
-        assert_true(run->page_open);
-        run->page_open = false;
+        side = side_of(action->side);
+        assert_true(run->page_open[side]);
+        run->page_open[side] = false;
+        note_order(run, action, '-');
         run->dropped++;
         break;
     case SCAN_ACTION_CLOSE:
         run->closed = true;
         break;
     case SCAN_ACTION_ENDED:
-        assert_true(run->closed && !run->page_open);
+        assert_true(run->closed && !run->page_open[0] && !run->page_open[1]);
         run->ended = true;
         run->end = action->end;
         run->reason = *action->reason;

@@ -93,7 +93,7 @@ static void seen(void *arg, const DeviceSighting *sighting)
 
 static void answer_press(void *arg)
 {
-    static const ScanOrder order = { SCAN_SOURCE_AUTO, SCAN_COLOR_COLOR, 300, 90 };
+    static const ScanOrder order = { .dpi = 300, .jpeg_quality = 90 };
     Host *h = arg;
 
     if (h->refuse) {

@@ -16,7 +16,7 @@ static void feeder_is_scanned_until_it_is_empty(void **state)
     assert_string_equal(run.identity.product, "PID 1147");
     assert_string_equal(run.identity.serial, "VIRTUAL001");
     assert_string_equal(run.identity.firmware, "FB  2.00");
-    assert_int_equal(run.page_dpi, 300);
+    assert_int_equal(run.notes.scan_dpi, 300);
     assert_true(text_starts_with(run.fake.log, "lock FS-Y INFO CAPA FIN  FS-Y STAT FIN  FS-X STAT "
                                                "PARA TRDT IMG  "));
     assert_true(text_ends_with(run.fake.log, "IMG  FIN  FS-Y STAT FIN  unlock "));
@@ -468,7 +468,10 @@ static void dpi_is_the_nearest_offered(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         static const char block[] = FAKE_INFO;
-        ScanOrder order = { SCAN_SOURCE_AUTO, SCAN_COLOR_GRAY, cases[i].wanted, 200 };
+        ScanOrder order = { .source = SCAN_SOURCE_AUTO,
+                            .color = SCAN_COLOR_GRAY,
+                            .dpi = cases[i].wanted,
+                            .jpeg_quality = 200 };
         Esci2Info info;
         Esci2Capa capa;
         Esci2Para para;

@@ -1,7 +1,11 @@
 /* destination/email.c - send each document as the attachment of a mail of its own.
  *
  * A mail cannot be looked for at a repeat: what protects from a second one is its Message-ID, which is the
- * same in every attempt, and the class UNKNOWN when the last dot went out and no answer came. */
+ * same in every attempt, and the class UNKNOWN when the last dot went out and no answer came. Before the last dot a mark
+ * is reserved in place of a name, and given back when the server refuses the mail:
+ *
+ *   "mail-sent-ID"     an earlier attempt may have arrived: it is sent once more, and the receipt says so
+ *   "mail-again-ID"    so may two: UNKNOWN, a person decides */
 #include "destination/mail-message.h"
 #include "destination/pop-login.h"
 #include "destination/smtp.h"
@@ -27,6 +31,10 @@ enum {
     PIECE_BYTES = MAIL_LINE_BYTES * 512,
     MEGABYTE = 1000 * 1000,
 };
+
+/* Each with the id of its delivery: a name that another delivery has used is not kept reserved. */
+static const char mark_sent[] = "mail-sent-", mark_again[] = "mail-again-";
+enum { MARK_SIZE = 64 };
 
 typedef struct EmailSettings {
     char host[HOST_SIZE];
@@ -491,13 +499,48 @@ static bool send_file(const Errand *errand)
                            "the document in the spool was read differently each time");
 }
 
+static bool may_be_there(const Errand *errand)
+{
+    return text_starts_with(errand->parcel->reserved, mark_sent);
+}
+
+static bool reserve(const Errand *errand, const char *mark)
+{
+    char name[MARK_SIZE];
+
+    (void)text_printf(name, sizeof name, "%s%s", mark, errand->parcel->delivery);
+    return errand_propose(errand, name);
+}
+
+/* The last dot. A notification has no mark: two of them do no harm. */
+static bool end_content(const Errand *errand, const Mail *mail)
+{
+    const Email *email = errand->connection;
+    bool marked = mail->message.file_name != NULL;
+
+    if (marked && !reserve(errand, may_be_there(errand) ? mark_again : mark_sent))
+        return false;
+    if (smtp_content_end(email->smtp))
+        return true;
+    if (marked && errand->result->class != DELIVERY_CLASS_UNKNOWN) {
+        const DeliveryResult why = *errand->result;
+
+        if (may_be_there(errand))
+            (void)reserve(errand, mark_sent);
+        else
+            (void)errand_release(errand);
+        *errand->result = why; /* if the server is gone, nobody hears either of them */
+    }
+    return false;
+}
+
 static bool send_content(const Errand *errand, const Mail *mail)
 {
     const Email *email = errand->connection;
 
     return smtp_content_begin(email->smtp) && smtp_content(email->smtp, buf_bytes(&mail->head)) &&
            (!mail->message.file_name || send_file(errand)) &&
-           smtp_content(email->smtp, buf_bytes(&mail->tail)) && smtp_content_end(email->smtp);
+           smtp_content(email->smtp, buf_bytes(&mail->tail)) && end_content(errand, mail);
 }
 
 static void tell_success(const Errand *errand, const Mail *mail, Envelope *envelope)
@@ -506,14 +549,19 @@ static void tell_success(const Errand *errand, const Mail *mail, Envelope *envel
     char names[REPLY_LIST_SIZE];
 
     (void)errand_done(errand, "send", errand->parcel->name);
-    (void)text_printf(result->text, sizeof result->text, "a mail of %lld bytes to %zu recipient%s",
-                      (long long)mail->size_bytes, envelope->accepted,
-                      envelope->accepted == 1 ? "" : "s");
-    if (!envelope->refused)
+    const char *again =
+        mail->message.file_name && may_be_there(errand)
+            ? "; an earlier attempt may have arrived as well, with the same Message-ID"
+            : "";
+    if (!envelope->refused) {
+        (void)text_printf(result->text, sizeof result->text,
+                          "a mail of %lld bytes to %zu recipient%s%s", (long long)mail->size_bytes,
+                          envelope->accepted, envelope->accepted == 1 ? "" : "s", again);
         return;
+    }
     name_refused(envelope, names);
-    (void)text_printf(result->text, sizeof result->text, "sent to %zu; refused: %s",
-                      envelope->accepted, names);
+    (void)text_printf(result->text, sizeof result->text, "sent to %zu%s; refused: %s",
+                      envelope->accepted, again, names);
 }
 
 /* Connects and logs in, at the POP server first where there is one. */
@@ -560,8 +608,22 @@ static void send_mail(const Errand *errand, const Mail *mail)
     (void)send_once(errand, mail, &wants_login);
 }
 
+/* A mail that two attempts may have sent is not sent again by itself. The mark is given back: a person's retry does. */
+static bool fail_twice_sent(const Errand *errand)
+{
+    return errand_release(errand) &&
+           delivery_failed(
+               errand->result, DELIVERY_CLASS_UNKNOWN, "send", 0,
+               "Ask the recipients: confirm the delivery when it is there, else retry it.",
+               "two attempts were cut off when the mail may have been accepted");
+}
+
 static void email_deliver(const Errand *errand)
 {
+    if (text_starts_with(errand->parcel->reserved, mark_again)) {
+        (void)fail_twice_sent(errand);
+        return;
+    }
     AUTO(Mail) mail = mail_new(errand, true);
 
     if (mail && is_within_jobs_limit(errand, mail))

@@ -171,6 +171,8 @@ def serve(served, task):
     served.send(task)
     while True:
         message = served.receive()
+        if message["type"] == "question":
+            served.send({"type": "answer", "id": message["id"], "answer": "go"})
         if message["type"] == "result":
             return message["result"]
 

@@ -36,7 +36,7 @@ POINTS = {
     "s3": [(point, who) for point in DELIVER for who in BOTH],
     "webhook": [("deliver.before-result", who) for who in BOTH],
     "paperless": [("deliver.asked", "server"), *(("deliver.before-result", who) for who in BOTH)],
-    "email": [("deliver.before-result", who) for who in BOTH],
+    "email": [(point, who) for point in DELIVER for who in BOTH],
     "printer": [(point, who) for point in DELIVER for who in BOTH],
     "program": [(point, who) for point in DELIVER for who in BOTH],
 }
@@ -144,14 +144,16 @@ class Home:
         deliveries, new = self.deliveries(), self.contents() - before
         assert len(new) == len(deliveries) == (1 if self.word in NO_INDEX else 2), new
         assert {d["result"]["sha256"] for d in deliveries} == set(new), "what the receipts say"
-        more = 1 if self.word == "email" else len(unsure)
+        more = 1 + len(unsure) if self.word == "email" else len(unsure)
         assert len(deliveries) <= sum(new.values()) <= len(deliveries) + more, new
         if self.word == "email":
-            self.check_mails(deliveries)
+            self.check_mails(deliveries, new)
         assert self.kind.temporary() == []
 
-    def check_mails(self, deliveries):
-        """One that came twice can be known by its Message-ID."""
+    def check_mails(self, deliveries, new):
+        """One that came twice can be known by its Message-ID, and its receipt says so."""
+        twice = {content for content, count in new.items() if count > 1}
+        assert all("earlier attempt" in d["result"]["text"] for d in deliveries if d["result"]["sha256"] in twice)
         known = {re.fullmatch(r"<(\w+)@.*>", mail.message["message-id"])[1] for mail in self.kind.exim.mails()}
         assert {d["id"] for d in deliveries} <= known
 
@@ -210,6 +212,26 @@ def test_death_at(homes, word, point, who):
             house.stop()
             house.start()
         home.check(before)
+
+
+def test_a_mail_that_was_cut_off_twice_waits_for_a_person(homes):
+    home = homes("email")
+    house, before, fault = home.house, home.contents(), "deliver.before-result:1:stop"
+    for _ in range(2):
+        with running(house, fault):
+            if house.batches()[0]["state"] == "done":
+                assert home.device.scan(2) == "done"
+            pid, = wait_until(home.stopped, "the process to stop")
+            house.kill()
+            assert state_of(pid) in (None, "Z", "X")
+    with running(house):
+        batch = wait_until(lambda: house.batches()[0]["state"] == "attention" and house.batches()[0], "the end")
+        mail, = [d for d in house.parts(batch, "deliveries") if d["state"] == "uncertain"]
+        assert list((home.contents() - before).values()) == [2], "the document, twice"
+        assert "two attempts were cut off" in mail["result"]["text"] and "confirm" in mail["result"]["cure"]
+        house.cli("delivery", "confirm", mail["id"])
+        assert house.wait_quiet()[0]["state"] == "done"
+        assert sum((home.contents() - before).values()) == 3  # and the index once
 
 
 def slow_way(kind, word):

@@ -125,6 +125,32 @@ void device_scan_cancel(DeviceScan *scan);
 void device_scan_stop_at_page(DeviceScan *scan);
 void device_scan_leave(DeviceScan *scan);
 
+/* --- asking a device who it is --------------------------------------------------------------------- */
+
+/* What came of it. */
+typedef enum DeviceSaid {
+    DEVICE_SAID_WHO,     /* the identity; its serial number may be ""                       */
+    DEVICE_SAID_NOTHING, /* takes connections, but does not say it: busy, another protocol  */
+    DEVICE_ABSENT        /* no connection: nobody is there, or it is off                    */
+} DeviceSaid;
+
+/* identity: empty but for DEVICE_SAID_WHO. code: "" then, else a stable word (device-busy ...). Borrowed
+ * for the call. Called once, loop thread; by device_link_close as well. */
+typedef void DeviceAskedFn(void *arg, DeviceSaid said, const DeviceIdentity *identity,
+                           const char *code);
+
+enum {
+    DEVICE_ASKS_MAX = 64, /* at the same time */
+    DEVICE_ASK_MS = 3500, /* in all: two of them fit into the patience of a panel */
+};
+
+/* Asks the device at a numeric address by a short inquiry session (lock, INFO, unlock). asked is never
+ * called inside this function. ERR_TEMPORARY: too many at the same time, no memory; ERR_BAD_INPUT. */
+bool device_ask(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err);
+
+/* Only connects: DEVICE_SAID_NOTHING when the device takes the connection, else DEVICE_ABSENT. */
+bool device_knock(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err);
+
 /* Scans that run now. */
 unsigned device_link_scans(const DeviceLink *link);
 

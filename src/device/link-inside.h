@@ -29,6 +29,9 @@ struct DeviceScan {
     void *scan_arg;
     const char *lost_code; /* set: the stream has ended, the session must hear it */
     bool paused;
+    int connect_error; /* errno of the connection that was not made, else 0 */
+    struct DeviceAsk
+        *ask; /* it is an inquiry and no scan (link-ask.c); the host hears nothing of it */
 };
 
 struct DeviceLink {
@@ -44,7 +47,7 @@ struct DeviceLink {
     char name[SLP_NAME_SIZE];
     DevicePress *presses;
     DeviceScan *scans;
-    unsigned press_count, scan_count;
+    unsigned press_count, scan_count, ask_count;
 };
 
 /* A connection to TCP 2968 was accepted; arg is the link. */
@@ -54,8 +57,15 @@ void link_press_free(DevicePress *press);
 /* Starts a scan at the device; NULL when there are too many or memory is gone. */
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
                           void *scan_arg);
+/* Cuts the scan with a reason of device/scan-reason.h. */
+void link_scan_end(DeviceScan *scan, const char *code);
 /* Cuts the scan and tells the host that the server stops. */
 void link_scan_cut(DeviceScan *scan);
+
+/* Of an inquiry: it is connected; what the session learned; it is over and its DeviceScan gone. */
+void link_ask_connected(struct DeviceAsk *ask);
+void link_ask_identified(struct DeviceAsk *ask, const DeviceIdentity *identity);
+void link_ask_ended(struct DeviceAsk *ask, int connect_error, const Reason *reason);
 
 /* True for 0.0.0.0 and ::. */
 bool link_is_any_address(const NetAddress *address);

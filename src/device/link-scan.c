@@ -24,17 +24,27 @@ static void end_scan(DeviceScan *scan, ScanEnd end, const Reason *reason)
 {
     const DeviceHost *host = &scan->link->host;
     void *scan_arg = scan->scan_arg;
+    struct DeviceAsk *ask = scan->ask;
+    int connect_error = scan->connect_error;
     Reason copy = *reason;
 
     scan_free(scan);
-    host->ended(scan_arg, end, &copy);
+    if (ask)
+        link_ask_ended(ask, connect_error, &copy);
+    else
+        host->ended(scan_arg, end, &copy);
+}
+
+void link_scan_end(DeviceScan *scan, const char *code)
+{
+    Reason reason = scan_reason(code, "");
+
+    end_scan(scan, SCAN_END_BROKEN, &reason);
 }
 
 void link_scan_cut(DeviceScan *scan)
 {
-    Reason reason = scan_reason("server-stopping", "");
-
-    end_scan(scan, SCAN_END_BROKEN, &reason);
+    link_scan_end(scan, "server-stopping");
 }
 
 /* Runs fn of the loop for this scan soon: the session is never driven inside a call of the host. */
@@ -63,7 +73,10 @@ static bool carry_out(DeviceScan *scan)
             send_command(scan, action.bytes);
             break;
         case SCAN_ACTION_IDENTIFIED:
-            host->identified(scan->scan_arg, action.identity);
+            if (scan->ask)
+                link_ask_identified(scan->ask, action.identity);
+            else
+                host->identified(scan->scan_arg, action.identity);
             break;
         case SCAN_ACTION_PAGE_BEGIN:
             host->page_begin(scan->scan_arg, action.number, action.side, action.format);
@@ -131,12 +144,22 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 {
     DeviceScan *scan = arg;
 
-    (void)err;
+    scan->connect_error = end == TCP_END_CONNECT_FAILED ? err->code : 0;
     scan->lost_code = end == TCP_END_CONNECT_FAILED ? "connect-failed" : "connection-lost";
     drive(scan);
 }
 
-static const TcpEvents scan_events = { .on_read = on_read, .on_end = on_end };
+static void on_connected(void *arg)
+{
+    DeviceScan *scan = arg;
+
+    if (scan->ask)
+        link_ask_connected(scan->ask);
+}
+
+static const TcpEvents scan_events = { .on_connected = on_connected,
+                                       .on_read = on_read,
+                                       .on_end = on_end };
 
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
                           void *scan_arg)
@@ -161,8 +184,10 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const Scan
     }
     scan->stream = tcp_connect(link->loop, device, local, mono_after(now, CONNECT_MS),
                                COMMAND_QUEUE_MAX, &scan_events, scan, &err);
-    if (!scan->stream)
+    if (!scan->stream) {
         scan->lost_code = "connect-failed";
+        scan->connect_error = err.code;
+    }
     drive_soon(scan);
     return scan;
 }

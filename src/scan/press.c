@@ -69,6 +69,17 @@ void run_begin(Run *run)
     }
 }
 
+static bool admit_write(Tx *tx, void *arg, Err *err);
+static void admit_done(void *arg, bool ok, const Err *err);
+
+/* Whoever it is now: may Start be? */
+static void look_over(void *arg)
+{
+    Run *run = arg;
+
+    store_write(run->service->config.store, admit_write, admit_done, run);
+}
+
 static void admit_posted(void *arg)
 {
     Run *run = arg;
@@ -76,6 +87,13 @@ static void admit_posted(void *arg)
 
     if (!run->ok)
         reason_of_err("store-failed", &run->err, &run->reason);
+    if (run->ok && run->look_now) {
+        run->look_now = false;
+        run->looked = true;
+        if (!identity_look(run->service, run->address, LOOK_PRESSED, look_over, run))
+            look_over(run);
+        return;
+    }
     if (!run->ok || !run->admitted) {
         log_line(LOG_WARNING, "scan.refused", "device=%s choice=%s reason=%s text=%s", run->address,
                  run->choice, run->reason.code, log_quote(quoted, sizeof quoted, run->reason.text));
@@ -147,6 +165,10 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
                             .panel_choice = run->choice,
                             .draining = run->service->draining };
     int chosen = flow_scan_admit(&request, &run->reason);
+    run->look_now = run->service->config.identify && !run->looked &&
+                    text_equal(run->reason.code, "device-not-approved");
+    if (run->look_now)
+        return true;
     if (chosen < 0)
         return refused(tx, run, err);
     if (!spool_space_check(run->service->config.spool, err)) {

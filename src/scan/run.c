@@ -65,7 +65,7 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
     BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
 
     return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
-           (!run->another.code[0] ||
+           (!run->another.code[0] || run->service->config.identify ||
             device_distrust(tx, &run->device.id, run->another.text, err)) &&
            queue_batch_advance(tx, &run->batch.id, err);
 }
@@ -87,6 +87,8 @@ static void finish_posted(void *arg)
              run->batch.id.text, run->pages_stored, run->reason.code[0] ? run->reason.code : "-",
              log_quote(text, sizeof text, run->reason.text));
     queue_wake(run->service->config.queue);
+    if (run->another.code[0] && run->service->config.identify)
+        identity_another(run->service, &run->device, &run->identity, run->another.text);
     if (run->spool)
         spool_batch_close(STEAL(run->spool), spool_closed, run);
     else
@@ -286,6 +288,7 @@ void run_identified(void *scan_arg, const DeviceIdentity *identity)
     Run *run = scan_arg;
 
     if (!flow_scan_identify(&run->device, identity->serial, &run->another)) {
+        run->identity = *identity;
         device_scan_refuse(run->scan, &run->another);
         return;
     }

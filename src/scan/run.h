@@ -10,6 +10,7 @@
 #define PLATEN_SCAN_RUN_H
 
 #include "flow/scan.h"
+#include "scan/identity.h"
 #include "scan/panel.h"
 #include "scan/service.h"
 #include "store/batch-rows.h"
@@ -22,8 +23,10 @@ struct ScanService {
     DeviceLink *link;
     unsigned running;   /* runs that are not freed */
     unsigned sightings; /* device_sighted writes under way */
-    atomic_uint pulls;  /* scans asked for by other threads, not yet runs or refused */
-    struct Run *runs;   /* all of them, newest first */
+    unsigned looking;   /* addresses that are looked at */
+    LookBook looks;
+    atomic_uint pulls; /* scans asked for by other threads, not yet runs or refused */
+    struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;
     struct Run *pulled;   /* admitted by another thread, for the loop to take. Under pulled_lock */
     PanelBook panels;     /* what each device is to see */
@@ -46,9 +49,12 @@ typedef struct Run {
     Device device;
     Batch batch;
     bool admitted;
+    bool looked;   /* it was asked who it is: what is known now stands      */
+    bool look_now; /* ... or that is to be done before Start is refused     */
     Reason reason; /* of the refusal, later of the end */
     /* of the running scan */
-    Reason another; /* why it is not the device that was approved; code "" = it is */
+    Reason another;          /* why it is not the device that was approved; code "" = it is */
+    DeviceIdentity identity; /* of that other one */
     bool paused, is_over;
     ScanEnd end;
     unsigned pages_under_way;

@@ -35,6 +35,11 @@ static void sighted_posted(void *arg)
 
     if (s->ok)
         panel_book_put(&s->service->panels, &s->device);
+    if (s->ok && (s->device.state == DEVICE_SEEN || !s->device.serial[0]))
+        (void)identity_look(s->service, s->address,
+                            s->device.first_seen.ms == s->device.last_seen.ms ? LOOK_NEW
+                                                                              : LOOK_ANNOUNCED,
+                            NULL, NULL);
     s->service->sightings--;
     service_say_idle(s->service);
     free(s);
@@ -124,7 +129,7 @@ void scan_service_leave(ScanService *service)
 
 unsigned scan_service_running(const ScanService *service)
 {
-    return service->running + service->sightings + service->pulls;
+    return service->running + service->sightings + service->looking + service->pulls;
 }
 
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)

@@ -22,6 +22,7 @@ typedef struct ScanServiceConfig {
     Store *store;
     Spool *spool;
     Queue *queue;
+    bool identify;         /* ask devices whose serial number is not known who they are */
     DeviceLinkConfig link; /* host and arg are set by the service */
 } ScanServiceConfig;
 

@@ -37,6 +37,9 @@ static const Field device_fields[] = {
     INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
     INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),
     BOOLEAN(ServerConfig, multicast, true, "Hear devices that announce themselves by multicast."),
+    BOOLEAN(ServerConfig, identify, true,
+            "Ask devices whose serial number is not known who they are, so that a new address is "
+            "harmless."),
     FIELDS_END,
 };
 

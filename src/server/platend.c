@@ -273,6 +273,7 @@ static bool open_devices(Platend *p, Err *err)
                                 .store = p->store,
                                 .spool = p->spool,
                                 .queue = p->queue,
+                                .identify = c->identify,
                                 .link = { .address = c->device_address,
                                           .udp_port = (uint16_t)c->udp_port,
                                           .tcp_port = (uint16_t)c->tcp_port,

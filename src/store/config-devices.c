@@ -131,6 +131,75 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
     return rows > 0 || not_found(err, "device", id->text);
 }
 
+bool device_find_serial(Db *db, const char *serial, const char *not_address, Device *ret_device,
+                        Err *err)
+{
+    AUTO_QUERY query = db_query(db,
+                                DEVICE_COLUMNS
+                                "WHERE serial = ?1 AND serial <> '' AND address <> ?2"
+                                " AND state <> 'seen'",
+                                ARGS(ARG_TEXT(serial), ARG_TEXT(not_address)));
+    Device device, another;
+
+    bool found = query_next(&query);
+    if (found)
+        device_read(&query, &device);
+    bool again = found && query_next(&query);
+    if (again)
+        device_read(&query, &another);
+    if (!query_ok(&query, err))
+        return false;
+    if (!found || again)
+        return not_found(err, "device", serial);
+    *ret_device = device;
+    return true;
+}
+
+static bool device_put_address(Tx *tx, const DeviceId *id, const char *address, Err *err)
+{
+    return db_run(tx->db, "UPDATE device SET address = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(address)), NULL, err);
+}
+
+/* Whoever has the address makes room for it. */
+static bool device_make_room(Tx *tx, const char *address, const Device *comes, Err *err)
+{
+    Device other;
+
+    if (!device_find_address(tx->db, address, &other, err))
+        return err->kind == ERR_NOT_FOUND;
+    bool stranger = other.state == DEVICE_SEEN && other.revision == 1;
+    if (stranger || text_equal(other.serial, comes->serial))
+        return db_run(tx->db, "DELETE FROM device WHERE id = ?1", ARGS(ARG_TEXT(other.id.text)),
+                      NULL, err);
+    return device_put_address(tx, &comes->id, comes->id.text, err) && /* both are unique */
+           device_put_address(tx, &other.id, comes->address, err);
+}
+
+bool device_move(Tx *tx, const DeviceId *id, const char *address, Device *ret_device, Err *err)
+{
+    static const Actor server = { "server", "local" };
+    char text[2 * ADDRESS_TEXT_SIZE + 8];
+    Device device;
+
+    if (!device_get(tx->db, id, &device, err) || !device_make_room(tx, address, &device, err) ||
+        !device_put_address(tx, id, address, err))
+        return false;
+    (void)text_printf(text, sizeof text, "%s -> %s", device.address, address);
+    (void)text_copy(device.address, sizeof device.address, address);
+    *ret_device = device;
+    return device_event(tx, id, "device.moved", text, err) &&
+           audit_insert(tx, &server, "device.move", "device", id->text, text, err);
+}
+
+bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
+{
+    char text[sizeof reason->text + sizeof reason->remedy + 2];
+
+    (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
+    return device_event(tx, id, "device.not-moved", text, err);
+}
+
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)
 {
     static const Actor server = { "server", "local" };

@@ -6,6 +6,7 @@
 #define PLATEN_STORE_CONFIG_ROWS_H
 
 #include "base/id.h"
+#include "model/batch.h"
 #include "model/destination.h"
 #include "model/device.h"
 #include "model/job.h"
@@ -89,6 +90,15 @@ bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err);
 bool device_get(Db *db, const DeviceId *id, Device *ret_device, Err *err);
 bool device_find_address(Db *db, const char *address, Device *ret_device,
                          Err *err); /* ERR_NOT_FOUND */
+/* The approved device with this serial number at another address than this. ERR_NOT_FOUND, also when there
+ * are several. */
+bool device_find_serial(Db *db, const char *serial, const char *not_address, Device *ret_device,
+                        Err *err);
+/* An approved device is at another address now. A device that was never approved goes from there; any
+ * other one gets the former address, so that none is without. Event "device.moved". */
+bool device_move(Tx *tx, const DeviceId *id, const char *address, Device *ret_device, Err *err);
+/* Somebody elsewhere says its serial number and does not get its place: event "device.not-moved". */
+bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
 /* A device announced itself: a new row in state SEEN, or last_seen of the one at this address, and its
  * product as long as no scan has learned a serial number. At most DEVICES_SEEN_MAX devices wait for approval; more: ERR_TEMPORARY. */
 enum { DEVICES_SEEN_MAX = 1000 };

@@ -84,7 +84,9 @@ class House:
             "server": {"data_dir": self.data, "user": "nobody", "name": "Platen", "drain_s": 5},
             "devices": {"device_address": "127.0.0.1", "udp_port": self.udp_port,
                         "tcp_port": self.tcp_port, "scan_port": self.scan_port,
-                        "multicast": "false"},
+                        "multicast": "false",
+                        # One session is one scan: who is asked has tests of its own.
+                        "identify": "false"},
             "http": {"socket": self.socket, "http_address": "127.0.0.1",
                      "http_port": self.https_port}}
         for section, keys in (conf or {}).items():

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "flow/batch.h"
+#include "flow/identity.h"
 #include "flow/scan.h"
 #include "queue/retry.h"
 #include "tests/unit/cm.h"
@@ -185,6 +186,61 @@ static void approval_belongs_to_a_serial_number(void **state)
     assert_non_null(strstr(why.text, "no serial number,"));
 }
 
+static Device device_like(DeviceState state, int64_t revision, const char *serial)
+{
+    Device device = { .state = state, .revision = revision, .address = "10.0.0.7" };
+
+    (void)text_copy(device.serial, sizeof device.serial, serial);
+    return device;
+}
+
+static void whose_number_it_is(void **state)
+{
+    Device known = device_like(DEVICE_REGISTERED, 2, "S1");
+    static const struct {
+        DeviceState state;
+        int64_t revision;
+        const char *here, *said;
+        IdentityStep alone, elsewhere; /* nobody else has it; an approved one has it */
+    } cases[] = {
+        { DEVICE_SEEN, 1, "", "", IDENTITY_NOTHING, IDENTITY_NOTHING },
+        { DEVICE_SEEN, 1, "", "S1", IDENTITY_LEARN, IDENTITY_CHECK_FORMER },
+        { DEVICE_SEEN, 1, "S1", "S1", IDENTITY_NOTHING, IDENTITY_CHECK_FORMER },
+        { DEVICE_SEEN, 1, "S2", "S1", IDENTITY_LEARN, IDENTITY_CHECK_FORMER },
+        { DEVICE_SEEN, 3, "S2", "S1", IDENTITY_NOTHING, IDENTITY_CHECK_FORMER },
+        { DEVICE_REGISTERED, 2, "", "S1", IDENTITY_LEARN, IDENTITY_LEARN },
+        { DEVICE_REGISTERED, 2, "S1", "S1", IDENTITY_NOTHING, IDENTITY_NOTHING },
+        { DEVICE_REGISTERED, 2, "S2", "S1", IDENTITY_NOTHING, IDENTITY_CHECK_FORMER },
+        { DEVICE_REGISTERED, 2, "S2", "", IDENTITY_NOTHING, IDENTITY_NOTHING },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Device here = device_like(cases[i].state, cases[i].revision, cases[i].here);
+
+        assert_int_equal(flow_identity_said(&here, NULL, cases[i].said), cases[i].alone);
+        assert_int_equal(flow_identity_said(&here, &known, cases[i].said), cases[i].elsewhere);
+    }
+}
+
+static void an_address_is_given_when_it_is_free(void **state)
+{
+    Device known = device_like(DEVICE_REGISTERED, 2, "S1");
+    Reason why;
+
+    (void)state;
+    assert_true(flow_identity_may_move(&known, "10.0.0.9", FORMER_ABSENT, "", &why));
+    assert_true(flow_identity_may_move(&known, "10.0.0.9", FORMER_SAID, "S2", &why));
+    assert_true(flow_identity_may_move(&known, "10.0.0.9", FORMER_SAID, "", &why));
+    assert_string_equal(why.code, "");
+    assert_false(flow_identity_may_move(&known, "10.0.0.9", FORMER_SAID, "S1", &why));
+    assert_string_equal(why.code, "serial-said-twice");
+    assert_non_null(strstr(why.text, "10.0.0.9 says the serial number S1"));
+    assert_false(flow_identity_may_move(&known, "10.0.0.9", FORMER_UNCLEAR, "", &why));
+    assert_string_equal(why.code, "address-not-free");
+    assert_true(why.remedy[0] != '\0');
+}
+
 static void a_scan_without_pages_is_broken(void **state)
 {
     Reason why = { .code = "" };
@@ -242,6 +298,8 @@ int main(void)
         cmocka_unit_test(scans_are_admitted_or_refused_with_a_reason),
         cmocka_unit_test(a_scan_without_a_panel_needs_a_job_of_the_group),
         cmocka_unit_test(approval_belongs_to_a_serial_number),
+        cmocka_unit_test(whose_number_it_is),
+        cmocka_unit_test(an_address_is_given_when_it_is_free),
         cmocka_unit_test(a_scan_without_pages_is_broken),
         cmocka_unit_test(retry_waits_grow_to_a_cap),
         cmocka_unit_test(every_class_has_its_event),

@@ -264,10 +264,10 @@ static const struct {
     char key[ESCI2_WORD_SIZE];
     size_t offset;
 } number_keys[] = {
-    { "#RSM", offsetof(Esci2Capa, dpi_main) },
-    { "#RSS", offsetof(Esci2Capa, dpi_sub) },
-    { "#JPG", offsetof(Esci2Capa, jpeg_quality) },
-    { "#THR", offsetof(Esci2Capa, threshold) },
+    { "#RSM", offsetof(Esci2Capa, dpi_main) },     { "#RSS", offsetof(Esci2Capa, dpi_sub) },
+    { "#JPG", offsetof(Esci2Capa, jpeg_quality) }, { "#THR", offsetof(Esci2Capa, threshold) },
+    { "#CRP", offsetof(Esci2Capa, crop_margin) },  { "#FLA", offsetof(Esci2Capa, fill_widths) },
+    { "#BRT", offsetof(Esci2Capa, brightness) },   { "#CTR", offsetof(Esci2Capa, contrast) },
 };
 
 static const struct {
@@ -278,6 +278,7 @@ static const struct {
     { "#GMM", offsetof(Esci2Capa, gamma) },         { "#GMT", offsetof(Esci2Capa, gamma_tables) },
     { "#CMX", offsetof(Esci2Capa, matrices) },      { "#QIT", offsetof(Esci2Capa, quiet) },
     { "#CCT", offsetof(Esci2Capa, color_counter) }, { "#LAM", offsetof(Esci2Capa, card) },
+    { "#FLC", offsetof(Esci2Capa, fill_colors) },
 };
 
 static void take_capability(Esci2Tokens *tokens, const char *key, Esci2Capa *capa)
@@ -358,6 +359,11 @@ bool esci2_capa_encode(Buf *to, const Esci2Capa *capa)
            put_list_of_words(to, "#CMX", &capa->matrices) &&
            put_list_of_numbers(to, "#RSM", NULL, &capa->dpi_main) &&
            put_list_of_numbers(to, "#RSS", NULL, &capa->dpi_sub) &&
+           put_list_of_numbers(to, "#CRP", NULL, &capa->crop_margin) &&
+           put_list_of_words(to, "#FLC", &capa->fill_colors) &&
+           put_list_of_numbers(to, "#FLA", NULL, &capa->fill_widths) &&
+           put_list_of_numbers(to, "#BRT", NULL, &capa->brightness) &&
+           put_list_of_numbers(to, "#CTR", NULL, &capa->contrast) &&
            put_list_of_words(to, "#QIT", &capa->quiet) &&
            put_list_of_words(to, "#CCT", &capa->color_counter) &&
            put_list_of_words(to, "#LAM", &capa->card);

@@ -65,6 +65,10 @@ typedef struct Esci2Capa {
     Esci2Words gamma, gamma_tables;        /* #GMM, #GMT                                */
     Esci2Words matrices;                   /* #CMX                                      */
     Esci2Words quiet, color_counter, card; /* #QIT, #CCT, #LAM                          */
+    Esci2Numbers crop_margin;              /* #CRP: 1/100 inch                          */
+    Esci2Words fill_colors;                /* #FLC: WH, BK                              */
+    Esci2Numbers fill_widths;              /* #FLA: 1/100 inch                          */
+    Esci2Numbers brightness, contrast;     /* #BRT, #CTR                                */
 } Esci2Capa;
 
 /* Without errors the block is empty (length 0 in the reply). */

@@ -12,6 +12,7 @@ static const struct {
     { "#COL", offsetof(Esci2Para, color) },         { "#FMT", offsetof(Esci2Para, format) },
     { "#GMM", offsetof(Esci2Para, gamma) },         { "#QIT", offsetof(Esci2Para, quiet) },
     { "#CCT", offsetof(Esci2Para, color_counter) }, { "#LAM", offsetof(Esci2Para, card) },
+    { "#FLC", offsetof(Esci2Para, fill_color) },
 };
 
 static const struct {
@@ -22,6 +23,26 @@ static const struct {
     { "#JPG", offsetof(Esci2Para, jpeg_quality) }, { "#THR", offsetof(Esci2Para, threshold) },
     { "#PAG", offsetof(Esci2Para, pages) },        { "#BSZ", offsetof(Esci2Para, block_bytes) },
 };
+
+/* Numbers that may be negative. */
+static const struct {
+    char key[ESCI2_WORD_SIZE];
+    size_t offset;
+} signed_keys[] = {
+    { "#CRP", offsetof(Esci2Para, crop_margin) },
+    { "#BRT", offsetof(Esci2Para, brightness) },
+    { "#CTR", offsetof(Esci2Para, contrast) },
+};
+
+static void take_signed(Esci2Tokens *tokens, int32_t *ret_number)
+{
+    Esci2Token token;
+
+    if (esci2_value_next(tokens, &token) && token.kind == ESCI2_NUMBER)
+        *ret_number = token.number;
+    else
+        tokens->bad = true;
+}
 
 static void take_number(Esci2Tokens *tokens, int32_t *ret_number)
 {
@@ -54,8 +75,41 @@ static void take_source(Esci2Tokens *tokens, const char *key, Esci2Para *para)
             (void)esci2_words_add(&para->options, token.word);
 }
 
+/* A channel and its 256 values; one that comes again replaces the former. */
+static void take_table(Esci2Tokens *tokens, Esci2Para *para)
+{
+    Esci2Token channel, data;
+    size_t i = 0;
+
+    if (!esci2_value_next(tokens, &channel) || channel.kind != ESCI2_WORD ||
+        !esci2_value_next(tokens, &data) || data.kind != ESCI2_DATA ||
+        data.data.n != ESCI2_TABLE_SIZE) {
+        tokens->bad = true;
+        return;
+    }
+    while (i < para->table_count &&
+           memcmp(para->tables[i].channel, channel.word, ESCI2_WORD_SIZE) != 0)
+        i++;
+    if (i == ESCI2_TABLES_MAX)
+        return; /* there are but four channels */
+    if (i == para->table_count)
+        para->table_count++;
+    memcpy(para->tables[i].channel, channel.word, ESCI2_WORD_SIZE);
+    memcpy(para->tables[i].value, data.data.p, ESCI2_TABLE_SIZE);
+}
+
 static void take_parameter(Esci2Tokens *tokens, const char *key, Esci2Para *para)
 {
+    for (size_t i = 0; i < COUNT_OF(signed_keys); i++)
+        if (strcmp(signed_keys[i].key, key) == 0)
+            take_signed(tokens, (int32_t *)(void *)((char *)para + signed_keys[i].offset));
+    if (strcmp(key, "#GMT") == 0)
+        take_table(tokens, para);
+    if (strcmp(key, "#FLA") == 0) {
+        for (size_t i = 0; i < ESCI2_FILL_SIDES; i++)
+            take_number(tokens, &para->fill[i]);
+        para->has_fill = true;
+    }
     for (size_t i = 0; i < COUNT_OF(word_keys); i++)
         if (strcmp(word_keys[i].key, key) == 0)
             take_word(tokens, (char *)para + word_keys[i].offset);
@@ -127,13 +181,41 @@ static bool put_area(Buf *to, const Esci2Para *para)
             esci2_put_long(to, para->height_px));
 }
 
+static bool put_tables(Buf *to, const Esci2Para *para)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < para->table_count; i++)
+        ok = ok && esci2_put_word(to, "#GMT") && esci2_put_word(to, para->tables[i].channel) &&
+             esci2_put_data(to, (Bytes){ para->tables[i].value, ESCI2_TABLE_SIZE });
+    return ok;
+}
+
+static bool put_signed(Buf *to, const char *key, int32_t number)
+{
+    return number == ESCI2_UNSET || (esci2_put_word(to, key) && esci2_put_number(to, number));
+}
+
+static bool put_fill(Buf *to, const Esci2Para *para)
+{
+    bool ok = !para->has_fill ||
+              (put_choice(to, "#FLC", para->fill_color) && esci2_put_word(to, "#FLA"));
+
+    for (size_t i = 0; para->has_fill && i < ESCI2_FILL_SIDES; i++)
+        ok = ok && esci2_put_long(to, para->fill[i]);
+    return ok;
+}
+
 bool esci2_para_encode(Buf *to, const Esci2Para *para)
 {
     return put_source(to, para) && put_large(to, "#RSM", para->dpi_main) &&
            put_large(to, "#RSS", para->dpi_sub) && put_choice(to, "#COL", para->color) &&
            put_choice(to, "#FMT", para->format) && put_small(to, "#JPG", para->jpeg_quality, 1) &&
-           put_choice(to, "#GMM", para->gamma) && put_small(to, "#THR", para->threshold, 0) &&
-           put_choice(to, "#QIT", para->quiet) && put_choice(to, "#CCT", para->color_counter) &&
-           put_choice(to, "#LAM", para->card) && put_small(to, "#PAG", para->pages, 0) &&
-           put_area(to, para) && put_large(to, "#BSZ", para->block_bytes);
+           put_choice(to, "#GMM", para->gamma) && put_tables(to, para) &&
+           put_small(to, "#THR", para->threshold, 0) && put_signed(to, "#BRT", para->brightness) &&
+           put_signed(to, "#CTR", para->contrast) && put_signed(to, "#CRP", para->crop_margin) &&
+           put_fill(to, para) && put_choice(to, "#QIT", para->quiet) &&
+           put_choice(to, "#CCT", para->color_counter) && put_choice(to, "#LAM", para->card) &&
+           put_small(to, "#PAG", para->pages, 0) && put_area(to, para) &&
+           put_large(to, "#BSZ", para->block_bytes);
 }

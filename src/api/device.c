@@ -19,6 +19,7 @@ static Json *device_show(Db *db, const Device *device)
         job_group_get(db, &group_id, &group, &ignored))
         json_set_text(object, "job_group_name", group.group.name);
     json_set_text(object, "registration", device_registration_words[device->settings.registration]);
+    json_set_text(object, "panel", device_panel_words[device->panel]);
     json_set_text(object, "state", device_state_words[device->state]);
     json_set_text(object, "address", device->address);
     json_set_text(object, "product", device->product);

@@ -4,9 +4,12 @@
  * of Start (TCP 2968) and runs scans (it connects to the device's TCP 1865). It decides nothing and
  * stores nothing: the host (scan/) says which presses become scans and keeps the pages.
  *
- *   seen                                          a device asked for our name
+ *   seen, shows                                   a device asked for our name
+ *   list_asked -> (device_press_talk ->)          a device asked for our jobs
+ *                 device_press_list, or refuse
  *   pressed -> device_press_refuse                the panel shows an error
- *           -> device_press_accept                the panel shows success and the scan begins:
+ *           -> (device_press_talk ->)
+ *              device_press_accept                the panel shows success and the scan begins:
  *   device_scan_start                             a scan begins without a panel:
  *      identified (-> device_scan_refuse)
  *                 { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
@@ -23,7 +26,7 @@
 #include "net/loop.h"
 
 typedef struct DeviceLink DeviceLink;
-typedef struct DevicePress DevicePress; /* a press of Start that waits for its answer */
+typedef struct DevicePress DevicePress; /* what a panel reported, waiting for its answer */
 typedef struct DeviceScan DeviceScan;   /* a scan that runs                           */
 
 /* What a registration or press said about the device. Borrowed for the call. */
@@ -40,17 +43,38 @@ typedef struct DeviceShown {
     bool is_v3;                   /* preset: as its request wants it                          */
 } DeviceShown;
 
+/* How Start was pressed. Borrowed for the call. */
+typedef struct DeviceStart {
+    const char *choice; /* PushScanIDIn, "" when absent            */
+    int32_t job_number; /* JobNumberIn of version 3, -1 when absent */
+} DeviceStart;
+
+/* One job as the panel of a device shows it that offers X-JobList/1. */
+typedef struct DeviceListedJob {
+    uint16_t number;
+    char name[DEVICE_SHOWN_SIZE];
+} DeviceListedJob;
+
+/* What job control is about (device/job-session.h). */
+typedef enum DeviceTalk { DEVICE_TALK_LIST, DEVICE_TALK_CHOSEN } DeviceTalk;
+
+/* How job control ended; reason is of a failure. */
+typedef void DeviceTalkFn(void *arg, bool ok, const Reason *reason);
+
 /* What the host is told. Loop thread; must not wait. */
 typedef struct DeviceHost {
     /* A device asked who wants its scans (at most once a second per address). */
     void (*seen)(void *arg, const DeviceSighting *sighting);
     /* A moment later: what it is to see. *shown has the presets. False: nothing, no answer. */
     bool (*shows)(void *arg, const DeviceSighting *sighting, DeviceShown *shown);
-    /* Somebody pressed Start. choice: PushScanIDIn, "" when absent. The host answers with
+    /* A device of version 3 asks for the jobs. names: it offers X-JobList/1, and wants their names.
+     * Answered with device_press_list or device_press_refuse; the same times as for a press. */
+    void (*list_asked)(void *arg, DevicePress *press, const DeviceSighting *sighting, bool names);
+    /* Somebody pressed Start. The host answers with
      * device_press_accept or device_press_refuse, now or later; after DEVICE_PRESS_ANSWER_MS, or when the panel
      * hung up, device_press_accept answers NULL. */
     void (*pressed)(void *arg, DevicePress *press, const DeviceSighting *sighting,
-                    const char *choice);
+                    const DeviceStart *start);
 
     /* Of one scan, with the scan_arg given at acceptance. page_bytes of a side ('A', 'B') come in order
      * between page_begin and page_end or page_drop of that side; a front and a back may come at the
@@ -82,6 +106,7 @@ enum {
     DEVICE_PRESSES_MAX = 64,       /* connections to TCP 2968 at once                  */
     DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
     DEVICE_SCANS_MAX = 512,
+    DEVICE_LISTED_MAX = 100, /* jobs of one answer */
 };
 
 /* Binds the ports. Everything in config but host and arg is copied. ERR_TEMPORARY (port in use: the
@@ -98,6 +123,15 @@ DEFINE_AUTO(DeviceLink, device_link_close);
 
 /* Answers ERROR; the panel shows a failure. The press is gone. */
 void device_press_refuse(DevicePress *press);
+
+/* Job control with the device before the press is answered: a session of its own, ended when done is
+ * called. Once per press; done is never called inside a function the host calls, and not after the
+ * press is gone. False without memory. */
+bool device_press_talk(DevicePress *press, DeviceTalk talk, DeviceTalkFn *done, void *arg);
+
+/* Answers OK to a device that asked for the jobs; it gets their names only when it wanted them. The
+ * press is gone. */
+void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t count);
 
 /* Answers OK, closes, connects to the device and scans. The press is gone. NULL when the panel has hung up or waited
  * too long (nothing will be called for scan_arg). */

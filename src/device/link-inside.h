@@ -1,14 +1,17 @@
-/* device/link-inside.h - the fields of a device link. Private to device-link.c, link-press.c and
- * link-scan.c. */
+/* device/link-inside.h - the fields of a device link. Private to device-link.c, link-press.c,
+ * link-job.c and link-scan.c. */
 #ifndef PLATEN_DEVICE_LINK_INSIDE_H
 #define PLATEN_DEVICE_LINK_INSIDE_H
 
 #include "device/device-link.h"
+#include "device/job-session.h"
 #include "device/push-session.h"
 #include "device/register-session.h"
 #include "device/scan-session.h"
 #include "net/tcp.h"
 #include "net/udp.h"
+
+typedef struct LinkJob LinkJob;
 
 struct DevicePress {
     DeviceLink *link;
@@ -18,6 +21,18 @@ struct DevicePress {
     PushSession session;
     NetAddress peer;
     bool held_by_host;
+    LinkJob *job; /* job control that runs for it */
+};
+
+/* Job control at the device of a press. */
+struct LinkJob {
+    DevicePress *press;
+    TcpStream *stream;
+    LoopTimer *timer;
+    JobSession session;
+    DeviceTalkFn *done;
+    void *arg;
+    const char *lost_code;
 };
 
 struct DeviceScan {
@@ -53,6 +68,9 @@ struct DeviceLink {
 /* A connection to TCP 2968 was accepted; arg is the link. */
 void link_press_accepted(void *arg, TcpStream *stream_take);
 void link_press_free(DevicePress *press);
+
+/* Ends job control at once, without a word to the host. Accepts NULL. */
+void link_job_free(LinkJob *job);
 
 /* Starts a scan at the device; NULL when there are too many or memory is gone. */
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,

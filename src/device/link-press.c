@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "device/link-inside.h"
 
-enum { RESPONSE_QUEUE_MAX = 8192 };
+enum { RESPONSE_QUEUE_MAX = PUSHSCAN_MESSAGE_MAX };
 
 void link_press_free(DevicePress *press)
 {
@@ -12,6 +12,7 @@ void link_press_free(DevicePress *press)
         at = &(*at)->next;
     *at = press->next;
     press->link->press_count--;
+    link_job_free(press->job);
     tcp_abort(press->stream);
     loop_timer_free(press->timer);
     push_session_done(&press->session);
@@ -49,12 +50,18 @@ static void drive(DevicePress *press)
     loop_timer_start(press->timer, push_session_deadline(session));
     if (session->ask) {
         char address[NET_ADDRESS_TEXT_SIZE];
-        DeviceSighting sighting = { address, session->body.product, false };
+        const PushScanBody *body = &session->body;
+        DeviceSighting sighting = { address, body->product, false };
+        DeviceStart start = { body->choice, body->job_number };
 
         session->ask = false;
         press->held_by_host = true;
         net_address_format_host(&press->peer, address);
-        link->host.pressed(link->arg, press, &sighting, session->body.choice);
+        if (body->root == PUSHSCAN_ROOT_JOB_LIST)
+            link->host.list_asked(link->arg, press, &sighting,
+                                  pushscan_offers(body, PUSHSCAN_JOB_NAMES));
+        else
+            link->host.pressed(link->arg, press, &sighting, &start);
     }
 }
 
@@ -144,7 +151,25 @@ void link_press_accepted(void *arg, TcpStream *stream_take)
 
 void device_press_refuse(DevicePress *press)
 {
-    push_session_answer(&press->session, false);
+    push_session_answer(&press->session, false, NULL);
+    (void)send_answer(press);
+    link_press_free(press);
+}
+
+void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t count)
+{
+    size_t n = count < PUSHSCAN_JOBS_MAX ? count : PUSHSCAN_JOBS_MAX;
+    PushScanJob *told = calloc(n + 1, sizeof *told);
+    PushScanList list = {
+        .request = &press->session.body, .with_jobs = true, .jobs = told, .job_count = n
+    };
+
+    for (size_t i = 0; told && i < n; i++) {
+        told[i].number = jobs[i].number;
+        (void)text_copy(told[i].name, sizeof told[i].name, jobs[i].name);
+    }
+    push_session_answer(&press->session, told != NULL, &list);
+    free(told);
     (void)send_answer(press);
     link_press_free(press);
 }
@@ -158,7 +183,7 @@ DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void
 
         device.port = press->link->scan_port;
         scan = link_scan_new(press->link, &device, order, scan_arg);
-        push_session_answer(&press->session, scan != NULL);
+        push_session_answer(&press->session, scan != NULL, NULL);
     }
     /* When this answer gets lost the panel shows an error, but the pages come all the same: the scan
      * session finds out whether the device is still there. */

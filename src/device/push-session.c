@@ -16,6 +16,8 @@ const PushRule push_rules[PUSH_STATE_MAX_][PUSH_EVENT_MAX_] = {
                     [PUSH_EVENT_LATE] = CLOSE,
                     [PUSH_EVENT_LOST] = CLOSE },
     [PUSH_BODY] = { [PUSH_EVENT_START] = RULE(PUSH_ASKED, PUSH_DO_ASK),
+                    [PUSH_EVENT_LIST] = RULE(PUSH_ASKED, PUSH_DO_ASK),
+                    [PUSH_EVENT_END] = RULE(PUSH_DONE, PUSH_DO_ANSWER_OK),
                     [PUSH_EVENT_UNFIT] = REFUSAL,
                     [PUSH_EVENT_GARBAGE] = REFUSAL,
                     [PUSH_EVENT_EOF] = CLOSE,
@@ -35,12 +37,17 @@ const int64_t push_patience_ms[PUSH_STATE_MAX_] = {
     [PUSH_ASKED] = 8000, /* the panel waits about ten seconds */
 };
 
-enum { RESPONSE_MAX = 4096 };
+static const PushEvent root_events[] = {
+    [PUSHSCAN_ROOT_UNKNOWN] = PUSH_EVENT_UNFIT,
+    [PUSHSCAN_ROOT_START] = PUSH_EVENT_START,
+    [PUSHSCAN_ROOT_JOB_LIST] = PUSH_EVENT_LIST,
+    [PUSHSCAN_ROOT_SCAN_END] = PUSH_EVENT_END,
+};
 
 void push_session_init(PushSession *s, Mono now)
 {
     *s = (PushSession){ .in = buf_with_max(PUSHSCAN_MESSAGE_MAX),
-                        .out = buf_with_max(RESPONSE_MAX),
+                        .out = buf_with_max(PUSHSCAN_MESSAGE_MAX),
                         .late_at = mono_after(now, push_patience_ms[PUSH_HEAD]) };
 }
 
@@ -50,7 +57,7 @@ void push_session_done(PushSession *s)
     buf_done(&s->out);
 }
 
-static void step(PushSession *s, PushEvent event)
+static void step_list(PushSession *s, PushEvent event, const PushScanList *list)
 {
     const PushRule *rule = &push_rules[s->state][event];
 
@@ -63,9 +70,14 @@ static void step(PushSession *s, PushEvent event)
         return;
     s->ok = rule->action == PUSH_DO_ANSWER_OK;
     if (s->ok || rule->action == PUSH_DO_ANSWER_ERROR)
-        pushscan_response_encode(&s->out, s->head.uid, s->head.version, s->ok);
+        pushscan_response_encode(&s->out, s->head.uid, s->head.version, s->ok, list);
     s->close = true;
     s->late_at = MONO_NEVER;
+}
+
+static void step(PushSession *s, PushEvent event)
+{
+    step_list(s, event, NULL);
 }
 
 /* True when nothing but line ends follows: some clients send one behind the body. */
@@ -102,10 +114,9 @@ static void read_body(PushSession *s, Mono now)
         return;
     }
     body.n = n;
-    bool start = pushscan_body_decode(body, &s->body) == WIRE_OK &&
-                 s->body.root == PUSHSCAN_ROOT_START;
+    bool read = pushscan_body_decode(body, &s->body) == WIRE_OK;
     s->late_at = mono_after(now, push_patience_ms[PUSH_ASKED]);
-    step(s, start ? PUSH_EVENT_START : PUSH_EVENT_UNFIT);
+    step(s, read ? root_events[s->body.root] : PUSH_EVENT_UNFIT);
 }
 
 void push_session_feed(PushSession *s, Bytes in, Mono now)
@@ -137,10 +148,10 @@ void push_session_lost(PushSession *s)
     step(s, PUSH_EVENT_LOST);
 }
 
-void push_session_answer(PushSession *s, bool accept)
+void push_session_answer(PushSession *s, bool accept, const PushScanList *list)
 {
     if (s->state == PUSH_ASKED)
-        step(s, accept ? PUSH_EVENT_ACCEPT : PUSH_EVENT_REFUSE);
+        step_list(s, accept ? PUSH_EVENT_ACCEPT : PUSH_EVENT_REFUSE, list);
 }
 
 void push_session_tick(PushSession *s, Mono now)

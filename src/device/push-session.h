@@ -1,9 +1,10 @@
-/* device/push-session.h - one "Start pressed" connection on TCP 2968, the server's side. Sans-IO.
+/* device/push-session.h - one connection of a panel on TCP 2968, the server's side. Sans-IO.
  *
- *            HEAD            START            ACCEPT: answer OK
+ *            HEAD         START, LIST         ACCEPT: answer OK
  *     HEAD --------> BODY ---------> ASKED ------------------------> DONE
  *       |              |               |     REFUSE, LATE, GARBAGE: answer ERROR
- *       |              +- UNFIT (not a start we understand), LATE: answer ERROR
+ *       |              +- END: answer OK, nobody has to be asked
+ *       |              +- UNFIT (nothing we understand), LATE: answer ERROR
  *       +- UNFIT: answer ERROR;  MALFORMED, LATE: close
  *     LOST anywhere: close
  *
@@ -24,6 +25,8 @@ typedef enum PushEvent {
     PUSH_EVENT_MALFORMED, /* this is no push-scan request at all              */
     PUSH_EVENT_UNFIT,     /* a request, but too long, without body or unknown */
     PUSH_EVENT_START,     /* the body says: start                             */
+    PUSH_EVENT_LIST,      /* it asks for the jobs                             */
+    PUSH_EVENT_END,       /* the device says that it is done                  */
     PUSH_EVENT_ACCEPT,    /* the host accepts                                 */
     PUSH_EVENT_REFUSE,    /* the host refuses                                 */
     PUSH_EVENT_GARBAGE,   /* bytes behind the request                         */
@@ -70,8 +73,9 @@ void push_session_feed(PushSession *s, Bytes in, Mono now);
 void push_session_eof(PushSession *s);
 void push_session_lost(PushSession *s);
 
-/* The host's answer; ignored when it comes too late. */
-void push_session_answer(PushSession *s, bool accept);
+/* The host's answer; ignored when it comes too late. list: what the acceptance of a LIST tells, else
+ * NULL. */
+void push_session_answer(PushSession *s, bool accept, const PushScanList *list);
 
 /* To be called when the deadline is reached. */
 void push_session_tick(PushSession *s, Mono now);

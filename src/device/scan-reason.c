@@ -39,6 +39,8 @@ static const Reason reasons[] = {
       "Report it with model, firmware and job of the device." },
     { "protocol-error", "The device sent something that is not in its protocol.",
       "Report it with model, firmware and job of the device." },
+    { "job-control-failed", "The device did not take part in job control.",
+      "Report it with model, firmware and job of the device." },
     { "legacy-device", "The device speaks the older ESC/I, which is not supported yet.",
       "Use a device that speaks ESC/I-2." },
     { "source-missing", "The device does not have the source the job asks for.",

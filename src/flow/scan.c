@@ -12,8 +12,8 @@ static int refuse(Reason *reason, const char *code, const char *text, const char
     return -1;
 }
 
-/* What holds for every Start, at the panel or here; 0, or -1 with the reason. */
-static int admit_device(const Device *device, bool draining, Reason *ret_reason)
+/* May the device be served at all? 0, or -1 with the reason. */
+static int admit_asker(const Device *device, bool draining, Reason *ret_reason)
 {
     if (draining)
         return refuse(ret_reason, "server-stopping", "The server is being stopped.",
@@ -21,19 +21,52 @@ static int admit_device(const Device *device, bool draining, Reason *ret_reason)
     if (!device || device->state == DEVICE_SEEN)
         return refuse(ret_reason, "device-not-approved", "The device waits for approval.",
                       "Approve it: platen device approve.");
+    return 0;
+}
+
+/* The same for every Start, at the panel or here. */
+static int admit_device(const Device *device, bool draining, Reason *ret_reason)
+{
+    if (admit_asker(device, draining, ret_reason) < 0)
+        return -1;
     if (device->state == DEVICE_SCANNING)
         return refuse(ret_reason, "device-busy", "A scan of this device is still running.",
                       "Wait until it has ended.");
     return 0;
 }
 
+static bool has_jobs(const JobGroup *group, Reason *ret_reason)
+{
+    return (group && group->job_count > 0) ||
+           refuse(ret_reason, "no-jobs", "The device has no job group with jobs.",
+                  "Assign one: platen device set DEVICE --job-group GROUP.") == 0;
+}
+
+bool flow_list_admit(const ScanRequest *r, Reason *ret_reason)
+{
+    return admit_asker(r->device, r->draining, ret_reason) == 0 && has_jobs(r->group, ret_reason);
+}
+
+/* The job that a number of the panel's list stands for. */
+static int find_number(const ScanRequest *r, Reason *ret_reason)
+{
+    if (!r->job[0] && r->job_number == 0)
+        return 0;
+    for (size_t i = 0; r->job[0] && i < r->group->job_count; i++)
+        if (text_equal(r->group->jobs[i].job, r->job))
+            return (int)i;
+    return refuse(ret_reason, "no-such-job",
+                  r->job[0] ? "The job that was chosen is no longer one of this device's."
+                            : "The panel chose a job from a list that is not the last one.",
+                  "Open the list of jobs at the panel again.");
+}
+
 int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
 {
-    if (admit_device(r->device, r->draining, ret_reason) < 0)
+    if (admit_device(r->device, r->draining, ret_reason) < 0 || !has_jobs(r->group, ret_reason))
         return -1;
-    if (!r->group || r->group->job_count == 0)
-        return refuse(ret_reason, "no-jobs", "The device has no job group with jobs.",
-                      "Assign one: platen device set DEVICE --group GROUP.");
+    if (r->job_number >= 0)
+        return find_number(r, ret_reason);
     int found = job_group_find(r->group, r->panel_choice);
     if (found < 0)
         return refuse(ret_reason, "no-such-choice",

@@ -11,11 +11,17 @@ typedef struct ScanRequest {
     const Device *device;     /* NULL: never seen                     */
     const JobGroup *group;    /* of the device; NULL: it has none     */
     const char *panel_choice; /* PushScanIDIn, "" when absent         */
+    int32_t job_number;       /* JobNumberIn, -1 when absent          */
+    const char *job;          /* id of the job this number was told for, "" none */
     bool draining;            /* the server is being stopped          */
 } ScanRequest;
 
-/* The index in group->jobs of the job to start, or -1 with the reason of the refusal. */
+/* The index in group->jobs of the job to start, or -1 with the reason of the refusal. A number goes
+ * before the choice; without a list that was told, 0 is the first job: devices of version 3 know one. */
 int flow_scan_admit(const ScanRequest *request, Reason *ret_reason);
+
+/* May the panel be told the jobs? Only device, group and draining count. */
+bool flow_list_admit(const ScanRequest *request, Reason *ret_reason);
 
 /* What is known when somebody starts a scan without a panel. */
 typedef struct ScanPullRequest {

@@ -271,7 +271,7 @@ static void on_no_client(void *arg)
 bool device_press(Device *device, const char *name, const char *choice, Err *err)
 {
     const FinderEntry *entry = finder_find(&device->finder, name);
-    PushScanBody body = { .root = PUSHSCAN_ROOT_START };
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = PUSHSCAN_NO_JOB };
     char own[NET_ADDRESS_TEXT_SIZE];
     NetAddress server;
 

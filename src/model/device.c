@@ -20,6 +20,8 @@ static const DeviceRule device_rules[DEVICE_STATE_MAX_][DEVICE_EVENT_MAX_] = {
 
 const char *const device_registration_words[] = { "auto", "version-2", "version-3", NULL };
 
+const char *const device_panel_words[] = { "plain", "version-3", "job-list", NULL };
+
 const Field device_settings_fields[] = {
     TEXT(DeviceSettings, name, false, "Name of the device."),
     TEXT(DeviceSettings, job_group, false, "Id of the job group whose jobs the panel starts."),

@@ -48,6 +48,16 @@ typedef enum DeviceRegistration {
 
 extern const char *const device_registration_words[]; /* ends with NULL */
 
+/* What the panel of the device can do, as learned from its requests. */
+typedef enum DevicePanel {
+    DEVICE_PANEL_PLAIN,    /* a list of names, and sides and action at Start         */
+    DEVICE_PANEL_V3,       /* version 3: job control with one job                    */
+    DEVICE_PANEL_JOB_LIST, /* shows the names of jobs (our own extension X-JobList/1) */
+    DEVICE_PANEL_MAX_
+} DevicePanel;
+
+extern const char *const device_panel_words[]; /* ends with NULL */
+
 /* What an administrator may set of a device. */
 typedef struct DeviceSettings {
     char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */
@@ -69,6 +79,7 @@ typedef struct Device {
     char product[PRODUCT_TEXT_SIZE]; /* "PID 11D1" or a model name               */
     char serial[64];                 /* learned at the first scan, "" before     */
     char firmware[64];
+    DevicePanel panel;
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
 } Device;

@@ -7,6 +7,8 @@
 
 void panel_book_done(PanelBook *book)
 {
+    for (size_t i = 0; i < book->count; i++)
+        free(book->panels[i].told);
     free(book->panels);
     *book = (PanelBook){ 0 };
 }
@@ -24,6 +26,8 @@ static Panel *place(PanelBook *book)
 {
     if (book->count == PANELS_MAX) {
         book->next = (book->next + 1) % PANELS_MAX;
+        free(book->panels[book->next].told);
+        book->panels[book->next] = (Panel){ 0 };
         return &book->panels[book->next];
     }
     if (book->count == book->capacity) {
@@ -35,19 +39,50 @@ static Panel *place(PanelBook *book)
         book->panels = longer;
         book->capacity = capacity;
     }
+    book->panels[book->count] = (Panel){ 0 };
     return &book->panels[book->count++];
+}
+
+/* The device's page, a new one if need be; NULL without memory. */
+static Panel *page_of(PanelBook *book, const char *address)
+{
+    Panel *panel = find(book, address);
+
+    if (!panel && (panel = place(book)) != NULL)
+        (void)text_copy(panel->address, sizeof panel->address, address);
+    return panel;
 }
 
 void panel_book_put(PanelBook *book, const Device *device)
 {
-    Panel *panel = find(book, device->address);
+    Panel *panel = page_of(book, device->address);
+
+    if (panel)
+        panel->registration = device->settings.registration;
+}
+
+void panel_book_told(PanelBook *book, const char *address, const JobId *jobs, size_t count)
+{
+    Panel *panel = page_of(book, address);
 
     if (!panel)
-        panel = place(book);
-    if (!panel)
         return;
-    *panel = (Panel){ .registration = device->settings.registration };
-    (void)text_copy(panel->address, sizeof panel->address, device->address);
+    free(panel->told);
+    panel->told_count = 0;
+    panel->told = calloc(count + 1, sizeof *jobs);
+    if (!panel->told)
+        return; /* then its numbers are refused */
+    memcpy(panel->told, jobs, count * sizeof *jobs);
+    panel->told_count = count;
+}
+
+const char *panel_book_job(const PanelBook *book, const char *address, int32_t number)
+{
+    const Panel *panel = find(book, address);
+
+    return panel && number >= 1 && (size_t)number <= panel->told_count
+               ? panel->told[number - 1].text
+               : "";
 }
 
 static bool put_device(void *arg, const Device *device)

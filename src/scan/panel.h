@@ -14,6 +14,8 @@ enum { PANELS_MAX = 4096 }; /* devices that are remembered; more: the one writte
 typedef struct Panel {
     char address[ADDRESS_TEXT_SIZE];
     int64_t registration; /* DeviceRegistration */
+    JobId *told;          /* of the list it was told last: number i + 1 is told[i] */
+    size_t told_count;
 } Panel;
 
 typedef struct PanelBook {
@@ -29,6 +31,12 @@ bool panel_book_load(PanelBook *book, Store *store, Err *err);
 
 /* Remembers what is set for the device. Without memory it stays as it was. */
 void panel_book_put(PanelBook *book, const Device *device);
+
+/* The device was told these jobs under the numbers from 1. */
+void panel_book_told(PanelBook *book, const char *address, const JobId *jobs, size_t count);
+
+/* The job that was told under this number; "" none. Borrowed until the next call on the book. */
+const char *panel_book_job(const PanelBook *book, const char *address, int32_t number);
 
 /* What a device that asks is to see: of DeviceHost. */
 bool panel_book_shows(const PanelBook *book, const DeviceSighting *sighting, DeviceShown *shown);

@@ -19,9 +19,15 @@ static const Reason no_scan = { .code = "no-scan",
                                 .text = "The server can begin no further scan now.",
                                 .remedy = "Wait until other scans have ended." };
 
-static void accept_posted(void *arg)
+/* The press was answered with ERROR after its batch had begun. */
+static void give_up(Run *run)
 {
-    Run *run = arg;
+    run_refuse(run);
+    run_over(run, SCAN_END_BROKEN);
+}
+
+static void accept_run(Run *run)
+{
     const Job *job = &run->batch.job;
     ScanOrder order = { .source = (ScanSource)job->source,
                         .color = (ScanColor)job->color,
@@ -30,21 +36,56 @@ static void accept_posted(void *arg)
                         .sides = job_wants_two_sides(job, run->choice) ? SCAN_SIDES_TWO
                                                                        : SCAN_SIDES_ONE };
 
+    spool_on_drained(run->spool, run_spool_drained, run);
+    if (run->is_pull && run->service->link)
+        run->scan = device_scan_start(run->service->link, run->device.address, &order, run);
+    else if (run->press)
+        run->scan = device_press_accept(STEAL(run->press), &order, run);
+    if (run->scan)
+        return;
+    run->reason = run->is_pull ? no_scan : panel_gone;
+    run_over(run, SCAN_END_BROKEN);
+}
+
+/* The device was asked which job it is: what it says is not known, but it wants to be asked. */
+static void talked(void *arg, bool ok, const Reason *reason)
+{
+    Run *run = arg;
+
+    run->talking = false;
+    if (ok) {
+        accept_run(run);
+        return;
+    }
+    run->reason = *reason;
+    log_line(LOG_WARNING, "scan.refused", "device=%s batch=%s choice=job-%d reason=%s",
+             run->address, run->batch.id.text, (int)run->job_number, reason->code);
+    give_up(run);
+}
+
+/* A number without a list of names comes from a device of version 3. */
+static bool wants_talk(const Run *run)
+{
+    return run->press && run->job_number >= 0 && run->device.panel != DEVICE_PANEL_JOB_LIST;
+}
+
+static void accept_posted(void *arg)
+{
+    Run *run = arg;
+
     if (!run->ok) {
         run_log_failure("scan.refused", run, &run->err);
         reason_of_err("spool-failed", &run->err, &run->reason);
-        run_refuse(run);
+        give_up(run);
+    } else if (!wants_talk(run)) {
+        accept_run(run);
     } else {
-        spool_on_drained(run->spool, run_spool_drained, run);
-        if (run->is_pull && run->service->link)
-            run->scan = device_scan_start(run->service->link, run->device.address, &order, run);
-        else if (run->press)
-            run->scan = device_press_accept(STEAL(run->press), &order, run);
-        if (run->scan)
+        run->talking = device_press_talk(run->press, DEVICE_TALK_CHOSEN, talked, run);
+        if (run->talking)
             return;
-        run->reason = run->is_pull ? no_scan : panel_gone;
+        run->reason = no_scan;
+        give_up(run);
     }
-    run_over(run, SCAN_END_BROKEN);
 }
 
 /* Spool thread. */
@@ -158,11 +199,17 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
 
     if (!device_sighted(tx, run->address, run->product, &run->device, err))
         return false;
+    /* Job control that never asked for a list: still a device of version 3. */
+    if (run->job_number >= 0 && run->device.panel == DEVICE_PANEL_PLAIN &&
+        !device_panel_learned(tx, &run->device, DEVICE_PANEL_V3, err))
+        return false;
     bool has_group = id_parse(run->device.settings.job_group, &group_id) &&
                      job_group_get(tx_db(tx), &group_id, &group, err);
     ScanRequest request = { .device = &run->device,
                             .group = has_group ? &group.group : NULL,
                             .panel_choice = run->choice,
+                            .job_number = run->job_number,
+                            .job = run->job,
                             .draining = run->service->draining };
     int chosen = flow_scan_admit(&request, &run->reason);
     run->look_now = run->service->config.identify && !run->looked &&
@@ -180,7 +227,8 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
            job_get(tx_db(tx), &job_id, &job, err) && run_insert_batch(tx, run, &job, err);
 }
 
-void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting, const char *choice)
+void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting,
+                 const DeviceStart *start)
 {
     ScanService *service = arg;
     Run *run = calloc(1, sizeof *run);
@@ -202,6 +250,9 @@ void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting, 
     service->running++;
     (void)text_copy(run->address, sizeof run->address, sighting->address);
     (void)text_copy(run->product, sizeof run->product, sighting->product);
-    (void)text_copy(run->choice, sizeof run->choice, choice);
+    (void)text_copy(run->choice, sizeof run->choice, start->choice);
+    run->job_number = start->job_number;
+    (void)text_copy(run->job, sizeof run->job,
+                    panel_book_job(&service->panels, run->address, run->job_number));
     store_write(service->config.store, admit_write, admit_done, run);
 }

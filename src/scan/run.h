@@ -28,9 +28,10 @@ struct ScanService {
     atomic_uint pulls; /* scans asked for by other threads, not yet runs or refused */
     struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;
-    struct Run *pulled;   /* admitted by another thread, for the loop to take. Under pulled_lock */
-    PanelBook panels;     /* what each device is to see */
-    atomic_bool draining; /* also read by the writer thread */
+    struct Run *pulled; /* admitted by another thread, for the loop to take. Under pulled_lock */
+    PanelBook panels;   /* what each device is to see */
+    struct Listing *listings; /* devices that asked for jobs, until they are answered */
+    atomic_bool draining;     /* also read by the writer thread */
     LoopFn *idle;
     void *idle_arg;
 };
@@ -45,6 +46,9 @@ typedef struct Run {
     DeviceScan *scan;   /* while it runs  */
     SpoolBatch *spool;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE], choice[8];
+    int32_t job_number;     /* -1: started by the choice                                 */
+    char job[ID_TEXT_SIZE]; /* that was told under this number, "" none                  */
+    bool talking;           /* job control runs: nothing comes back when the press goes  */
     /* filled by the writer thread in admit_write */
     Device device;
     Batch batch;
@@ -66,7 +70,7 @@ typedef struct Run {
 
 /* Starts a run for a press: admission, batch, scan. Of DeviceHost. */
 void run_pressed(void *service, DevicePress *press, const DeviceSighting *sighting,
-                 const char *choice);
+                 const DeviceStart *start);
 
 /* The batch row of an admitted run: a copy of the job, the civil day of the site. Writer thread. */
 bool run_insert_batch(Tx *tx, Run *run, const StoredJob *job, Err *err);
@@ -94,7 +98,7 @@ void run_finish(void *run);
 /* Takes the run out of the service and frees it. Nothing of it may be under way. */
 void run_gone(Run *run);
 
-/* Answers the press with ERROR if it has no answer yet. */
+/* Answers the press with ERROR if it has no answer yet. A run whose job control is cut by that is over. */
 void run_refuse(Run *run);
 
 /* One error line with device, batch, cause and cure. */

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "scan/run.h"
+#include "scan/list.h"
 
 #include <errno.h>
 
@@ -18,6 +18,7 @@ void service_say_idle(ScanService *s)
 typedef struct Sighting {
     ScanService *service;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE];
+    bool wants_v3;
     Device device;
     bool ok;
 } Sighting;
@@ -26,7 +27,9 @@ static bool sighted_write(Tx *tx, void *arg, Err *err)
 {
     Sighting *s = arg;
 
-    return device_sighted(tx, s->address, s->product, &s->device, err);
+    return device_sighted(tx, s->address, s->product, &s->device, err) &&
+           (!s->wants_v3 || s->device.panel != DEVICE_PANEL_PLAIN ||
+            device_panel_learned(tx, &s->device, DEVICE_PANEL_V3, err));
 }
 
 static void sighted_posted(void *arg)
@@ -65,6 +68,7 @@ static void seen(void *arg, const DeviceSighting *sighting)
     if (!s)
         return; /* a device announces itself every minute */
     s->service = service;
+    s->wants_v3 = sighting->wants_v3;
     service->sightings++;
     (void)text_copy(s->address, sizeof s->address, sighting->address);
     (void)text_copy(s->product, sizeof s->product, sighting->product);
@@ -81,6 +85,7 @@ static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
 static const DeviceHost scan_host = {
     .seen = seen,
     .shows = shows,
+    .list_asked = list_asked,
     .pressed = run_pressed,
     .identified = run_identified,
     .page_begin = run_page_begin,
@@ -141,8 +146,15 @@ void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
 void scan_service_abort(ScanService *service)
 {
     service->draining = true;
-    for (Run *run = service->runs; run; run = run->next)
+    for (Run *run = service->runs, *next; run; run = next) {
+        next = run->next;
         run_refuse(run);
+        if (run->talking) {
+            run->talking = false;
+            run_over(run, SCAN_END_BROKEN);
+        }
+    }
+    list_refuse_all(service);
     device_link_close(STEAL(service->link));
 }
 
@@ -165,6 +177,12 @@ void scan_service_free(ScanService *service)
     free_runs(service->runs);
     free_runs(service->pulled);
     pthread_mutex_destroy(&service->pulled_lock);
+    while (service->listings) {
+        Listing *listing = service->listings;
+
+        service->listings = listing->next;
+        free(listing);
+    }
     panel_book_done(&service->panels);
     free(service);
 }

@@ -5,7 +5,7 @@
 
 #define DEVICE_COLUMNS                                                                   \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
-    " last_seen, revision, registration FROM device "
+    " last_seen, revision, registration, panel FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -21,6 +21,7 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->last_seen.ms = query_int(query, 9);
     ret_device->revision = query_int(query, 10);
     ret_device->settings.registration = query_word(query, 11, device_registration_words);
+    ret_device->panel = (DevicePanel)query_word(query, 12, device_panel_words);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -198,6 +199,15 @@ bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err
 
     (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
     return device_event(tx, id, "device.not-moved", text, err);
+}
+
+bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err)
+{
+    if (device->panel == panel)
+        return true;
+    device->panel = panel;
+    return db_run(tx->db, "UPDATE device SET panel = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_panel_words[panel])), NULL, err);
 }
 
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)

@@ -106,6 +106,8 @@ bool device_sighted(Tx *tx, const char *address, const char *product, Device *re
 /* What a scan learned about it. */
 bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
                        const char *firmware, Err *err);
+/* What its panel can do, as its requests tell; *device is what device_sighted has read. */
+bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err);
 /* Another device answers at its address: it has to be approved again. What is known of it stays; why
  * becomes an event and the detail of the audit. No such row: nothing. */
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err);

@@ -212,6 +212,11 @@ static const char script_turns[] =
     "CREATE INDEX delivery_ready ON delivery (destination_id, due_at, id) WHERE state = 'ready';"
     "CREATE INDEX delivery_moving ON delivery (batch_id) WHERE state IN ('ready', 'sending');";
 
+/* What its panel can do, as its requests tell. */
+static const char script_panel[] =
+    "ALTER TABLE device ADD COLUMN panel TEXT NOT NULL DEFAULT 'plain'"
+    " CHECK (panel IN ('plain', 'version-3', 'job-list'));";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -220,6 +225,7 @@ const char *const schema_scripts[] = {
     script_registration,
     script_page_notes,
     script_turns,
+    script_panel,
     NULL,
 };
 

@@ -105,6 +105,41 @@ WireResult is_lock_decode(Bytes payload, uint32_t *ret_seconds)
     return WIRE_OK;
 }
 
+/* "JOBW" and what follows, as captured: one job with the name "Dummy" in UTF-16 LE. */
+static const uint8_t job_write[] = {
+    'J', 'O', 'B', 'W', 0, 0,   0, 0,   0, 0,   0, 0,   0, 0,   0, 0, 0, 0, 0, 0, 1, 26, 24, 0, 0,
+    0,   0,   10,  0,   0, 'D', 0, 'u', 0, 'm', 0, 'm', 0, 'y', 0, 3, 0, 0, 0, 2, 0, 0,  2,  1, 0,
+};
+static const uint8_t job_read[] = { 'J', 'O', 'B', 'R' };
+
+bool is_job_encode(Buf *to, IsJobCommand command)
+{
+    bool is_write = command == IS_JOB_WRITE;
+    Bytes bytes = is_write ? (Bytes){ job_write, sizeof job_write }
+                           : (Bytes){ job_read, sizeof job_read };
+
+    return put_header(to, IS_JOB_CONTROL, 0, IS_DATA_HEADER_SIZE + bytes.n) &&
+           buf_put_u32be(to, (uint32_t)bytes.n) &&
+           buf_put_u32be(to, is_write ? 0 : IS_JOB_READ_REPLY_SIZE) && buf_put(to, bytes);
+}
+
+WireResult is_job_decode(Bytes payload, IsJobCommand *ret_command, Bytes *ret_list)
+{
+    Bytes command;
+    uint32_t wanted;
+
+    if (is_passthru_decode(payload, &command, &wanted) != WIRE_OK)
+        return WIRE_BROKEN;
+    if (bytes_equal_text(command, "JOBR") && wanted == IS_JOB_READ_REPLY_SIZE)
+        *ret_command = IS_JOB_READ;
+    else if (bytes_start_with(command, "JOBW") && wanted == 0)
+        *ret_command = IS_JOB_WRITE;
+    else
+        return WIRE_BROKEN;
+    *ret_list = bytes_after(command, sizeof job_read);
+    return WIRE_OK;
+}
+
 bool is_welcome_encode(Buf *to, uint8_t flags, uint8_t family)
 {
     return put_header(to, IS_WELCOME, flags, IS_WELCOME_SIZE) && buf_put_u8(to, 1) &&

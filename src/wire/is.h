@@ -85,6 +85,15 @@ WireResult is_passthru_decode(Bytes payload, Bytes *ret_command, uint32_t *ret_w
 bool is_lock_encode(Buf *to, uint32_t seconds);
 WireResult is_lock_decode(Bytes payload, uint32_t *ret_seconds);
 
+/* Job control (2300) of version 3 devices, captured from Epson's driver at an FF-680W. The write tells
+ * the device of one job; how several are told is not known, so the packet is always the captured one.
+ * Its reply is empty. The read asks which job was chosen; the meaning of its eight bytes is not known. */
+typedef enum IsJobCommand { IS_JOB_WRITE, IS_JOB_READ } IsJobCommand;
+enum { IS_JOB_READ_REPLY_SIZE = 8 };
+bool is_job_encode(Buf *to, IsJobCommand command);
+/* Device side: payload of IS_JOB_CONTROL; *ret_list is what a write tells. */
+WireResult is_job_decode(Bytes payload, IsJobCommand *ret_command, Bytes *ret_list);
+
 /* Welcome: five bytes 01 FAMILY 00 00 00. */
 bool is_welcome_encode(Buf *to, uint8_t flags, uint8_t family);
 WireResult is_welcome_decode(Bytes payload, uint8_t *ret_family);

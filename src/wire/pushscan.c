@@ -1,6 +1,7 @@
 /* wire/pushscan.c - request and response of wire/pushscan.h. */
 #include "wire/pushscan.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "wire/xml.h"
 
@@ -9,6 +10,7 @@ enum {
     DEPTH_BODY = 2,
     DEPTH_ROOT = 3,
     DEPTH_FIELD = 4,
+    DEPTH_ITEM = 5,
     IPV4_SIZE = 4,
     HEX_PER_ADDRESS = 8,
     HTTP_STATUS_MIN = 100,
@@ -22,6 +24,16 @@ enum {
 #define PROTOCOL_NAME   "Epson Network Service Protocol"
 #define SOAP_NAMESPACE  "http://www.w3.org/2003/05/soap-envelope"
 #define PUSH_NAMESPACE  "http://schema.epson.net/EpsonNet/Scan/2004/pushscan"
+#define JOBS_NAMESPACE  "urn:x-scan-server:joblist:1"
+
+static const struct {
+    const char *element;
+    PushScanRoot root;
+} roots[] = {
+    { "PushScan", PUSHSCAN_ROOT_START },
+    { "JobList", PUSHSCAN_ROOT_JOB_LIST },
+    { "ScanEnd", PUSHSCAN_ROOT_SCAN_END },
+};
 
 /* ---- head ---- */
 
@@ -139,6 +151,25 @@ static void read_address(const char *hex, char ret_address[PUSHSCAN_ADDRESS_SIZE
                           raw[3]);
 }
 
+static bool read_number(Bytes text, int32_t *ret_number)
+{
+    char digits[PUSHSCAN_CHOICE_SIZE];
+    int64_t number;
+
+    if (!xml_text_copy(digits, sizeof digits, text) ||
+        !text_to_int(digits, 0, PUSHSCAN_JOB_NUMBER_MAX, &number))
+        return false;
+    *ret_number = (int32_t)number;
+    return true;
+}
+
+static bool read_capability(Bytes text, PushScanBody *body)
+{
+    return body->capability_count < PUSHSCAN_CAPABILITIES_MAX &&
+           xml_text_copy(body->capabilities[body->capability_count++], PUSHSCAN_CAPABILITY_SIZE,
+                         text);
+}
+
 /* The text of one child of the root element. */
 static bool read_field(Bytes name, Bytes text, PushScanBody *body)
 {
@@ -148,6 +179,10 @@ static bool read_field(Bytes name, Bytes text, PushScanBody *body)
         return xml_text_copy(body->product, sizeof body->product, text);
     if (bytes_equal_text(name, "PushScanIDIn"))
         return xml_text_copy(body->choice, sizeof body->choice, text);
+    if (bytes_equal_text(name, "JobNumberIn"))
+        return read_number(text, &body->job_number);
+    if (bytes_equal_text(name, "CapabilityIn"))
+        return read_capability(text, body);
     if (bytes_equal_text(name, "IPAddressIn")) {
         if (!xml_text_copy(address, sizeof address, text))
             return false;
@@ -176,17 +211,27 @@ static void enter(SoapPlace *place, const XmlItem *item)
         place->field = item->name;
 }
 
-/* Gives the texts of the children of the first element in Envelope/Body, one by one. */
+/* The next start or text inside the first element in Envelope/Body. */
+static bool next_item(XmlReader *reader, SoapPlace *place, XmlItem *ret_item)
+{
+    while (xml_next(reader, ret_item)) {
+        if (ret_item->kind == XML_START)
+            enter(place, ret_item);
+        else if (ret_item->kind == XML_STOP && ret_item->depth == DEPTH_ROOT)
+            place->in_root = false;
+        if (ret_item->kind != XML_STOP && ret_item->depth >= DEPTH_FIELD && place->in_root)
+            return true;
+    }
+    return false;
+}
+
+/* Gives the texts of the children of that element, one by one. */
 static bool next_field(XmlReader *reader, SoapPlace *place, Bytes *ret_name, Bytes *ret_text)
 {
     XmlItem item;
 
-    while (xml_next(reader, &item)) {
-        if (item.kind == XML_START)
-            enter(place, &item);
-        else if (item.kind == XML_STOP && item.depth == DEPTH_ROOT)
-            place->in_root = false;
-        else if (item.kind == XML_TEXT && item.depth == DEPTH_FIELD && place->in_root) {
+    while (next_item(reader, place, &item)) {
+        if (item.kind == XML_TEXT && item.depth == DEPTH_FIELD) {
             *ret_name = place->field;
             *ret_text = item.text;
             return true;
@@ -195,22 +240,37 @@ static bool next_field(XmlReader *reader, SoapPlace *place, Bytes *ret_name, Byt
     return false;
 }
 
+static PushScanRoot root_of(Bytes element)
+{
+    for (size_t i = 0; i < COUNT_OF(roots); i++)
+        if (bytes_equal_text(element, roots[i].element))
+            return roots[i].root;
+    return PUSHSCAN_ROOT_UNKNOWN;
+}
+
 WireResult pushscan_body_decode(Bytes body, PushScanBody *ret_body)
 {
     XmlReader reader = xml_reader_over(body);
     SoapPlace place = { 0 };
-    PushScanBody read = { 0 };
+    PushScanBody read = { .job_number = PUSHSCAN_NO_JOB };
     Bytes name, text;
 
     while (next_field(&reader, &place, &name, &text))
-        if (bytes_equal_text(place.root, "PushScan") && !read_field(name, text, &read))
+        if (root_of(place.root) != PUSHSCAN_ROOT_UNKNOWN && !read_field(name, text, &read))
             return WIRE_BROKEN;
     if (reader.bad || !place.root_found)
         return WIRE_BROKEN;
-    if (bytes_equal_text(place.root, "PushScan"))
-        read.root = PUSHSCAN_ROOT_START;
+    read.root = root_of(place.root);
     *ret_body = read;
     return WIRE_OK;
+}
+
+bool pushscan_offers(const PushScanBody *body, const char *capability)
+{
+    for (size_t i = 0; i < body->capability_count; i++)
+        if (text_equal(body->capabilities[i], capability))
+            return true;
+    return false;
 }
 
 /* ---- writing ---- */
@@ -221,32 +281,9 @@ static const char response_before[] = "<?xml version=\"1.0\" ?>\r\n"
                                       "    <p:PushScanResponse xmlns:p=\"" PUSH_NAMESPACE "\">\r\n"
                                       "      <StatusOut>";
 
-static const char response_after[] = "</StatusOut>\r\n"
-                                     "    </p:PushScanResponse>\r\n"
+static const char response_after[] = "    </p:PushScanResponse>\r\n"
                                      "  </s:Body>\r\n"
                                      "</s:Envelope>\r\n";
-
-bool pushscan_response_encode(Buf *to, const char *uid, const char *version, bool ok)
-{
-    const char *status = ok ? "OK" : "ERROR";
-    size_t length = strlen(response_before) + strlen(status) + strlen(response_after);
-
-    buf_printf(to,
-               "HTTP/1.0 200 OK\r\n"
-               "Server : Epson Net Scan Monitor/2.0\r\n"
-               "Content-Type : application/octet-stream\r\n"
-               "Content-Length : %zu\r\n"
-               "x-protocol-name : " PROTOCOL_NAME "\r\n"
-               "x-protocol-version : %s\r\n",
-               length, version);
-    if (uid[0] != '\0')
-        buf_printf(to, "x-uid : %s\r\n", uid);
-    buf_put_text(to, "x-status : 0001\r\n\r\n");
-    buf_put_text(to, response_before);
-    buf_put_text(to, status);
-    buf_put_text(to, response_after);
-    return !to->failed;
-}
 
 static void put_escaped(Buf *to, const char *text)
 {
@@ -257,9 +294,61 @@ static void put_escaped(Buf *to, const char *text)
             buf_put_text(to, "&lt;");
         else if (*text == '>')
             buf_put_text(to, "&gt;");
+        else if (*text == '"')
+            buf_put_text(to, "&quot;");
         else
             buf_put_u8(to, (uint8_t)*text);
     }
+}
+
+static void put_capability(Buf *to, const char *capability)
+{
+    buf_put_text(to, "      <CapabilityOut>");
+    put_escaped(to, capability);
+    buf_put_text(to, "</CapabilityOut>\r\n");
+}
+
+/* The lines behind StatusOut. */
+static void put_list(Buf *to, const PushScanList *list)
+{
+    for (size_t i = 0; i < list->request->capability_count; i++)
+        if (!text_equal(list->request->capabilities[i], PUSHSCAN_JOB_NAMES))
+            put_capability(to, list->request->capabilities[i]);
+    if (!list->with_jobs || !pushscan_offers(list->request, PUSHSCAN_JOB_NAMES))
+        return;
+    put_capability(to, PUSHSCAN_JOB_NAMES);
+    buf_put_text(to, "      <j:Jobs xmlns:j=\"" JOBS_NAMESPACE "\">");
+    for (size_t i = 0; i < list->job_count; i++) {
+        buf_printf(to, "<j:Job number=\"%u\" name=\"", list->jobs[i].number);
+        put_escaped(to, list->jobs[i].name);
+        buf_put_text(to, "\"/>");
+    }
+    buf_put_text(to, "</j:Jobs>\r\n");
+}
+
+bool pushscan_response_encode(Buf *to, const char *uid, const char *version, bool ok,
+                              const PushScanList *list)
+{
+    AUTO_BUF body = buf_with_max(PUSHSCAN_MESSAGE_MAX - PUSHSCAN_HEAD_MAX);
+
+    buf_put_text(&body, response_before);
+    buf_put_text(&body, ok ? "OK" : "ERROR");
+    buf_put_text(&body, "</StatusOut>\r\n");
+    if (ok && list)
+        put_list(&body, list);
+    buf_put_text(&body, response_after);
+    buf_printf(to,
+               "HTTP/1.0 200 OK\r\n"
+               "Server : Epson Net Scan Monitor/2.0\r\n"
+               "Content-Type : application/octet-stream\r\n"
+               "Content-Length : %zu\r\n"
+               "x-protocol-name : " PROTOCOL_NAME "\r\n"
+               "x-protocol-version : %s\r\n",
+               body.n, version);
+    if (uid[0] != '\0')
+        buf_printf(to, "x-uid : %s\r\n", uid);
+    buf_put_text(to, "x-status : 0001\r\n\r\n");
+    return !body.failed && buf_put(to, buf_bytes(&body));
 }
 
 static void put_element(Buf *to, const char *name, const char *text)
@@ -292,19 +381,34 @@ static void write_address(const char *address, char ret_hex[HEX_PER_ADDRESS + 1]
                       raw[3]);
 }
 
+static const char *root_element(PushScanRoot root)
+{
+    for (size_t i = 0; i < COUNT_OF(roots); i++)
+        if (roots[i].root == root)
+            return roots[i].element;
+    return roots[0].element;
+}
+
 bool pushscan_request_encode(Buf *to, const char *uid, const char *version,
                              const PushScanBody *body)
 {
     AUTO_BUF xml = buf_with_max(PUSHSCAN_HEAD_MAX);
     char address[HEX_PER_ADDRESS + 1];
+    const char *root = root_element(body->root);
 
     write_address(body->address, address);
-    buf_put_text(&xml, "<?xml version=\"1.0\" ?><s:Envelope xmlns:s=\"" SOAP_NAMESPACE "\"><s:Body>"
-                       "<p:PushScan xmlns:p=\"" PUSH_NAMESPACE "\">");
+    buf_printf(&xml,
+               "<?xml version=\"1.0\" ?><s:Envelope xmlns:s=\"" SOAP_NAMESPACE "\"><s:Body>"
+               "<p:%s xmlns:p=\"" PUSH_NAMESPACE "\">",
+               root);
     put_element(&xml, "ProductNameIn", body->product);
     put_element(&xml, "IPAddressIn", address);
     put_element(&xml, "PushScanIDIn", body->choice);
-    buf_put_text(&xml, "</p:PushScan></s:Body></s:Envelope>");
+    if (body->job_number >= 0)
+        buf_printf(&xml, "<JobNumberIn>%d</JobNumberIn>", (int)body->job_number);
+    for (size_t i = 0; i < body->capability_count; i++)
+        put_element(&xml, "CapabilityIn", body->capabilities[i]);
+    buf_printf(&xml, "</p:%s></s:Body></s:Envelope>", root);
     buf_printf(to,
                "POST /PushScan HTTP/1.0\r\n"
                "Content-Type : application/octet-stream\r\n"
@@ -333,17 +437,53 @@ static bool read_status(Bytes line, int *ret_status)
     return true;
 }
 
-static bool read_status_out(Bytes body, bool *ret_ok)
+/* <Job number="1" name="Invoices"/> */
+static bool read_job(Bytes attributes, PushScanResponse *response)
+{
+    PushScanJob *job = &response->jobs[response->job_count];
+    Bytes number, name;
+    int32_t read;
+
+    if (response->job_count == PUSHSCAN_JOBS_MAX || !xml_attribute(attributes, "number", &number) ||
+        !xml_attribute(attributes, "name", &name) || !read_number(number, &read) ||
+        !xml_text_copy(job->name, sizeof job->name, name) || job->name[0] == '\0' ||
+        text_length(job->name) > PUSHSCAN_JOB_NAME_CHARS_MAX)
+        return false;
+    for (size_t i = 0; i < response->job_count; i++)
+        if (response->jobs[i].number == read)
+            return false;
+    job->number = (uint16_t)read;
+    response->job_count++;
+    return true;
+}
+
+/* One start or text below the root of a response. */
+static bool read_response_item(const SoapPlace *place, const XmlItem *item,
+                               PushScanResponse *response)
+{
+    char word[PUSHSCAN_CAPABILITY_SIZE];
+
+    if (item->kind == XML_START)
+        return item->depth != DEPTH_ITEM || !bytes_equal_text(place->field, "Jobs") ||
+               !bytes_equal_text(item->name, "Job") || read_job(item->attributes, response);
+    if (item->depth != DEPTH_FIELD || !xml_text_copy(word, sizeof word, item->text))
+        return true;
+    if (bytes_equal_text(place->field, "StatusOut"))
+        response->ok = text_equal(word, "OK");
+    if (bytes_equal_text(place->field, "CapabilityOut") && text_equal(word, PUSHSCAN_JOB_NAMES))
+        response->has_jobs = true;
+    return true;
+}
+
+static bool read_response(Bytes body, PushScanResponse *response)
 {
     XmlReader reader = xml_reader_over(body);
     SoapPlace place = { 0 };
-    Bytes name, text;
-    char status[PUSHSCAN_CHOICE_SIZE];
+    XmlItem item;
 
-    *ret_ok = false;
-    while (next_field(&reader, &place, &name, &text))
-        if (bytes_equal_text(name, "StatusOut") && xml_text_copy(status, sizeof status, text))
-            *ret_ok = text_equal(status, "OK");
+    while (next_item(&reader, &place, &item))
+        if (!read_response_item(&place, &item, response))
+            return false;
     return !reader.bad && place.root_found && bytes_equal_text(place.root, "PushScanResponse");
 }
 
@@ -368,7 +508,7 @@ WireResult pushscan_response_decode(Bytes in, PushScanResponse *ret_response, si
     if (body.n < head.content_length)
         return WIRE_NEED_MORE;
     body.n = head.content_length;
-    if (!read_status_out(body, &response.ok))
+    if (!read_response(body, &response))
         return WIRE_BROKEN;
     (void)text_copy(response.uid, sizeof response.uid, head.uid);
     *ret_response = response;

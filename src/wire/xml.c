@@ -53,8 +53,8 @@ static Bytes local_name(Bytes name)
     return colon ? bytes_after(name, (size_t)(colon - name.p) + 1) : name;
 }
 
-/* Skips attributes up to the '>' of a tag, which may stand inside quotes too. False at the end. */
-static bool skip_attributes(Bytes *left, bool *ret_self_closed)
+/* Takes attributes up to the '>' of a tag, which may stand inside quotes too. False at the end. */
+static bool take_attributes(Bytes *left, bool *ret_self_closed, Bytes *ret_attributes)
 {
     uint8_t quote = 0, before = 0;
 
@@ -69,6 +69,7 @@ static bool skip_attributes(Bytes *left, bool *ret_self_closed)
             return false;
         } else if (c == '>') {
             *ret_self_closed = before == '/';
+            *ret_attributes = (Bytes){ left->p, i - *ret_self_closed };
             *left = bytes_after(*left, i + 1);
             return true;
         }
@@ -79,15 +80,18 @@ static bool skip_attributes(Bytes *left, bool *ret_self_closed)
 
 static bool open_element(XmlReader *reader, XmlItem *item)
 {
-    Bytes name = take_name(&reader->left);
+    Bytes name = take_name(&reader->left), attributes;
 
     if (name.n == 0 || reader->depth == XML_DEPTH_MAX || (reader->depth == 0 && reader->seen_root))
         return false;
-    if (!skip_attributes(&reader->left, &reader->self_closed))
+    if (!take_attributes(&reader->left, &reader->self_closed, &attributes))
         return false;
     reader->seen_root = true;
     reader->open[reader->depth++] = name;
-    *item = (XmlItem){ .kind = XML_START, .name = local_name(name), .depth = reader->depth };
+    *item = (XmlItem){ .kind = XML_START,
+                       .name = local_name(name),
+                       .attributes = attributes,
+                       .depth = reader->depth };
     return true;
 }
 
@@ -161,6 +165,27 @@ bool xml_next(XmlReader *reader, XmlItem *ret_item)
     }
     if (reader->depth > 0 || !reader->seen_root)
         reader->bad = true;
+    return false;
+}
+
+bool xml_attribute(Bytes attributes, const char *name, Bytes *ret_value)
+{
+    for (attributes = trimmed(attributes); attributes.n > 0; attributes = trimmed(attributes)) {
+        Bytes found = take_name(&attributes);
+
+        attributes = trimmed(attributes);
+        if (found.n == 0 || attributes.n == 0 || attributes.p[0] != '=')
+            return false;
+        attributes = trimmed(bytes_after(attributes, 1));
+        if (attributes.n == 0 || (attributes.p[0] != '"' && attributes.p[0] != '\''))
+            return false;
+        const char quote[] = { (char)attributes.p[0], '\0' };
+        attributes = bytes_after(attributes, 1);
+        if (!take_through(&attributes, quote, ret_value))
+            return false;
+        if (bytes_equal_text(found, name))
+            return true;
+    }
     return false;
 }
 

@@ -1,7 +1,8 @@
 /* tests/fuzz/fuzz-push-session.c - any panel against the push session.
  *
  * The first byte chooses the size of segments and the host's answer. Properties: it asks at most once
- * and before it closes; the answer is a whole response that says what the host said; it ends at the
+ * and before it closes; the answer is a whole response that says what the host said (ScanEnd is not
+ * asked about); it ends at the
  * latest when its time is over. */
 #include "device/push-session.h"
 
@@ -16,7 +17,7 @@ static void check_answer(const PushSession *s, bool accepted)
     PushScanResponse response;
     size_t used;
 
-    if (s->ok && !accepted)
+    if (s->ok && !accepted && s->body.root != PUSHSCAN_ROOT_SCAN_END)
         abort();
     if (s->out.n > 0 &&
         (pushscan_response_decode(buf_bytes(&s->out), &response, &used) != WIRE_OK ||
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         asked = asked || s.ask;
         if (s.ask && (data[0] & ACCEPTS)) {
             accepted = true;
-            push_session_answer(&s, true);
+            push_session_answer(&s, true, NULL);
         }
         s.ask = false;
     }

@@ -15,6 +15,25 @@ static void check_text(const char *text)
         abort();
 }
 
+/* Two jobs with names that must be escaped come back as they were. */
+static void try_answer(const PushScanBody *body)
+{
+    static const PushScanJob jobs[] = { { 0, "<&>\"'" }, { 65535, "B\xc3\xbcro" } };
+    AUTO_BUF out = buf_with_max(PUSHSCAN_MESSAGE_MAX);
+    PushScanList list = { body, true, jobs, 2 };
+    PushScanResponse read;
+    size_t used;
+
+    if (!pushscan_response_encode(&out, "1", "3.00", true, &list) ||
+        pushscan_response_decode(buf_bytes(&out), &read, &used) != WIRE_OK || used != out.n ||
+        !read.ok || read.has_jobs != pushscan_offers(body, PUSHSCAN_JOB_NAMES) ||
+        read.job_count != (read.has_jobs ? 2u : 0u))
+        abort();
+    for (size_t i = 0; i < read.job_count; i++)
+        if (read.jobs[i].number != jobs[i].number || !text_equal(read.jobs[i].name, jobs[i].name))
+            abort();
+}
+
 static void try_body(Bytes in)
 {
     AUTO_BUF out = buf_with_max(PUSHSCAN_MESSAGE_MAX);
@@ -25,14 +44,18 @@ static void try_body(Bytes in)
         return;
     check_text(body.product);
     check_text(body.choice);
-    if (body.root != PUSHSCAN_ROOT_START)
+    for (size_t i = 0; i < body.capability_count; i++)
+        check_text(body.capabilities[i]);
+    if (body.root == PUSHSCAN_ROOT_UNKNOWN)
         return;
+    try_answer(&body);
     if (!pushscan_request_encode(&out, "1", "2.00", &body) ||
         pushscan_head_decode(buf_bytes(&out), &head) != WIRE_OK ||
         head.size + head.content_length != out.n ||
         pushscan_body_decode(bytes_after(buf_bytes(&out), head.size), &again) != WIRE_OK ||
         !text_equal(again.product, body.product) || !text_equal(again.choice, body.choice) ||
-        !text_equal(again.address, body.address))
+        !text_equal(again.address, body.address) || again.root != body.root ||
+        again.job_number != body.job_number)
         abort();
 }
 

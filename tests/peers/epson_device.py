@@ -58,6 +58,7 @@ class Manner:
     info: tuple = ()               # the same in its INFO
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
+    job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
 
 
 class Lines(bytes):
@@ -93,6 +94,8 @@ class Device:
         self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
         self.responses, self.destinations = [], {}
         self.tags = b"ClientName,IPAddress,EventPort"  # what its requests ask for
+        self.version = "2.00"  # "3.00": a device of version 3, which takes job control
+        self.talks = []        # what happened in order: JOBW, JOBR, unlock, answer, scan
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         self.udp.bind((address, 0))
@@ -171,26 +174,40 @@ class Device:
     # ---- Start --------------------------------------------------------------------------------
 
     def start_request(self, choice):
+        return self.report("PushScan", f"<PushScanIDIn>{choice}</PushScanIDIn>")
+
+    def report(self, root, fields):
+        """Head and body of what a panel says to TCP 2968."""
         number = socket.inet_aton(self.address).hex().upper()
         body = ('<?xml version="1.0" ?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
-                '<s:Body><p:PushScan xmlns:p="http://schema.epson.net/EpsonNet/Scan/2004/pushscan">'
+                f'<s:Body><p:{root} xmlns:p="http://schema.epson.net/EpsonNet/Scan/2004/pushscan">'
                 f"<ProductNameIn>{self.model.product}</ProductNameIn>"
-                f"<IPAddressIn>{number}</IPAddressIn><PushScanIDIn>{choice}</PushScanIDIn>"
-                "</p:PushScan></s:Body></s:Envelope>").encode()
+                f"<IPAddressIn>{number}</IPAddressIn>{fields}"
+                f"</p:{root}></s:Body></s:Envelope>").encode()
         head = ("POST /PushScan HTTP/1.0\r\nHost : server\r\n"
                 "Content-Type : application/octet-stream\r\n"
                 f"Content-Length : {len(body)}\r\n"
                 "x-protocol-name : Epson Network Service Protocol\r\n"
-                f"x-protocol-version : 2.00\r\nx-uid : {self.uid}\r\n\r\n").encode()
+                f"x-protocol-version : {self.version}\r\nx-uid : {self.uid}\r\n\r\n").encode()
         return head, body
 
-    def press(self, to, choice="02"):
-        """Somebody presses Start: head and body in two segments; the whole answer, which must end
-        with an orderly close."""
+    def press(self, to, choice="02", job=None):
+        """Somebody presses Start, with this choice or for the job of this number."""
+        fields = f"<PushScanIDIn>{choice}</PushScanIDIn>" if job is None else (
+            f"<JobNumberIn>{job}</JobNumberIn>")
+        return self.say(to, "PushScan", fields)
+
+    def ask_jobs(self, to, capabilities=("OfficeFormat", "PanelData=0110")):
+        """A device of version 3 asks for the jobs."""
+        return self.say(to, "JobList", "".join(f"<CapabilityIn>{c}</CapabilityIn>"
+                                               for c in capabilities))
+
+    def say(self, to, root, fields=""):
+        """Head and body in two segments; the whole answer, which must end with an orderly close."""
         self.uid += 1
         self.finished.clear()
         self.asked_at.clear()
-        head, body = self.start_request(choice)
+        head, body = self.report(root, fields)
         with socket.create_connection(to, timeout=20, source_address=(self.address, 0)) as stream:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream.sendall(head)
@@ -200,6 +217,7 @@ class Device:
             while block := stream.recv(4096):
                 answer += block
         self.responses.append(answer)
+        self.talks.append("answer")
         return answer
 
     # ---- sessions -----------------------------------------------------------------------------
@@ -212,8 +230,8 @@ class Device:
                 return
             stream.settimeout(SOCKET_SECONDS)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.sessions += 1
             session = Session(self, stream)
+            self.sessions += 1
             try:
                 session.run()
             except (Gone, OSError):
@@ -222,7 +240,10 @@ class Device:
                 self.complaints.append(f"the device itself failed: {error!r}")
             finally:
                 stream.close()
-                self.finished.set()
+                if session.job_control:
+                    self.sessions -= 1
+                else:
+                    self.finished.set()
 
     def wait_end(self, patience_s=60):
         """Until a scan session has ended."""
@@ -244,6 +265,7 @@ class Session:
         self.page, self.polls, self.whole = 0, 0, 0
         self.progress, self.ended = {}, set()  # bytes sent of each page; pages that ended
         self.scanning, self.two_sides, self.turn = False, False, 0
+        self.job_control = False  # this session is one of job control
 
     @property
     def sent(self):
@@ -297,6 +319,9 @@ class Session:
             return
         if self.manner.fault == "silent-welcome":
             self.silence()
+        if self.manner.job_fault == "no-welcome":
+            self.job_control = True
+            self.silence()
         self.packet(0x8000, bytes([1, family, 0, 0, 0]))
         while True:
             head = self.take(12)
@@ -309,6 +334,7 @@ class Session:
     def one(self, kind, payload):
         """One packet of the client."""
         if kind == 0x2100:
+            self.lock_seconds = int.from_bytes(payload[3:], "big")
             if payload[:3] != b"\x01\xa0\x04" or len(payload) != 7:
                 self.complain(f"lock with {payload.hex()}")
             refused = self.lock_naks > 0 or self.manner.fault == "locked"
@@ -318,6 +344,8 @@ class Session:
         elif kind == 0x2101:
             if self.mode:
                 self.complain(f"unlock in mode {self.mode}")
+            if self.job_control:
+                self.device.talks.append("unlock")
             self.packet(0xa101, b"")
             self.locked = False
             # A client must go at once: devices show an error when it stays.
@@ -330,7 +358,11 @@ class Session:
             except ConnectionResetError:
                 self.complain("reset after unlock")
             raise Gone
-        elif kind == 0x2000 and self.locked:
+        elif kind == 0x2300 and self.locked and self.device.version == "3.00":
+            self.talk(payload)
+        elif kind == 0x2000 and self.locked and not self.job_control:
+            if "scan" not in self.device.talks[-1:]:
+                self.device.talks.append("scan")
             command, wanted = payload[8:], struct.unpack(">II", payload[:8])
             if wanted[0] != len(command):
                 self.complain(f"command of {len(command)} bytes says {wanted[0]}")
@@ -339,6 +371,26 @@ class Session:
         else:
             self.complain(f"packet {kind:04x} while {'locked' if self.locked else 'not locked'}")
             raise Gone
+
+    def talk(self, payload):
+        """Job control: only what Epson's driver was seen to say."""
+        self.job_control = True
+        for word, file in (("JOBW", "is-jobw-ff680w"), ("JOBR", "is-jobr-ff680w")):
+            if payload == epson_models.hex_items(file)[0][1][12:]:
+                self.device.talks.append(word)
+                break
+        else:
+            self.complain(f"job control {payload.hex()}")
+            return
+        if self.lock_seconds != 30:
+            self.complain(f"locked for {self.lock_seconds} s")
+        fault = self.manner.job_fault
+        if fault == "gone":
+            raise Gone
+        if fault == "wrong-reply":
+            self.packet(0xa000, b"")
+        elif fault != "silent":
+            self.packet(0xa300, bytes(8) if word == "JOBR" else b"")
 
     def answer(self, data, wanted):
         """The one answer of a command: as much of the queue as is wanted."""

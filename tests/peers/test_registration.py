@@ -5,12 +5,13 @@ The real server against epson_device.py: both versions of the registration."""
 import itertools
 import os
 import socket
+import threading
 
 import pytest
 
 import common
 import epson_models
-from epson_device import Device
+from epson_device import Device, Manner
 from served import House
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -116,3 +117,136 @@ def test_virtual_device_of_version_3(house, tmp_path):
             "name": "Platen", "address": "127.0.0.1", "port": str(house.tcp_port), "version": "3"}
         house.approve(mfp.ready["address"], registration="version-2")
         assert "version" not in common.fields(mfp.wait_line("destination "))
+
+
+# ---- version 3: lists of jobs and job control ---------------------------------------------------
+
+RESPONSE = ('<?xml version="1.0" ?>\r\n'
+            '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">\r\n'
+            '  <s:Body>\r\n'
+            '    <p:PushScanResponse xmlns:p="http://schema.epson.net/EpsonNet/Scan/2004/pushscan">'
+            '\r\n      <StatusOut>%s</StatusOut>\r\n%s'
+            '    </p:PushScanResponse>\r\n'
+            '  </s:Body>\r\n'
+            '</s:Envelope>\r\n')
+
+
+def response(device, status="OK", lines=""):
+    """The documented answer, byte for byte."""
+    body = RESPONSE % (status, "".join(f"      {line}\r\n" for line in lines))
+    assert len(body) == 276 or status == "ERROR" or lines
+    return ("HTTP/1.0 200 OK\r\nServer : Epson Net Scan Monitor/2.0\r\n"
+            "Content-Type : application/octet-stream\r\n"
+            f"Content-Length : {len(body.encode())}\r\n"
+            "x-protocol-name : Epson Network Service Protocol\r\n"
+            f"x-protocol-version : {device.version}\r\nx-uid : {device.uid}\r\n"
+            f"x-status : 0001\r\n\r\n{body}").encode()
+
+
+def capabilities(*words):
+    return [f"<CapabilityOut>{word}</CapabilityOut>" for word in words]
+
+
+class Version3:
+    """An FF-680W beside the server, registered and approved."""
+
+    def __init__(self, house, approve=True, **manner):
+        page = epson_models.ff680w_page()
+        self.house, self.to = house, ("127.0.0.1", house.tcp_port)
+        self.device = Device(next(addresses), house.scan_port, epson_models.FF680W, [page],
+                             Manner(**manner))
+        self.device.version = "3.00"
+        register(house, self.device)
+        self.id = house.approve(self.device.address) if approve else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.device.close()
+
+    def asked(self, status="OK"):
+        answer = self.device.ask_jobs(self.to)
+        lines = capabilities("OfficeFormat", "PanelData=0110") if status == "OK" else ""
+        return answer == response(self.device, status, lines)
+
+    def pressed(self, job, status="OK"):
+        return self.device.press(self.to, job=job) == response(self.device, status)
+
+
+def test_version_3_from_the_list_to_the_end(house):
+    """The captured order: job control is over before each answer, the scan begins after it."""
+    assert len(RESPONSE % ("OK", "".join(
+        f"      {line}\r\n" for line in capabilities("OfficeFormat", "PanelData=0110")))) == 380
+    with Version3(house) as v3:
+        assert v3.asked()
+        assert v3.device.talks == ["JOBW", "unlock", "answer"]
+        assert v3.pressed(0)
+        v3.device.wait_end()
+        batch = house.settled_batch(v3.id)
+        assert batch["state"] == "done" and batch["pages"] == 1
+        assert v3.device.say(v3.to, "ScanEnd") == response(v3.device)
+        assert [t for t in v3.device.talks if t != "scan"] == [
+            "JOBW", "unlock", "answer", "JOBR", "unlock", "answer", "answer"]
+        assert v3.device.talks.index("scan") > v3.device.talks.index("JOBR")
+        assert v3.device.complaints == []
+        assert house.show("device", "show", v3.id)["panel"] == "version-3"
+        assert house.batches(v3.id)[1:] == []
+
+
+def test_version_3_presses_without_asking(house):
+    with Version3(house, lock_naks=1) as v3:  # locked at first: it is asked again
+        assert v3.pressed(0)
+        v3.device.wait_end()
+        assert house.settled_batch(v3.id)["state"] == "done"
+        assert v3.device.complaints == []
+
+
+@pytest.mark.parametrize("fault, code", [("silent", "no-answer"), ("gone", "connection-lost"),
+                                         ("wrong-reply", "job-control-failed"),
+                                         ("no-welcome", "no-answer")])
+def test_job_control_that_fails(house, fault, code):
+    """ERROR, no scan, the device unlocked; and it works again afterwards."""
+    with Version3(house, job_fault=fault) as v3:
+        assert v3.asked("ERROR")
+        assert v3.pressed(0, "ERROR")
+        batch = house.settled_batch(v3.id)
+        assert (batch["state"], batch["reason"]["code"], batch["pages"]) == ("broken", code, 0)
+        assert "scan" not in v3.device.talks
+        assert v3.device.talks.count("unlock") == (2 if fault in ("silent", "wrong-reply") else 0)
+        assert v3.device.complaints == []
+        v3.device.manner = Manner()
+        assert v3.asked() and v3.pressed(0)
+        v3.device.wait_end()
+        assert house.settled_batch(v3.id, [batch["id"]])["state"] == "done"
+
+
+def test_job_control_with_a_device_that_is_not_there(house):
+    with Version3(house) as v3:
+        v3.device.stop_listening()
+        assert v3.asked("ERROR") and v3.pressed(0, "ERROR")
+        assert house.settled_batch(v3.id)["reason"]["code"] == "connect-failed"
+
+
+def test_nobody_who_is_not_approved_is_told_or_talked_to(house):
+    with Version3(house, approve=False) as v3:
+        assert v3.asked("ERROR") and v3.pressed(0, "ERROR")
+        assert v3.device.talks == ["answer", "answer"] and v3.device.sessions == 0
+
+
+def test_numbers_nobody_was_told(house):
+    with Version3(house) as v3:
+        assert v3.asked()
+        assert v3.pressed(1, "ERROR") and v3.pressed(65535, "ERROR")
+        assert house.batches(v3.id) == []
+
+
+def test_a_device_that_was_stopped_with(house):
+    """The server stops while job control runs: it ends in time."""
+    with Version3(house, job_fault="silent") as v3:
+        waiting = threading.Thread(target=v3.device.ask_jobs, args=(v3.to,))
+        waiting.start()
+        common.wait_until(lambda: "JOBW" in v3.device.talks, "job control")
+        house.stop()
+        waiting.join()
+        house.start()

@@ -110,13 +110,14 @@ static void answer_press(void *arg)
 }
 
 static void pressed(void *arg, DevicePress *press, const DeviceSighting *sighting,
-                    const char *choice)
+                    const DeviceStart *start)
 {
     Host *h = arg;
 
     h->pressed++;
     assert_string_equal(sighting->address, "127.0.0.1");
-    assert_string_equal(choice, "02");
+    assert_string_equal(start->choice, "02");
+    assert_int_equal(start->job_number, -1);
     h->press = press;
     if (h->answer_late)
         loop_timer_start(h->timer, mono_after(mono_now(), 200));
@@ -255,7 +256,11 @@ static NetAddress loopback(uint16_t port)
 
 static void press_start(Host *h)
 {
-    PushScanBody body = { PUSHSCAN_ROOT_START, "PID 11D1", "127.0.0.1", "02" };
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START,
+                          .product = "PID 11D1",
+                          .address = "127.0.0.1",
+                          .choice = "02",
+                          .job_number = PUSHSCAN_NO_JOB };
     NetAddress server = loopback(device_link_tcp_port(h->link));
     AUTO_BUF request = buf_with_max(4096);
     Err err;

@@ -112,12 +112,41 @@ static void bad_packets_are_broken_at_once(void **state)
     assert_string_equal(is_event_name(0x55), "unknown");
 }
 
+static void job_control_is_as_captured(void **state)
+{
+    static const char *const files[] = {
+        [IS_JOB_WRITE] = "is-jobw-ff680w", [IS_JOB_READ] = "is-jobr-ff680w"
+    };
+
+    (void)state;
+    for (int command = IS_JOB_WRITE; command <= IS_JOB_READ; command++) {
+        HexFile *file = hexfile_read(files[command]);
+        AUTO_BUF out = buf_with_max(256);
+        IsJobCommand read;
+        Bytes list;
+
+        assert_true(is_job_encode(&out, command));
+        assert_bytes_equal(buf_bytes(&out), file->item[0].bytes);
+        assert_int_equal(is_job_decode(bytes_after(buf_bytes(&out), IS_HEADER_SIZE), &read, &list),
+                         WIRE_OK);
+        assert_int_equal(read, command);
+        assert_int_equal(list.n, command == IS_JOB_WRITE ? 46 : 0);
+        out.p[IS_HEADER_SIZE + IS_DATA_HEADER_SIZE]++; /* "KOB" */
+        assert_int_equal(is_job_decode(bytes_after(buf_bytes(&out), IS_HEADER_SIZE), &read, &list),
+                         WIRE_BROKEN);
+        assert_int_equal(is_job_decode((Bytes){ out.p, IS_DATA_HEADER_SIZE - 1 }, &read, &list),
+                         WIRE_BROKEN);
+        free(file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_captured_packet_is_read_and_written),
         cmocka_unit_test(host_packets_equal_the_captured),
         cmocka_unit_test(bad_packets_are_broken_at_once),
+        cmocka_unit_test(job_control_is_as_captured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void a_press_is_asked_and_answered(void **state)
             assert_string_equal(s.body.address, "127.0.0.1");
             push_session_eof(&s); /* a half-closed device still wants its answer */
             assert_false(s.close);
-            push_session_answer(&s, accept);
+            push_session_answer(&s, accept, NULL);
             assert_true(answered(&s, accept ? ">OK<" : ">ERROR<"));
             assert_true(answered(&s, "x-uid : 42\r\n"));
             assert_int_equal(s.ok, accept);
@@ -58,7 +58,7 @@ static void what_is_no_press_is_refused_or_closed(void **state)
         const char *body, *behind;
         bool answered;
     } cases[] = {
-        { "<s:Envelope><s:Body><JobList/></s:Body></s:Envelope>", "", true },
+        { "<s:Envelope><s:Body><JobLists/></s:Body></s:Envelope>", "", true },
         { "<!DOCTYPE x>" BODY, "", true },
         { "garbage", "", true },
         { "", "", true }, /* no length counts as no body */
@@ -91,6 +91,38 @@ static void what_is_no_press_is_refused_or_closed(void **state)
     push_session_done(&s);
 }
 
+static void feed_body(PushSession *s, const char *body)
+{
+    AUTO_BUF request = buf_with_max(4096);
+
+    put_request(&request, body, "");
+    push_session_init(s, start);
+    push_session_feed(s, buf_bytes(&request), start);
+}
+
+static void a_device_of_version_3_asks_for_jobs_and_says_its_end(void **state)
+{
+    static const PushScanJob jobs[] = { { 1, "Invoices" } };
+    PushSession s;
+
+    (void)state;
+    for (int accept = 0; accept < 2; accept++) {
+        feed_body(&s, "<s:Envelope><s:Body><JobList><CapabilityIn>X-JobList=1</CapabilityIn>"
+                      "<CapabilityIn>OfficeFormat</CapabilityIn></JobList></s:Body></s:Envelope>");
+        assert_true(s.ask && !s.close);
+        assert_int_equal(s.body.root, PUSHSCAN_ROOT_JOB_LIST);
+        PushScanList list = { .request = &s.body, .with_jobs = true, .jobs = jobs, .job_count = 1 };
+        push_session_answer(&s, accept, &list);
+        assert_true(answered(&s, accept ? ">OK<" : ">ERROR<"));
+        assert_int_equal(answered(&s, "<CapabilityOut>OfficeFormat<"), accept);
+        assert_int_equal(answered(&s, "Invoices"), accept);
+        push_session_done(&s);
+    }
+    feed_body(&s, "<s:Envelope><s:Body><ScanEnd/></s:Body></s:Envelope>");
+    assert_true(answered(&s, ">OK<") && !s.ask); /* nobody has to be asked */
+    push_session_done(&s);
+}
+
 static void slow_and_late_presses_end(void **state)
 {
     AUTO_BUF request = buf_with_max(4096);
@@ -112,7 +144,7 @@ static void slow_and_late_presses_end(void **state)
     assert_true(s.ask);
     push_session_tick(&s, push_session_deadline(&s));
     assert_true(answered(&s, ">ERROR<"));
-    push_session_answer(&s, true); /* too late */
+    push_session_answer(&s, true, NULL); /* too late */
     assert_false(s.ok);
     push_session_done(&s);
 
@@ -136,7 +168,8 @@ static void every_pair_of_a_press(void **state)
             if (rule->allowed && rule->next == PUSH_DONE)
                 assert_true(rule->action != PUSH_DO_NOTHING && rule->action != PUSH_DO_ASK);
             if (rule->allowed && rule->action == PUSH_DO_ANSWER_OK)
-                assert_true(from == PUSH_ASKED && event == PUSH_EVENT_ACCEPT);
+                assert_true((from == PUSH_ASKED && event == PUSH_EVENT_ACCEPT) ||
+                            (from == PUSH_BODY && event == PUSH_EVENT_END));
         }
         assert_true(from == PUSH_DONE || push_patience_ms[from] > 0);
     }
@@ -347,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_press_is_asked_and_answered),
         cmocka_unit_test(what_is_no_press_is_refused_or_closed),
+        cmocka_unit_test(a_device_of_version_3_asks_for_jobs_and_says_its_end),
         cmocka_unit_test(slow_and_late_presses_end),
         cmocka_unit_test(every_pair_of_a_press),
         cmocka_unit_test(a_request_is_answered_three_times),

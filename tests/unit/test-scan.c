@@ -87,7 +87,11 @@ static NetAddress loopback(uint16_t port)
 static void press_start(House *h)
 {
     static const TcpEvents events = { .on_read = panel_read, .on_end = panel_end };
-    PushScanBody body = { PUSHSCAN_ROOT_START, "PID 11D1", "127.0.0.1", "" };
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START,
+                          .product = "PID 11D1",
+                          .address = "127.0.0.1",
+                          .choice = "",
+                          .job_number = PUSHSCAN_NO_JOB };
     NetAddress server = loopback(device_link_tcp_port(h->scans->link));
     AUTO_BUF request = buf_with_max(4096);
     Err err;

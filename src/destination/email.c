@@ -4,51 +4,17 @@
  * same in every attempt, and the class UNKNOWN when the last dot went out and no answer came. Before the last dot a mark
  * is reserved in place of a name, and given back when the server refuses the mail:
  *
- *   "mail-sent-ID"     an earlier attempt may have arrived: it is sent once more, and the receipt says so
- *   "mail-again-ID"    so may two: UNKNOWN, a person decides */
-#include "destination/mail-message.h"
-#include "destination/pop-login.h"
-#include "destination/smtp.h"
+ *   mail-sent-PAGE-ID   an earlier attempt may have arrived: it is sent once more, and the receipt says so
+ *   mail-again-PAGE-ID  so may two: UNKNOWN, a person decides
+ *   mail-next-PAGE-ID   nothing is unsure; of a document that is split, the pages before are sent */
+#include "destination/email-inside.h"
 
-#include "base/cleanup.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/time.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    HOST_SIZE = 256,
-    USER_SIZE = 256,
-    SECRET_SIZE = 4096, /* a token of OAuth has two to three thousand bytes */
-    LIST_SIZE = 1024,
-    SUBJECT_SIZE = 256,
-    BODY_SIZE = 1536, /* all options of a job are below OPTIONS_TEXT_SIZE */
-    RESOLVED_MAX = 8192,
-    RECIPIENTS_MAX = 200,
-    REPLY_LIST_SIZE = 200,
-    PIECE_BYTES = MAIL_LINE_BYTES * 512,
-    MEGABYTE = 1000 * 1000,
-};
-
-/* Each with the id of its delivery: a name that another delivery has used is not kept reserved. */
-static const char mark_sent[] = "mail-sent-", mark_again[] = "mail-again-";
-enum { MARK_SIZE = 64 };
-
-typedef struct EmailSettings {
-    char host[HOST_SIZE];
-    int64_t port, encryption, auth;
-    char user[USER_SIZE], password[SECRET_SIZE];
-    bool password_in_clear;
-    char from[MAIL_ADDRESS_SIZE], from_name[MAIL_NAME_SIZE], helo_name[HOST_SIZE];
-    char pop_host[HOST_SIZE];
-    int64_t pop_port, pop_encryption;
-    char pop_user[USER_SIZE], pop_password[USER_SIZE];
-    int64_t pop_delay_ms;
-    int64_t timeout_s;
-    TLS_MEMBERS;
-} EmailSettings;
 
 static const Field email_fields[] = {
     TEXT(EmailSettings, host, true, "Name or address of the mail server."),
@@ -83,16 +49,8 @@ static const Field email_fields[] = {
     FIELDS_END,
 };
 
-typedef enum OverLimit { OVER_REFUSE, OVER_SEND } OverLimit;
-typedef enum Refused { REFUSED_NOBODY, REFUSED_OTHERS } Refused;
-
-static const char *const over_words[] = { "refuse", "send", NULL };
+static const char *const over_words[] = { "refuse", "split", "send", NULL };
 static const char *const refused_words[] = { "nobody", "others", NULL };
-
-typedef struct EmailOptions {
-    char to[LIST_SIZE], cc[LIST_SIZE], bcc[LIST_SIZE], subject[SUBJECT_SIZE], body[BODY_SIZE];
-    int64_t size_limit_mb, over_limit, refused;
-} EmailOptions;
 
 static const Field email_options[] = {
     PATTERN(EmailOptions, to, FIELD_PATTERN_ADDRESSES,
@@ -108,8 +66,10 @@ static const Field email_options[] = {
     INTEGER(EmailOptions, size_limit_mb, 0, 1000, 10,
             "Megabytes of a whole mail, a third more than the document has; 0 is as many as the "
             "mail server takes."),
-    CHOICE(EmailOptions, over_limit, over_words, OVER_REFUSE,
-           "A larger one: refuse it, or send it if the mail server takes it."),
+    CHOICE(
+        EmailOptions, over_limit, over_words, OVER_REFUSE,
+        "A larger one: refuse it, split a PDF into several mails by its pages, or send it if the "
+        "mail server takes it."),
     CHOICE(EmailOptions, refused, refused_words, REFUSED_NOBODY,
            "When a recipient is refused for good: nobody gets the mail, or the others do."),
     FIELDS_END,
@@ -172,143 +132,10 @@ static void *email_open(const void *settings)
     return NULL;
 }
 
-/* --- what is to be sent ---------------------------------------------------------------------------- */
-
-/* A mail of an errand, on the heap because of its recipients. */
-typedef struct Mail {
-    MailAddress from, list[RECIPIENTS_MAX]; /* to, cc and bcc, in this order */
-    size_t to_count, cc_count, count;
-    Buf subject, body, head, tail;
-    MailMessage message; /* borrows all of this */
-    int64_t size_bytes;  /* as the server counts it */
-} Mail;
-
-static void mail_free(Mail *mail)
-{
-    if (!mail)
-        return;
-    buf_done(&mail->subject);
-    buf_done(&mail->body);
-    buf_done(&mail->head);
-    buf_done(&mail->tail);
-    free(mail);
-}
-DEFINE_AUTO(Mail, mail_free);
-
-static bool add_list(Mail *mail, const char *list, const NameFacts *facts, size_t *ret_count,
-                     Err *err)
-{
-    size_t before = mail->count;
-
-    while (mail->count < RECIPIENTS_MAX &&
-           mail_list_next(&list, facts, &mail->list[mail->count], err))
-        mail->count++;
-    if (mail->count == RECIPIENTS_MAX)
-        return err_set(err, ERR_BAD_INPUT, 0, "more than %d recipients", RECIPIENTS_MAX - 1);
-    *ret_count = mail->count - before;
-    return err->kind == ERR_NONE;
-}
-
-static bool wrong_options(const Errand *errand, const char *what, const Err *err)
-{
-    return delivery_failed(errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
-                           err->remedy[0] ? err->remedy
-                                          : "Correct the options of the destination in the job.",
-                           "%s: %s", what, err->text);
-}
-
-static bool read_sender(const Errand *errand, MailAddress *ret_from)
-{
-    const EmailSettings *s = errand->settings;
-    Err err = { .kind = ERR_NONE };
-
-    (void)text_copy(ret_from->address, sizeof ret_from->address, s->from);
-    (void)text_copy(ret_from->name, sizeof ret_from->name, s->from_name);
-    return mail_address_check(s->from, &err) || wrong_options(errand, "from", &err);
-}
-
-static bool read_recipients(const Errand *errand, Mail *mail)
-{
-    const EmailOptions *o = errand->options;
-    const NameFacts *facts = &errand->parcel->facts;
-    size_t bcc_count;
-    Err err = { .kind = ERR_NONE };
-
-    if (!add_list(mail, o->to, facts, &mail->to_count, &err))
-        return wrong_options(errand, "to", &err);
-    if (!add_list(mail, o->cc, facts, &mail->cc_count, &err))
-        return wrong_options(errand, "cc", &err);
-    if (!add_list(mail, o->bcc, facts, &bcc_count, &err))
-        return wrong_options(errand, "bcc", &err);
-    return mail->count > 0 || delivery_failed(errand->result, DELIVERY_CLASS_CONFIG, "locate", 0,
-                                              "Give the job a recipient in to, cc or bcc.",
-                                              "the mail has no recipient");
-}
-
-static bool read_texts(const Errand *errand, Mail *mail)
-{
-    const EmailOptions *o = errand->options;
-    const NameFacts *facts = &errand->parcel->facts;
-    Err err = { .kind = ERR_NONE };
-
-    if (errand->parcel->text)
-        return (buf_put_text(&mail->subject, errand->parcel->subject) &&
-                buf_put_text(&mail->body, errand->parcel->text)) ||
-               delivery_failed(errand->result, DELIVERY_CLASS_FATAL, "locate", 0,
-                               "Report this as a bug.", "the notification is too long");
-    if (!name_text_resolve(o->subject, facts, &mail->subject, &err))
-        return wrong_options(errand, "subject", &err);
-    return name_text_resolve(o->body, facts, &mail->body, &err) ||
-           wrong_options(errand, "body", &err);
-}
-
-static bool write_message(const Errand *errand, Mail *mail, bool with_file)
-{
-    const Parcel *parcel = errand->parcel;
-
-    mail->message = (MailMessage){ .id = parcel->delivery,
-                                   .from = &mail->from,
-                                   .to = mail->list,
-                                   .cc = mail->list + mail->to_count,
-                                   .to_count = mail->to_count,
-                                   .cc_count = mail->cc_count,
-                                   .subject = buf_text(&mail->subject),
-                                   .body = buf_text(&mail->body),
-                                   .date = wall_now(),
-                                   .utc_offset_min = parcel->facts.utc_offset_min,
-                                   .file_name = with_file ? parcel->name : NULL,
-                                   .media_type = media_type_of(parcel->name) };
-    if (!mail_message_head(&mail->message, &mail->head) ||
-        !mail_message_tail(&mail->message, &mail->tail))
-        return delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "locate", 0,
-                               "Give the server more memory.", "no memory for a mail");
-    mail->size_bytes = (int64_t)mail->head.n + (int64_t)mail->tail.n +
-                       (with_file ? mail_attached_bytes(parcel->size_bytes) : 0);
-    return true;
-}
-
-/* NULL with the result filled. */
-static Mail *mail_new(const Errand *errand, bool with_file)
-{
-    AUTO(Mail) mail = calloc(1, sizeof *mail);
-
-    if (!mail) {
-        (void)delivery_failed(errand->result, DELIVERY_CLASS_RETRY, "locate", 0,
-                              "Give the server more memory.", "no memory for a mail");
-        return NULL;
-    }
-    mail->subject = mail->body = buf_with_max(RESOLVED_MAX);
-    mail->head = mail->tail = buf_with_max(MAIL_HEAD_BYTES_MAX);
-    if (!read_sender(errand, &mail->from) || !read_recipients(errand, mail) ||
-        !read_texts(errand, mail) || !write_message(errand, mail, with_file))
-        return NULL;
-    return STEAL(mail);
-}
-
 /* --- size ------------------------------------------------------------------------------------------ */
 
-static bool too_large(const Errand *errand, const Mail *mail, int64_t limit_bytes,
-                      const char *whose, const char *cure)
+bool email_too_large(const Errand *errand, const Mail *mail, int64_t limit_bytes, const char *whose,
+                     const char *cure)
 {
     int64_t tenth = MEGABYTE / 10;
 
@@ -319,24 +146,15 @@ static bool too_large(const Errand *errand, const Mail *mail, int64_t limit_byte
         whose, (long long)(limit_bytes / MEGABYTE), (long long)(limit_bytes % MEGABYTE / tenth));
 }
 
-static bool is_within_jobs_limit(const Errand *errand, const Mail *mail)
-{
-    const EmailOptions *o = errand->options;
-    int64_t limit_bytes = o->size_limit_mb * MEGABYTE;
-
-    return limit_bytes == 0 || o->over_limit == OVER_SEND || mail->size_bytes <= limit_bytes ||
-           too_large(errand, mail, limit_bytes, "the job's",
-                     "Raise size_limit_mb of the job, scan fewer pages or with less dpi.");
-}
-
 static bool is_within_servers_limit(const Errand *errand, const Mail *mail)
 {
     const Email *email = errand->connection;
     int64_t limit_bytes = smtp_size_max(email->smtp);
 
     return limit_bytes == 0 || mail->size_bytes <= limit_bytes ||
-           too_large(errand, mail, limit_bytes, "the mail server's",
-                     "Scan fewer pages or with less dpi, or raise the limit of the mail server.");
+           email_too_large(
+               errand, mail, limit_bytes, "the mail server's",
+               "Scan fewer pages or with less dpi, or raise the limit of the mail server.");
 }
 
 /* --- sending --------------------------------------------------------------------------------------- */
@@ -499,16 +317,30 @@ static bool send_file(const Errand *errand)
                            "the document in the spool was read differently each time");
 }
 
-static bool may_be_there(const Errand *errand)
+static const char *const mark_words[] = {
+    [MAIL_MARK_NEXT] = "mail-next-",
+    [MAIL_MARK_SENT] = "mail-sent-",
+    [MAIL_MARK_AGAIN] = "mail-again-",
+};
+
+MailMark email_mark_of(const Parcel *parcel)
 {
-    return text_starts_with(errand->parcel->reserved, mark_sent);
+    for (MailMarkKind kind = MAIL_MARK_NEXT; kind <= MAIL_MARK_AGAIN; kind++)
+        if (text_starts_with(parcel->reserved, mark_words[kind]))
+            return (MailMark){ kind, (uint32_t)strtoul(parcel->reserved + strlen(mark_words[kind]),
+                                                       NULL, 10) };
+    return (MailMark){ MAIL_MARK_NONE, 0 };
 }
 
-static bool reserve(const Errand *errand, const char *mark)
+/* The id is in it: a name that another delivery has used is not kept reserved. */
+bool email_mark(const Errand *errand, MailMarkKind kind, uint32_t page)
 {
-    char name[MARK_SIZE];
+    char name[MAIL_ID_SIZE + 32];
 
-    (void)text_printf(name, sizeof name, "%s%s", mark, errand->parcel->delivery);
+    if (kind == MAIL_MARK_NEXT && page == 0)
+        return errand_release(errand);
+    (void)text_printf(name, sizeof name, "%s%u-%s", mark_words[kind], page,
+                      errand->parcel->delivery);
     return errand_propose(errand, name);
 }
 
@@ -518,17 +350,15 @@ static bool end_content(const Errand *errand, const Mail *mail)
     const Email *email = errand->connection;
     bool marked = mail->message.file_name != NULL;
 
-    if (marked && !reserve(errand, may_be_there(errand) ? mark_again : mark_sent))
+    if (marked &&
+        !email_mark(errand, mail->again ? MAIL_MARK_AGAIN : MAIL_MARK_SENT, mail->first_page))
         return false;
     if (smtp_content_end(email->smtp))
         return true;
     if (marked && errand->result->class != DELIVERY_CLASS_UNKNOWN) {
         const DeliveryResult why = *errand->result;
 
-        if (may_be_there(errand))
-            (void)reserve(errand, mark_sent);
-        else
-            (void)errand_release(errand);
+        (void)email_mark(errand, mail->again ? MAIL_MARK_SENT : MAIL_MARK_NEXT, mail->first_page);
         *errand->result = why; /* if the server is gone, nobody hears either of them */
     }
     return false;
@@ -550,9 +380,8 @@ static void tell_success(const Errand *errand, const Mail *mail, Envelope *envel
 
     (void)errand_done(errand, "send", errand->parcel->name);
     const char *again =
-        mail->message.file_name && may_be_there(errand)
-            ? "; an earlier attempt may have arrived as well, with the same Message-ID"
-            : "";
+        mail->again ? "; an earlier attempt may have arrived as well, with the same Message-ID"
+                    : "";
     if (!envelope->refused) {
         (void)text_printf(result->text, sizeof result->text,
                           "a mail of %lld bytes to %zu recipient%s%s", (long long)mail->size_bytes,
@@ -564,8 +393,8 @@ static void tell_success(const Errand *errand, const Mail *mail, Envelope *envel
                       envelope->accepted, again, names);
 }
 
-/* Connects and logs in, at the POP server first where there is one. */
-static bool get_ready(const Errand *errand)
+/* At the POP server first where there is one. */
+bool email_ready(const Errand *errand)
 {
     const EmailSettings *s = errand->settings;
     Email *email = errand->connection;
@@ -590,14 +419,14 @@ static bool send_once(const Errand *errand, const Mail *mail, bool *ret_wants_lo
                                                           (MAIL_ADDRESS_SIZE + 10)) };
 
     *ret_wants_login = false;
-    if (!get_ready(errand) || !is_within_servers_limit(errand, mail) ||
+    if (!email_ready(errand) || !is_within_servers_limit(errand, mail) ||
         !address_mail(errand, mail, &envelope, ret_wants_login) || !send_content(errand, mail))
         return false;
     tell_success(errand, mail, &envelope);
     return true;
 }
 
-static void send_mail(const Errand *errand, const Mail *mail)
+void email_send(const Errand *errand, const Mail *mail)
 {
     const Email *email = errand->connection;
     bool remembered = email->pop && pop_is_fresh(email->pop), wants_login;
@@ -608,34 +437,75 @@ static void send_mail(const Errand *errand, const Mail *mail)
     (void)send_once(errand, mail, &wants_login);
 }
 
-/* A mail that two attempts may have sent is not sent again by itself. The mark is given back: a person's retry does. */
-static bool fail_twice_sent(const Errand *errand)
+int64_t email_server_limit(const Errand *errand)
 {
-    return errand_release(errand) &&
-           delivery_failed(
-               errand->result, DELIVERY_CLASS_UNKNOWN, "send", 0,
-               "Ask the recipients: confirm the delivery when it is there, else retry it.",
-               "two attempts were cut off when the mail may have been accepted");
+    const Email *email = errand->connection;
+
+    return smtp_size_max(email->smtp);
+}
+
+/* A mail that two attempts may have sent is not sent again by itself, but by a person's retry. */
+static void fail_twice_sent(const Errand *errand, MailMark mark)
+{
+    if (email_mark(errand, MAIL_MARK_NEXT, mark.page))
+        (void)delivery_failed(
+            errand->result, DELIVERY_CLASS_UNKNOWN, "send", 0,
+            "Ask the recipients: confirm the delivery when it is there, else retry it.",
+            "two attempts were cut off when the mail may have been accepted");
+}
+
+/* The limit that a document is split for: the job's and the server's, 0 = neither has one. */
+static int64_t limit_for_parts(const Errand *errand)
+{
+    const EmailOptions *o = errand->options;
+    int64_t job = o->size_limit_mb * MEGABYTE, server = email_server_limit(errand);
+
+    return job == 0 || (server > 0 && server < job) ? server : job;
+}
+
+static void deliver_split(const Errand *errand, Mail *mail, MailMark mark)
+{
+    if (!email_ready(errand))
+        return;
+    int64_t limit_bytes = limit_for_parts(errand);
+
+    if (mark.page == 0 && (limit_bytes == 0 || mail->size_bytes <= limit_bytes))
+        email_send(errand, mail);
+    else
+        email_send_parts(errand, mail, limit_bytes, mark);
 }
 
 static void email_deliver(const Errand *errand)
 {
-    if (text_starts_with(errand->parcel->reserved, mark_again)) {
-        (void)fail_twice_sent(errand);
+    const EmailOptions *o = errand->options;
+    int64_t limit_bytes = o->over_limit == OVER_SEND ? 0 : o->size_limit_mb * MEGABYTE;
+    MailMark mark = email_mark_of(errand->parcel);
+
+    if (mark.kind == MAIL_MARK_AGAIN) {
+        fail_twice_sent(errand, mark);
         return;
     }
-    AUTO(Mail) mail = mail_new(errand, true);
-
-    if (mail && is_within_jobs_limit(errand, mail))
-        send_mail(errand, mail);
+    AUTO(Mail) mail = mail_new(errand, true, NULL);
+    if (!mail)
+        return;
+    mail->again = mark.kind == MAIL_MARK_SENT && mark.page == 0;
+    if (o->over_limit == OVER_SPLIT && text_equal(mail->message.media_type, "application/pdf"))
+        deliver_split(errand, mail, mark);
+    else if (limit_bytes == 0 || mail->size_bytes <= limit_bytes)
+        email_send(errand, mail);
+    else
+        (void)email_too_large(
+            errand, mail, limit_bytes, "the job's",
+            "Raise size_limit_mb of the job, scan fewer pages or with less dpi, or "
+            "let PDFs be split.");
 }
 
 static void email_notify(const Errand *errand)
 {
-    AUTO(Mail) mail = mail_new(errand, false);
+    AUTO(Mail) mail = mail_new(errand, false, NULL);
 
     if (mail)
-        send_mail(errand, mail);
+        email_send(errand, mail);
 }
 
 /* Logs in wherever a mail would, and asks whether the sender is liked; no mail is sent. */
@@ -646,7 +516,7 @@ static void email_test(const Errand *errand)
     MailAddress from;
     SmtpReply reply;
 
-    if (!read_sender(errand, &from) || !get_ready(errand))
+    if (!email_sender(errand, &from) || !email_ready(errand))
         return;
     Mono begun = mono_now();
     if (!smtp_sender(email->smtp, from.address, 0, &reply))

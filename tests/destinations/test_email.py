@@ -1,15 +1,18 @@
 """What is special about mail: ways to log in, POP before SMTP, recipients, sizes, and what readers show."""
 
+import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 
 from delivering import Document, deliver, new_id, result_of
+from house import pages
 from mail_server import SLOW_KB_PER_S, TOKEN, Dovecot, Exim, await_receiving
 from peer import PASSWORD, USER, FaultProxy, authority, wait_until
-from workers import DELIVER, Served
+from workers import DELIVER, WORKER, Served
 
 NAMES = ["scan.pdf", "with blanks and 100% # ? &.pdf", "Grüße – 文書.pdf", "semi;colon'quote.pdf",
          'double"quote.pdf', "back\\slash.pdf", "=?UTF-8?B?eA==?=.pdf", "-rf.pdf", "a=b.pdf",
@@ -388,6 +391,98 @@ def test_the_limit_of_the_server(mail, tmp_path):
         assert int(size) == len(came.raw.replace(b"\n", b"\r\n"))
     finally:
         small.end()
+
+
+class Pages(Document):
+    """A PDF of pictures that each have so many bytes or a little more."""
+
+    def __init__(self, folder, count, size, name="scan.pdf"):
+        super().__init__(folder, 0, name)
+        self.pictures = pages(count, "mail", size)
+        self.content = self.bound(folder)
+        with open(self.path, "wb") as f:
+            f.write(self.content)
+
+    def bound(self, folder):
+        names = []
+        for i, picture in enumerate(self.pictures):
+            names.append(os.path.join(folder, f"{os.path.basename(self.path)}-{i}.jpg"))
+            with open(names[-1], "wb") as f:
+                f.write(picture)
+        whole = os.path.join(folder, new_id() + ".pdf")
+        subprocess.run([WORKER, "compose", *names, "-o", whole], check=True, capture_output=True)
+        with open(whole, "rb") as f:
+            return f.read()
+
+
+def pictures_of(pdf, folder):
+    """The JPEGs in a PDF that qpdf finds sound."""
+    path = os.path.join(folder, "part.pdf")
+    with open(path, "wb") as f:
+        f.write(pdf)
+    subprocess.run(["qpdf", "--check", path], check=True, capture_output=True)
+    out = os.path.join(folder, new_id())
+    os.mkdir(out)
+    subprocess.run(["pdfimages", "-j", path, out + "/p"], check=True)
+    return [open(os.path.join(out, name), "rb").read() for name in sorted(os.listdir(out))]
+
+
+def test_a_document_is_split_into_mails(mail, tmp_path):
+    document = Pages(tmp_path, 9, 300000)
+    result, mails = send(mail, document, size_limit_mb=1, over_limit="split", subject="Scan")
+    assert result["class"] == "ok" and f"as {len(mails)} mails" in result["text"], result
+    assert result["sha256"] == document.task("email", {})["file"]["sha256"], "the receipt is of the document"
+    parts = [m.attachments() for m in mails]
+    assert [list(p) for p in parts] == [[f"scan_part{i + 1}of{len(mails)}.pdf"] for i in range(len(mails))]
+    assert 4 <= len(mails) <= 5 and all(len(m.raw.replace(b"\n", b"\r\n")) <= 1000000 for m in mails)
+    assert [m.message["subject"] for m in mails] == [f"Scan ({i + 1}/{len(mails)})" for i in range(len(mails))]
+    assert len({m.message["message-id"] for m in mails}) == len(mails)
+    assert sum((pictures_of(*p.values(), tmp_path) for p in parts), []) == document.pictures
+    again = send(mail, document, size_limit_mb=1, over_limit="split")[1]
+    assert [m.attachments() for m in again] == parts, "a repeat has the same parts"
+    result, mails = send(mail, document, size_limit_mb=10, over_limit="split")
+    assert len(mails) == 1 and list(mails[0].attachments().values()) == [document.content]
+
+
+def test_a_document_is_split_for_the_server(mail, tmp_path):
+    small = Exim(size="500K")
+    try:
+        document = Pages(tmp_path, 3, 300000)
+        result, _ = send(mail, document, mail.settings(port=small.port), over_limit="split")
+        assert result["class"] == "ok" and len(small.mails()) == 3, result
+    finally:
+        small.end()
+
+
+@pytest.mark.parametrize("mark, first, again", [("next", 4, False), ("sent", 4, True), ("sent", 0, True), ("next", 5, False)])
+def test_a_split_document_goes_on_where_it_was_cut_off(mail, tmp_path, mark, first, again):
+    """Two pages are in a mail; what was begun with another limit comes twice rather than never."""
+    document = Pages(tmp_path, 8, 300000)
+    task = document.task("email", mail.settings(), options={
+        **mail.options(), "size_limit_mb": 1, "over_limit": "split"}, reserved_name=f"mail-{mark}-{first}-x")
+    before = len(mail.exim.mails())
+    messages = deliver(task)
+    assert messages[-1]["result"]["class"] == "ok", messages[-1]
+    came = [m.attachments() for m in mail.exim.mails()[before:]]
+    assert [list(p) for p in came] == [[f"scan_part{i + 1}of4.pdf"] for i in range(first // 2, 4)]
+    assert (f"mail-again-{first}-{task['id']}" in [m.get("name") for m in messages]) == again
+
+
+def test_a_mail_that_two_attempts_may_have_sent_waits_for_a_person(mail, tmp_path):
+    task = Document(tmp_path, 10).task("email", mail.settings(), options=mail.options(),
+                                       reserved_name="mail-again-0-x")
+    before, messages = len(mail.exim.mails()), deliver(task)
+    assert messages[-1]["result"]["class"] == "unknown" and len(mail.exim.mails()) == before
+    assert [m["name"] for m in messages if m.get("question") == "name"] == [""], "the mark is given back"
+
+
+def test_documents_that_cannot_be_split(mail, tmp_path):
+    result, mails = send(mail, Pages(tmp_path, 2, 900000), size_limit_mb=1, over_limit="split")
+    assert result["class"] == "fatal" and "page 1 alone" in result["text"] and not mails, result
+    result, mails = send(mail, Document(tmp_path, 900000, "scan.jpg"), size_limit_mb=1, over_limit="split")
+    assert result["class"] == "fatal" and "limit is 1.0 MB" in result["text"] and not mails, result
+    result, mails = send(mail, Document(tmp_path, 900000), size_limit_mb=1, over_limit="split")
+    assert result["class"] == "fatal" and "cannot be read" in result["text"] and not mails, result
 
 
 # --- what readers show ----------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ typedef struct MailMark {
     uint32_t page;
 } MailMark;
 
+/* The mark that the parcel's reserved name is; NONE for any other. */
 MailMark email_mark_of(const Parcel *parcel);
 
 /* Has the server remember it; NEXT of page 0 is nothing. False with the result filled. */

@@ -18,8 +18,8 @@ enum {
     FOLDER_PATTERN_SIZE = 256,           /* folder below a destination's, with tokens             */
     JOB_DESTINATIONS_MAX = 8,            /* destinations of one job                               */
     NOTIFY_TO_SIZE = 480,                /* addresses of a notification; two lists fit one mail   */
-    GROUP_JOBS_MAX = 6,                  /* panel choices (sides x action) of one name            */
-    RETENTION_FOREVER = 36500,           /* days, a hundred years: never removed                  */
+    GROUP_JOBS_MAX = 100,      /* jobs a panel is told; sides x action choose six        */
+    RETENTION_FOREVER = 36500, /* days, a hundred years: never removed                  */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "model/name.h"
 #include "model/notification.h"
 #include "model/noun.h"
+#include "model/panel.h"
 
 const char *const file_format_words[] = { "pdf", "jpeg", "tiff", NULL };
 const char *const panel_choice_words[] = {
@@ -29,6 +30,8 @@ static const Field job_destination_fields[] = {
 
 const Field job_fields[] = {
     TEXT(Job, name, true, "Name of the job, shown to people who choose it."),
+    TEXT(Job, panel_name, false,
+         "Name on the panels of devices, at most 20 characters; empty: the name, cut."),
     CHOICE(Job, source, source_words, SCAN_SOURCE_AUTO,
            "Where pages come from; auto takes the feeder when it holds paper, else the flatbed."),
     INTEGER(Job, dpi, 50, 1200, 300, "Resolution in dots per inch; the nearest the device has."),
@@ -85,6 +88,12 @@ bool job_check(const Job *job, Err *err)
 {
     if (!noun_name_check(job->name, err))
         return false;
+    if (job->panel_name[0] && !panel_name_is_plain(job->panel_name)) {
+        err_set(err, ERR_BAD_INPUT, 0, "panels cannot show \"%.100s\"", job->panel_name);
+        err_remedy(err, "Use 1 to %d characters without (),\\!<=>~ and without blanks at the ends.",
+                   PANEL_NAME_CHARS_MAX);
+        return err_field(err, "panel_name");
+    }
     if (!name_pattern_check(job->file_name, err))
         return err_field(err, "file_name");
     if (!notification_to_check(job->notify_to, err))
@@ -147,8 +156,10 @@ void job_group_resolve(JobGroup *group)
     for (size_t i = 0; i < group->job_count; i++) {
         if (group->jobs[i].panel_choice != PANEL_CHOICE_AUTOMATIC)
             continue;
-        while (taken[next]) /* six choices, at most six jobs: one is always left */
+        while (next < PANEL_CHOICE_MAX_ && taken[next])
             next++;
+        if (next == PANEL_CHOICE_MAX_)
+            return; /* six choices for more than six jobs */
         group->jobs[i].panel_choice = next;
         taken[next] = true;
     }
@@ -163,7 +174,7 @@ int job_group_find(const JobGroup *group, const char *panel_code)
     for (int choice = PANEL_CHOICE_AUTOMATIC + 1; choice < PANEL_CHOICE_MAX_; choice++)
         known = known || text_equal(panel_code, panel_codes[choice]);
     for (size_t i = 0; i < resolved.job_count; i++)
-        if (text_equal(panel_code, panel_codes[resolved.jobs[i].panel_choice]))
+        if (known && text_equal(panel_code, panel_codes[resolved.jobs[i].panel_choice]))
             return (int)i;
     return !known && resolved.job_count == 1 ? 0 : -1;
 }

@@ -40,6 +40,7 @@ enum { FILE_NAME_PATTERN_SIZE = 160 };
 
 typedef struct Job {
     char name[NAME_TEXT_SIZE];
+    char panel_name[NAME_TEXT_SIZE]; /* on panels; "": the name, cut (model/panel.h) */
     int64_t source;       /* ScanSource: auto = feeder when it holds paper, else flatbed */
     int64_t dpi;          /* wanted; the device's nearest value is used                 */
     int64_t color;        /* ScanColor                                                  */
@@ -111,10 +112,11 @@ extern const Field job_group_fields[];
 /* Jobs are ids and named once, no panel choice twice. ERR_BAD_INPUT with field. */
 bool job_group_check(const JobGroup *group, Err *err);
 
-/* Replaces every AUTOMATIC by the choice it stands for. group must have passed the check. */
+/* Replaces every AUTOMATIC by the choice it stands for, as long as there is one. group must have passed the check. */
 void job_group_resolve(JobGroup *group);
 
-/* The index in group->jobs of the job that a panel code starts, or -1. An empty, short or unknown
+/* The index in group->jobs of the job that a panel code starts, or -1. Of more than six jobs those
+ * behind the sixth automatic one have no choice: they start by name only. An empty, short or unknown
  * code starts the only job of a group with one job and nothing else. */
 int job_group_find(const JobGroup *group, const char *panel_code);
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "model/panel.h"
 
 #include <errno.h>
 
@@ -92,7 +93,7 @@ static bool read_jobs(Tx *tx, Listing *l, const JobGroup *group, Err *err)
             return false;
         DeviceListedJob *listed = &l->listed[l->count++];
         listed->number = (uint16_t)l->count; /* 0 is that of version 3 */
-        (void)text_copy(listed->name, sizeof listed->name, job.job.name);
+        job_panel_name(&job.job, listed->name);
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/panel.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -232,8 +233,7 @@ static void check_whole(Reading *r)
 
     if (c->data_dir[0] == '\0')
         say(r, "server", "data_dir", "must not be empty");
-    if (c->name[0] == '\0' || text_length(c->name) > PANEL_NAME_CHARS_MAX ||
-        strpbrk(c->name, "(),\\!<=>~") || text_has_control(c->name))
+    if (!panel_name_is_plain(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
     if (c->socket[0] == '\0' || strlen(c->socket) > SOCKET_PATH_BYTES_MAX)
         say(r, "http", "socket", "must have 1 to 100 bytes");

@@ -1,5 +1,6 @@
 /* store/config-jobs.c - see config-rows.h: jobs and job groups. */
 #include "base/text.h"
+#include "model/panel.h"
 #include "store/rows.h"
 
 /* --- jobs ---------------------------------------------------------------------------------------- */
@@ -66,6 +67,48 @@ static bool job_references(Tx *tx, const StoredJob *job, Err *err)
     return true;
 }
 
+/* The names that the jobs of a group have on panels. */
+static bool group_names_check(Tx *tx, const JobGroup *group, Err *err)
+{
+    PanelJobName *names = calloc(group->job_count + 1, sizeof *names);
+    bool ok = names || err_set(err, ERR_TEMPORARY, 0, "no memory for the names of jobs");
+
+    for (size_t i = 0; ok && i < group->job_count; i++) {
+        StoredJob job;
+        JobId id;
+
+        ok = id_parse(group->jobs[i].job, &id) && job_get(tx->db, &id, &job, err);
+        if (!ok)
+            break;
+        (void)text_copy(names[i].job, sizeof names[i].job, job.job.name);
+        job_panel_name(&job.job, names[i].panel);
+    }
+    ok = ok && panel_names_check(names, group->job_count, err);
+    free(names);
+    return ok;
+}
+
+/* A job whose name changes still has one of its own in every group it is in. */
+static bool job_names_check(Tx *tx, const JobId *id, Err *err)
+{
+    AUTO_QUERY query = db_query(tx->db, "SELECT job_group_id FROM job_group_job WHERE job_id = ?1",
+                                ARGS(ARG_TEXT(id->text)));
+    bool ok = true;
+
+    while (ok && query_next(&query)) {
+        StoredJobGroup group;
+        JobGroupId group_id;
+
+        QUERY_COPY(&query, 0, group_id.text);
+        ok = !query.failed && job_group_get(tx->db, &group_id, &group, err);
+        if (!ok || group_names_check(tx, &group.group, err))
+            continue;
+        err_prefix(err, "job group \"%s\"", group.group.name);
+        ok = err_field(err, "panel_name");
+    }
+    return (ok || query.failed) && query_ok(&query, err);
+}
+
 static bool job_can_be_stored(Tx *tx, const StoredJob *job, Err *err)
 {
     return job_check(&job->job, err) &&
@@ -101,7 +144,7 @@ bool job_change(Tx *tx, const Actor *actor, const StoredJob *job, Err *err)
                   "UPDATE job SET name = ?2, body = ?3, revision = revision + 1 WHERE id = ?1",
                   ARGS(ARG_TEXT(job->id.text), ARG_TEXT(job->job.name), ARG_TEXT(buf_text(&body))),
                   NULL, err) &&
-           job_references(tx, job, err) &&
+           job_references(tx, job, err) && job_names_check(tx, &job->id, err) &&
            audit_change(tx, actor,
                         &(AuditChange){ "job.change", "job", job->id.text, job_fields, &before.job,
                                         &job->job },
@@ -210,7 +253,7 @@ bool job_group_insert(Tx *tx, const Actor *actor, const StoredJobGroup *group, E
                   ARGS(ARG_TEXT(group->id.text), ARG_TEXT(group->group.name),
                        ARG_TEXT(buf_text(&body))),
                   NULL, err) &&
-           group_references(tx, group, err) &&
+           group_references(tx, group, err) && group_names_check(tx, &group->group, err) &&
            audit_change(tx, actor,
                         &(AuditChange){ "job-group.insert", "job-group", group->id.text,
                                         job_group_fields, NULL, &group->group },
@@ -232,7 +275,7 @@ bool job_group_change(Tx *tx, const Actor *actor, const StoredJobGroup *group, E
                   ARGS(ARG_TEXT(group->id.text), ARG_TEXT(group->group.name),
                        ARG_TEXT(buf_text(&body))),
                   NULL, err) &&
-           group_references(tx, group, err) &&
+           group_references(tx, group, err) && group_names_check(tx, &group->group, err) &&
            audit_change(tx, actor,
                         &(AuditChange){ "job-group.change", "job-group", group->id.text,
                                         job_group_fields, &before.group, &group->group },

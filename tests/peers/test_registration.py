@@ -250,3 +250,48 @@ def test_a_device_that_was_stopped_with(house):
         house.stop()
         waiting.join()
         house.start()
+
+
+# ---- names on panels ---------------------------------------------------------------------------
+
+def job(house, name, **more):
+    """Makes a job; its id."""
+    status, answer = house.api("POST", "/api/v1/jobs", {
+        "name": name, "destinations": [{"destination": folder_id(house)}], **more})
+    assert status == 201, answer
+    return answer["id"]
+
+
+def folder_id(house):
+    return house.show("destination", "list")[0]["id"]
+
+
+def test_names_that_panels_cannot_show_or_tell_apart(house):
+    """Refused when a job or a group is edited, with the field and what to do."""
+    north = job(house, "Invoices of the northern branch")
+    south = job(house, "Invoices of the north, old", panel_name="Old invoices")
+    odd = job(house, "Letters (all)")
+    body = {"name": "Branch", "jobs": [{"job": north}, {"job": odd}]}
+    status, answer = house.api("POST", "/api/v1/job-groups", body)
+    assert status in (400, 422), answer
+    assert answer["field"] == "jobs[1].job" and "Letters (all)" in answer["detail"]
+    body["jobs"][1] = {"job": south}
+    status, group = house.api("POST", "/api/v1/job-groups", body)
+    assert status == 201, group
+    whole = house.api("GET", f"/api/v1/jobs/{south}")[1]
+    settings = {k: v for k, v in whole.items() if k not in ("id", "revision")}
+    for wrong, part in (("Invoices of the nort", "same name"), ("a=b", "cannot show"),
+                        ("123456789012345678901", "cannot show")):
+        status, answer = house.api("PUT", f"/api/v1/jobs/{south}", {**settings, "panel_name": wrong})
+        assert status in (400, 422) and answer["field"] == "panel_name", answer
+        assert part in answer["detail"] and answer["remedy"], answer
+    status, answer = house.api("PUT", f"/api/v1/jobs/{south}", {**settings, "panel_name": ""})
+    assert status in (400, 422), answer  # its name has a comma
+    text = house.cli("config", "export").replace("panel_name: Old invoices",
+                                                 "panel_name: Invoices of the nort")
+    path = os.path.join(house.top, "same-names.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    with pytest.raises(AssertionError, match="same name"):
+        house.cli("config", "apply", path)
+    assert house.api("GET", f"/api/v1/jobs/{south}")[1]["panel_name"] == "Old invoices"

@@ -4,6 +4,7 @@
 #include "model/batch.h"
 #include "model/delivery.h"
 #include "model/device.h"
+#include "model/panel.h"
 #include "tests/unit/cm.h"
 
 /* The whole table as drawn above the enum: every pair that is not listed must be refused. */
@@ -196,9 +197,94 @@ static void only_names_of_pages_are_parsed(void **state)
         assert_false(page_file_parse(foreign[i], &number, &side, &format));
 }
 
+static void names_on_panels(void **state)
+{
+    static const struct {
+        const char *name, *panel_name, *shown;
+        bool plain;
+    } cases[] = {
+        { "Invoices", "", "Invoices", true },
+        { "Invoices (2026)", "", "Invoices (2026)", false },
+        { "Invoices (2026)", "Invoices 2026", "Invoices 2026", true },
+        { "Invoices of the northern branch", "", "Invoices of the nort", true },
+        { "Invoices of the nor branch", "", "Invoices of the nor", true }, /* no blank at the end */
+        { "\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84"
+          "01234567890",
+          "",
+          "\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84\xc3\x84"
+          "0123456789",
+          true },
+        /* Sixteen characters of four bytes are more than fit. */
+        { "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84"
+          "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84"
+          "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84"
+          "\xf0\x9f\x93\x84",
+          "",
+          "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84"
+          "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84"
+          "\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84\xf0\x9f\x93\x84",
+          true },
+    };
+    char shown[PANEL_NAME_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Job job = { 0 };
+
+        (void)text_copy(job.name, sizeof job.name, cases[i].name);
+        (void)text_copy(job.panel_name, sizeof job.panel_name, cases[i].panel_name);
+        job_panel_name(&job, shown);
+        assert_string_equal(shown, cases[i].shown);
+        assert_int_equal(panel_name_is_plain(shown), cases[i].plain);
+    }
+    for (const char *c = "(),\\!<=>~\x01\x7f"; *c; c++) {
+        (void)text_printf(shown, sizeof shown, "a%cb", *c);
+        assert_false(panel_name_is_plain(shown));
+    }
+    assert_false(panel_name_is_plain(""));
+    assert_false(panel_name_is_plain(" a"));
+    assert_false(panel_name_is_plain("a "));
+    assert_false(panel_name_is_plain("\xff"));
+    assert_false(panel_name_is_plain("123456789012345678901"));
+}
+
+static void names_of_a_group_differ_on_panels(void **state)
+{
+    PanelJobName names[] = { { "Invoices of the northern branch", "Invoices of the nort" },
+                             { "Mail", "Mail" },
+                             { "Invoices of the north", "Invoices of the nort" } };
+    Err err;
+
+    (void)state;
+    assert_true(panel_names_check(names, 2, &err));
+    assert_false(panel_names_check(names, 3, &err));
+    assert_int_equal(err.kind, ERR_BAD_INPUT);
+    assert_string_equal(err.field, "jobs[2].job");
+    assert_non_null(
+        strstr(err.text, "\"Invoices of the northern branch\" and \"Invoices of the north\""));
+    (void)text_copy(names[1].panel, sizeof names[1].panel, "a(b");
+    assert_false(panel_names_check(names, 2, &err));
+    assert_string_equal(err.field, "jobs[1].job");
+}
+
+static void more_than_six_jobs_have_six_choices(void **state)
+{
+    JobGroup group = { .job_count = 8 };
+
+    (void)state;
+    assert_int_equal(job_group_find(&group, "02"), 0);
+    assert_int_equal(job_group_find(&group, "14"), 5);
+    assert_int_equal(job_group_find(&group, ""), -1);
+    job_group_resolve(&group);
+    assert_int_equal(group.jobs[6].panel_choice, PANEL_CHOICE_AUTOMATIC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_on_panels),
+        cmocka_unit_test(names_of_a_group_differ_on_panels),
+        cmocka_unit_test(more_than_six_jobs_have_six_choices),
         cmocka_unit_test(every_batch_pair),
         cmocka_unit_test(every_delivery_pair),
         cmocka_unit_test(every_device_pair),

@@ -27,16 +27,20 @@ typedef struct Api Api;
 typedef bool ApiStartScan(void *arg, const Actor *actor, const DeviceId *device,
                           const JobStart *start, BatchId *ret_batch, Err *err);
 
+/* Ends the running scan of a batch; any api thread, does not wait for the end. */
+typedef bool ApiCancelScan(void *arg, const Actor *actor, const BatchId *batch, Err *err);
+
 /* Everything pointed to must outlive the Api. */
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
-    const Sealer *sealer;        /* seals secrets that come in                                 */
-    HttpEvents *events;          /* streams; may be NULL in tests                              */
-    const char *spool_path;      /* absolute                                                   */
-    int64_t spool_reserve_bytes; /* health complains when less is left                         */
-    ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
-    void *start_scan_arg;
+    const Sealer *sealer;          /* seals secrets that come in                                 */
+    HttpEvents *events;            /* streams; may be NULL in tests                              */
+    const char *spool_path;        /* absolute                                                   */
+    int64_t spool_reserve_bytes;   /* health complains when less is left                         */
+    ApiStartScan *start_scan;      /* NULL: this server has no devices                           */
+    ApiCancelScan *cancel_scan;    /* the same                                                   */
+    void *scan_arg;                /* of both                                                    */
     const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;

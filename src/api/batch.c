@@ -271,6 +271,20 @@ static bool batch_retry(HttpRequest *req, HttpResponse *res, Err *err)
     return batch_act(req, res, queue_batch_retry, err);
 }
 
+static bool batch_cancel(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    const ApiConfig *config = api_config(api_of(req));
+    Actor actor = api_actor(req);
+    BatchId id;
+
+    if (!api_path_id(req, "id", id.text, err))
+        return false;
+    if (!config->cancel_scan)
+        return err_set(err, ERR_TEMPORARY, 0, "this server serves no devices");
+    return config->cancel_scan(config->scan_arg, &actor, &id, err) &&
+           batch_answer_id(req, res, &id, err);
+}
+
 static bool batch_purge(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const char *undelivered = http_request_query(req, "undelivered");
@@ -322,6 +336,9 @@ const Route batch_routes[] = {
     { "GET", "/api/v1/batches/{id}/deliveries", "batches.read", deliveries_get,
       "Lists the deliveries of a batch: how the last attempt ended and what cures it.",
       .query = no_query, .answer = "DeliveryList" },
+    { "POST", "/api/v1/batches/{id}/cancel", "batches.write", batch_cancel,
+      "Ends the scan of a batch that is receiving pages; its pages are kept.", .query = no_query,
+      .answer = "Batch" },
     { "POST", "/api/v1/batches/{id}/deliver", "batches.write", batch_deliver,
       "Sends the pages that arrived of a broken or cancelled batch.", .query = no_query,
       .answer = "Batch" },

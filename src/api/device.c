@@ -215,7 +215,7 @@ static bool device_scan(HttpRequest *req, HttpResponse *res, Err *err)
         return false;
     if (!config->start_scan)
         return err_set(err, ERR_TEMPORARY, 0, "this server serves no devices");
-    return config->start_scan(config->start_scan_arg, &actor, &id, &start, &batch, err) &&
+    return config->start_scan(config->scan_arg, &actor, &id, &start, &batch, err) &&
            batch_answer_id(req, res, &batch, err);
 }
 

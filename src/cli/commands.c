@@ -134,6 +134,8 @@ const Command command_table[] = {
     ROW("batch", "documents", "BATCH", 1, 1, "Lists the documents of a batch.", run_batch_documents),
     ROW("batch", "deliveries", "BATCH", 1, 1, "Lists the deliveries of a batch.",
         run_batch_deliveries),
+    ROW("batch", "cancel", "BATCH", 1, 1, "Ends a scan that is running; its pages are kept.",
+        run_batch_cancel),
     ROW("batch", "deliver", "BATCH", 1, 1, "Sends what arrived of a broken or cancelled batch.",
         run_batch_deliver),
     ROW("batch", "retry", "BATCH", 1, 1, "Tries again what failed or waits for a person.",

@@ -78,6 +78,9 @@ static bool carry_out(DeviceScan *scan)
             else
                 host->identified(scan->scan_arg, action.identity);
             break;
+        case SCAN_ACTION_NOTICE:
+            host->noticed(scan->scan_arg, action.notice);
+            break;
         case SCAN_ACTION_PAGE_BEGIN:
             host->page_begin(scan->scan_arg, action.number, action.side, action.format);
             break;

@@ -4,8 +4,9 @@
  *   COMPLETE    ""
  *   CANCELLED   cancelled-at-device, cancelled (by the host)
  *   BROKEN      reported by the device: paper-jam no-paper cover-open double-feed device-error
- *               lamp-error carriage-locked tray-closed login-needed not-permitted battery-low
- *               sensor-error remove-paper stacker-full paper-skewed device-reserved
+ *               lamp-error carriage-locked tray-closed login-needed login-failed not-permitted
+ *               battery-low sensor-error carrier-sheet paper-protection separation-lever
+ *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
  *               of the link: device-busy connect-failed connection-lost no-answer no-progress
  *               device-timeout device-rejected protocol-error legacy-device source-missing
  *               format-not-offered parameters-refused two-sided-page page-broken page-too-large

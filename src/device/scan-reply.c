@@ -482,6 +482,26 @@ static uint16_t answer_type(ScanAwait await)
     return await == SCAN_AWAIT_UNLOCK ? IS_UNLOCK_REPLY : IS_PASSTHRU_REPLY;
 }
 
+static const char *notice_of(uint8_t code)
+{
+    switch (code) {
+    case IS_EVENT_START:
+        return "start";
+    case IS_EVENT_DISCONNECT:
+        return "disconnect";
+    case IS_EVENT_CANCEL:
+        return "cancel";
+    case IS_EVENT_STOP:
+        return "stop";
+    case IS_EVENT_TIMEOUT:
+        return "time-out";
+    case IS_EVENT_REJECTED:
+        return "rejected";
+    default:
+        return "unknown";
+    }
+}
+
 /* Events may come at any moment, also between a command and its answer. */
 static void device_event(ScanSession *s, Mono now)
 {
@@ -489,6 +509,7 @@ static void device_event(ScanSession *s, Mono now)
     bool winding_down = s->state >= SCAN_CANCEL;
     bool all_came = s->last && (!scan_page_is_open(s) || (s->page->open && s->page->end_seen));
 
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = notice_of(code) });
     if (code == IS_EVENT_CANCEL) {
         Reason reason = scan_reason("cancelled-at-device", "");
 

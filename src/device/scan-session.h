@@ -135,6 +135,7 @@ enum {
 typedef enum ScanActionKind {
     SCAN_ACTION_SEND,       /* bytes                                                       */
     SCAN_ACTION_IDENTIFIED, /* identity                                                    */
+    SCAN_ACTION_NOTICE,     /* notice: the device said something beside the scan           */
     SCAN_ACTION_PAGE_BEGIN, /* number, side, format                                        */
     SCAN_ACTION_PAGE_BYTES, /* side, bytes                                                 */
     SCAN_ACTION_PAGE_END,   /* number, side, notes: then the session waits for
@@ -151,6 +152,7 @@ typedef struct ScanAction {
     char side; /* 'A' front, 'B' back: of each at most one page is open */
     PageFormat format;
     PageNotes notes;
+    const char *notice;             /* a stable word, static; see device-link.h */
     const DeviceIdentity *identity; /* borrowed from the session */
     ScanEnd end;
     const Reason *reason; /* borrowed from the session */

@@ -41,6 +41,8 @@ static void accept_run(Run *run)
         run->scan = device_scan_start(run->service->link, run->device.address, &order, run);
     else if (run->press)
         run->scan = device_press_accept(STEAL(run->press), &order, run);
+    if (run->scan && run->cancelled)
+        device_scan_cancel(run->scan);
     if (run->scan)
         return;
     run->reason = run->is_pull ? no_scan : panel_gone;

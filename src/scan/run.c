@@ -197,6 +197,14 @@ static void page_file_done(void *arg, bool ok, const Page *page, const Err *err)
     store_write(step->run->service->config.store, page_write, page_row_done, step);
 }
 
+void run_noticed(void *scan_arg, const char *notice)
+{
+    const Run *run = scan_arg;
+
+    log_line(LOG_INFO, "scan.notice", "device=%s batch=%s notice=%s", run->address,
+             run->batch.id.text, notice);
+}
+
 void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format)
 {
     Run *run = scan_arg;

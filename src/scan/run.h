@@ -25,7 +25,7 @@ struct ScanService {
     unsigned sightings; /* device_sighted writes under way */
     unsigned looking;   /* addresses that are looked at */
     LookBook looks;
-    atomic_uint pulls; /* scans asked for by other threads, not yet runs or refused */
+    atomic_uint pulls; /* asked for by other threads: scans not yet runs or refused, and cancels */
     struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;
     struct Run *pulled; /* admitted by another thread, for the loop to take. Under pulled_lock */
@@ -60,6 +60,7 @@ typedef struct Run {
     Reason another;          /* why it is not the device that was approved; code "" = it is */
     DeviceIdentity identity; /* of that other one */
     bool paused, is_over;
+    bool cancelled; /* before it began */
     ScanEnd end;
     unsigned pages_under_way;
     uint32_t pages_stored;
@@ -80,6 +81,7 @@ void run_begin(Run *run);
 
 /* Of DeviceHost, with the Run as scan_arg. */
 void run_identified(void *scan_arg, const DeviceIdentity *identity);
+void run_noticed(void *scan_arg, const char *notice);
 void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format);
 void run_page_bytes(void *scan_arg, char side, Bytes bytes);
 void run_page_end(void *scan_arg, char side, const PageNotes *notes);

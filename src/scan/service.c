@@ -88,6 +88,7 @@ static const DeviceHost scan_host = {
     .list_asked = list_asked,
     .pressed = run_pressed,
     .identified = run_identified,
+    .noticed = run_noticed,
     .page_begin = run_page_begin,
     .page_bytes = run_page_bytes,
     .page_end = run_page_end,

@@ -41,6 +41,11 @@ typedef struct ScanPull {
  * ERR_TEMPORARY (stopping, disk full). What goes wrong later is the batch's reason. */
 bool scan_service_pull(ScanService *service, const ScanPull *pull, BatchId *ret_batch, Err *err);
 
+/* Ends the scan of a batch that is RECEIVING, at the next safe moment: the batch becomes CANCELLED and keeps
+ * its pages. Any thread but loop and writer; waits for the audit's commit, not for the end. ERR_NOT_FOUND,
+ * ERR_CONFLICT (the batch has no running scan), ERR_TEMPORARY. */
+bool scan_service_cancel(ScanService *service, const BatchId *batch, const Actor *actor, Err *err);
+
 /* From now on presses are refused; running scans go on. */
 void scan_service_drain(ScanService *service);
 

@@ -240,13 +240,19 @@ static bool start_scan(void *arg, const Actor *actor, const DeviceId *device, co
     return scan_service_pull(((Platend *)arg)->scans, &pull, ret_batch, err);
 }
 
+static bool cancel_scan(void *arg, const Actor *actor, const BatchId *batch, Err *err)
+{
+    return scan_service_cancel(((Platend *)arg)->scans, batch, actor, err);
+}
+
 static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
                       .queue = p->queue,
                       .sealer = p->sealer,
                       .start_scan = start_scan,
-                      .start_scan_arg = p,
+                      .cancel_scan = cancel_scan,
+                      .scan_arg = p,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .destinations_json = (const char *)destinations_json };

@@ -112,6 +112,9 @@ static void act(World *w, const ScanAction *action)
     case SCAN_ACTION_IDENTIFIED:
         must(action->identity != NULL);
         break;
+    case SCAN_ACTION_NOTICE:
+        must(action->notice && action->notice[0]);
+        break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begin(w, side_of(action), action);
         break;

@@ -59,6 +59,9 @@ class Manner:
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
     job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
+    cause: bytes = b"PJ  "         # of the faults "cause", "cause-at-start" and "cause-before"
+    not_ready: dict = field(default_factory=dict)  # {"TRDT": "AFEN"}: always answered so
+    events: dict = field(default_factory=dict)     # {"TRDT": [1, 4]}: sent before the reply
 
 
 class Lines(bytes):
@@ -257,6 +260,7 @@ class Session:
         self.device, self.stream, self.manner = device, stream, device.manner
         self.mode, self.locked, self.lock_naks = "", False, device.manner.lock_naks
         self.mode_naks, self.busy = device.manner.mode_naks, dict(device.manner.busy)
+        self.events = dict(device.manner.events)
         self.left, self.mode_refused = device.manner.left_in_mode, False
         self.queue = b""        # of the last command, fetched by pure reads
         self.expects = None     # (code, length) of a parameter block that was announced
@@ -456,6 +460,11 @@ class Session:
     def request(self, code):
         """A request without parameters."""
         name = code.decode().strip()
+        for event in self.events.pop(name, []):
+            self.packet(0x9000, bytes([event]))
+        if name in self.manner.not_ready:
+            self.answer(self.header(code, 0, b"#nrd" + self.manner.not_ready[name].encode()), REPLY_SIZE)
+            return
         if self.busy.get(name, 0) > 0:
             self.busy[name] -= 1
             self.answer(self.header(code, 0, b"#nrdBUSY"), REPLY_SIZE)
@@ -496,7 +505,8 @@ class Session:
         self.block(code, b"#BSZi0065536")
 
     def on_stat(self, code):
-        errors = {"cover-open-before": b"#ERRADF OPN #ERRFB  OPN "}.get(self.manner.fault, b"")
+        cause = {"cover-open-before": b"OPN ", "cause-before": self.manner.cause}.get(self.manner.fault)
+        errors = b"#ERRADF " + cause + b"#ERRFB  " + cause if cause else b""
         if self.feeder_empty and self.device.model.adf:
             errors += b"#ERRADF PE  "
         self.answer(self.header(code, len(errors)) + errors, REPLY_SIZE)
@@ -540,6 +550,9 @@ class Session:
         time.sleep(self.manner.start_delay_s)
         if self.manner.fault == "no-paper":
             self.answer(self.header(code, 0, b"#errADF PE  "), REPLY_SIZE)
+            return
+        if self.manner.fault == "cause-at-start":
+            self.answer(self.header(code, 0, b"#errADF " + self.manner.cause), REPLY_SIZE)
             return
         if not self.device.parameters:
             self.complain("TRDT without parameters")
@@ -703,6 +716,7 @@ def long_image(session, code):
 FAULTS = {
     "jam": cause_fault(b"PJ  "),
     "jam-in-page": cause_fault(b"PJ  ", True),
+    "cause": lambda s, code: s.in_page() and s.error(code, s.manner.cause),
     "cover-open": cause_fault(b"OPN ", True),
     "double-feed": cause_fault(b"DFED", True),
     "device-error": cause_fault(b"ERR ", True),

@@ -3,7 +3,6 @@ other or in turn, upside down or not, the last sheet first; lines in colour, gre
 are told at the end of a page."""
 
 import hashlib
-import itertools
 import json
 import os
 
@@ -11,10 +10,10 @@ import pytest
 
 import common
 import epson_models
-from epson_device import Device, Lines, Manner, quads
+import scan_bench
+from epson_device import Lines, Manner, quads
 from served import House, pdf_pages
 
-addresses = (f"127.0.{i // 250}.{i % 250 + 1}" for i in itertools.count(2000))
 JOBS = {  # name: (panel choice, what the job says)
     "Letters": ("1-sided-pdf", {}),
     "Sheets": ("2-sided-pdf", {}),
@@ -23,6 +22,7 @@ JOBS = {  # name: (panel choice, what the job says)
     "Forms": ("1-sided-preview", {"color": "bw", "sides": "two"}),
     "Grey": ("2-sided-preview", {"color": "gray"}),
 }
+ADDRESSES = scan_bench.addresses(2000)
 CHOICES = {"Letters": "02", "Sheets": "12", "Always": "01", "Never": "11", "Forms": "04", "Grey": "14"}
 RAW_ONLY = {"capa": (b"#FMTLISTRAW JPG ", b"#FMTLISTRAW ")}
 
@@ -48,42 +48,20 @@ def house():
         made.remove()
 
 
+class Scan(scan_bench.Scan):
+    """A device of this file; jobs by their names."""
+
+    def __init__(self, house, pages, model=epson_models.XP7100, **manner):
+        super().__init__(house, next(ADDRESSES), pages, model, **manner)
+
+    def run(self, job):  # pylint: disable=arguments-renamed
+        return super().run(CHOICES[job])
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     return [open(path, "rb").read() for path in common.make_pictures(folder, 6, 320, 440)]
-
-
-class Scan:
-    """A device registered and approved, and what becomes of a press of Start for a job."""
-
-    def __init__(self, house, pages, model=epson_models.XP7100, **manner):
-        self.house = house
-        self.device = Device(next(addresses), house.scan_port, model, pages, Manner(**manner))
-        self.device.register(("127.0.0.1", house.udp_port))
-        self.id = house.approve(self.device.address)
-
-    def run(self, job):
-        before = [b["id"] for b in self.house.batches(self.id)]
-        answer = self.device.press(("127.0.0.1", self.house.tcp_port), CHOICES[job])
-        assert b"<StatusOut>OK<" in answer
-        self.device.wait_end()
-        batch = self.house.settled_batch(self.id, before)
-        assert self.device.complaints == []
-        return batch
-
-    def stored(self, batch):
-        """The pages of a batch as the API lists them, and the bytes of each."""
-        pages = self.house.show("batch", "pages", batch["id"])
-        folder = next(os.path.join(path, batch["id"]) for path, names, _ in os.walk(self.house.spool)
-                      if batch["id"] in names)
-        return pages, [open(os.path.join(folder, p["file"]), "rb").read() for p in pages]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.device.close()
 
 
 # ---- two sides --------------------------------------------------------------------------------

@@ -89,6 +89,18 @@ static inline bool start_scan(void *arg, const Actor *actor, const DeviceId *dev
     return scan_begun.text[0] != '\0' || err_set(err, ERR_CONFLICT, 0, "it is busy");
 }
 
+/* The batch whose scan was to be cancelled; "" refuses. */
+static BatchId scan_running, scan_cancelled;
+
+static inline bool cancel_scan(void *arg, const Actor *actor, const BatchId *batch, Err *err)
+{
+    (void)arg;
+    assert_true(actor->name[0]);
+    scan_cancelled = *batch;
+    return text_equal(batch->text, scan_running.text) ||
+           err_set(err, ERR_CONFLICT, 0, "it has no scan");
+}
+
 static inline void api_start(void)
 {
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
@@ -105,6 +117,7 @@ static inline void api_start(void)
                                 .sealer = sealer,
                                 .events = events,
                                 .start_scan = start_scan,
+                                .cancel_scan = cancel_scan,
                                 .spool_path = spool_path,
                                 .destinations_json = buf_text(&kinds) },
                   &err);

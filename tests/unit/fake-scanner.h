@@ -39,7 +39,8 @@ typedef struct FakeScanner {
     FakeFault fault;
     const char *fault_text;
 
-    bool feeder_empty; /* STAT says so                                  */
+    bool feeder_empty;  /* STAT says so                                  */
+    const char *status; /* what STAT says before the scan               */
     unsigned pages;
     unsigned empty_polls; /* IMG replies without anything before a page    */
     size_t page_size, block_size;
@@ -252,7 +253,10 @@ static inline void fake_request(FakeScanner *f, const Esci2Request *request, uin
     } else if (strcmp(code, "CAPA") == 0) {
         fake_block(f, code, bytes_of_text(f->capa ? f->capa : FAKE_CAPA));
     } else if (strcmp(code, "STAT") == 0) {
-        fake_block(f, code, bytes_of_text(f->feeder_empty ? "#ERRADF PE  " : ""));
+        fake_block(f, code,
+                   bytes_of_text(f->status         ? f->status
+                                 : f->feeder_empty ? "#ERRADF PE  "
+                                                   : ""));
     } else if (strcmp(code, "IMG ") == 0) {
         fake_image(f);
     } else if (strcmp(code, "PARA") == 0) {

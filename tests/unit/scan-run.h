@@ -26,9 +26,10 @@ typedef struct Run {
     size_t page_n[2];
     uint32_t page_number[2];
     bool page_open[2];
-    PageNotes notes; /* of the page that ended last */
-    RawPage raw;     /* the same, when it is raw    */
-    char order[256]; /* "1A< 2B< 1A> 2B> ": pages that begin and end */
+    PageNotes notes;    /* of the page that ended last */
+    RawPage raw;        /* the same, when it is raw    */
+    const char *notice; /* the last */
+    char order[256];    /* "1A< 2B< 1A> 2B> ": pages that begin and end */
     unsigned pages, dropped;
     bool closed, ended;
     ScanEnd end;
@@ -127,6 +128,9 @@ static inline void act(Run *run, const ScanAction *action)
         break;
     case SCAN_ACTION_IDENTIFIED:
         run->identity = *action->identity;
+        break;
+    case SCAN_ACTION_NOTICE:
+        run->notice = action->notice;
         break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begins(run, action);

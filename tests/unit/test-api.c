@@ -1,6 +1,7 @@
 /* tests/unit/test-api.c - the API as programs see it: every route, who may use it, what it refuses. */
 #include "tests/unit/api-fixture.h"
 #include "tests/unit/api-notifications.h"
+#include "tests/unit/api-scans.h"
 
 #include "base/sha256.h"
 #include "store/db.h"
@@ -482,29 +483,6 @@ static void a_thumbnail_is_sent_when_the_page_was_read(void **state)
     assert_string_equal(answer.body, "small");
 }
 
-static void a_scan_is_started_without_a_panel(void **state)
-{
-    char body[120];
-    World world;
-    Batch batch;
-
-    (void)state;
-    world_make(fx, &world);
-    batch = world_batch(&world);
-    (void)text_printf(body, sizeof body, "{\"job\":\"%s\",\"any_job\":true}", world.job.id.text);
-    assert_status(409, call("POST", at("devices", world.device.id.text, "/scan"), body));
-    assert_write(fx, batch_insert(tx, &batch, &fx->err));
-    scan_begun = batch.id;
-    assert_status(200, call("POST", at("devices", world.device.id.text, "/scan"), body));
-    assert_string_equal(said("id"), batch.id.text);
-    assert_string_equal(said("state"), "receiving");
-    assert_true(scan_asked.any_job);
-    assert_string_equal(scan_asked.job, world.job.id.text);
-    assert_status(400, call("POST", at("devices", world.device.id.text, "/scan"), "{}"));
-    assert_status(404, call("POST", "/api/v1/devices/x/scan", body));
-    scan_begun.text[0] = '\0';
-}
-
 static void a_file_that_is_gone_says_what_to_do(void **state)
 {
     World world;
@@ -767,7 +745,6 @@ int main(void)
         API_TEST(secrets_come_in_and_never_go_out),
         API_TEST(a_secret_that_cannot_be_opened_is_replaced),
         API_TEST(devices_are_approved_named_and_forgotten),
-        API_TEST(a_scan_is_started_without_a_panel),
         API_TEST(a_batch_is_shown_with_its_parts),
         API_TEST(a_delivery_says_how_it_ended_and_what_cures_it),
         API_TEST(batches_are_listed_newest_first_in_steps),
@@ -786,6 +763,8 @@ int main(void)
         API_TEST(health_complains_when_the_spool_is_gone),
         API_TEST(the_description_of_the_api_is_served),
         API_TEST(a_config_is_exported_planned_and_applied),
+        API_TEST(a_scan_is_started_without_a_panel),
+        API_TEST(a_running_scan_is_cancelled),
         cmocka_unit_test(every_route_is_complete_and_tested),
     };
 

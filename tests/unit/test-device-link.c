@@ -134,6 +134,12 @@ static void identified(void *arg, const DeviceIdentity *identity)
     h->identified = true;
 }
 
+static void noticed(void *arg, const char *notice)
+{
+    (void)arg;
+    assert_string_equal(notice, "start");
+}
+
 static void page_begin(void *arg, uint32_t number, char side, PageFormat format)
 {
     Host *h = arg;
@@ -204,6 +210,7 @@ static const DeviceHost host_calls = {
     .shows = shows,
     .pressed = pressed,
     .identified = identified,
+    .noticed = noticed,
     .page_begin = page_begin,
     .page_bytes = page_bytes,
     .page_end = page_end,

@@ -221,6 +221,90 @@ static void every_fault_has_its_end(void **state)
     }
 }
 
+/* Every cause that a device can report, in each of the places where it can: in STAT before the scan, in the answer
+ * to TRDT, in the middle of a page. Names: Epson's source and SANE's epsonds. */
+static void every_cause_has_its_name(void **state)
+{
+    static const char *const causes[][2] = {
+        { "PJ  ", "paper-jam" },        { "OPN ", "cover-open" },
+        { "DFED", "double-feed" },      { "ERR ", "device-error" },
+        { "LTF ", "lamp-error" },       { "LOCK", "carriage-locked" },
+        { "DTCL", "tray-closed" },      { "AUTH", "login-failed" },
+        { "PERM", "not-permitted" },    { "BTLO", "battery-low" },
+        { "CSS ", "carrier-sheet" },    { "ETS ", "sensor-error" },
+        { "PPRT", "paper-protection" }, { "SEP ", "separation-lever" },
+        { "POSE", "device-position" },  { "GAP ", "sensor-error" },
+        { "LIFT", "feeder-raised" },    { "PRMW", "remove-paper" },
+        { "STK ", "stacker-full" },     { "PSKW", "paper-skewed" },
+        { "PES ", "sensor-error" },     { "PE  ", "no-paper" },
+        { "Q?1 ", "device-error" },
+    };
+    static const struct {
+        const char *at, *before;
+        unsigned nth;
+    } places[] = { { "STAT", "#ERRADF ", 1 },
+                   { "TRDT", "#errADF ", 1 },
+                   { "IMG ", "#errADF ", 4 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(causes) * COUNT_OF(places); i++) {
+        const char *cause = causes[i / COUNT_OF(places)][0];
+        size_t place = i % COUNT_OF(places);
+        char text[32];
+        Run run;
+
+        run_init(&run, SCAN_SOURCE_ADF);
+        (void)text_printf(text, sizeof text, "%s%s", places[place].before, cause);
+        if (place == 0) {
+            run.fake.status = text;
+        } else {
+            run.fake.fault_at = places[place].at;
+            run.fake.fault_nth = places[place].nth;
+            run.fake.fault = FAKE_TOKENS;
+            run.fake.fault_text = text;
+        }
+        run_on(&run);
+        assert_end(&run, SCAN_END_BROKEN, causes[i / COUNT_OF(places)][1], 0);
+        assert_true(run.fake.unlocked);
+        assert_non_null(strstr(run.reason.text, "(ADF "));
+        assert_true(run.reason.remedy[0] != '\0');
+        run_done(&run);
+    }
+}
+
+/* What the device says beside the scan is told, in every state. */
+static void every_event_is_told(void **state)
+{
+    static const struct {
+        const char *code, *notice, *reason;
+    } events[] = {
+        { "\x01", "start", "" },
+        { "\x02", "disconnect", "connection-lost" },
+        { "\x03", "cancel", "cancelled-at-device" },
+        { "\x04", "stop", "" },
+        { "\x80", "time-out", "device-timeout" },
+        { "\xa0", "rejected", "device-rejected" },
+        { "\x77", "unknown", "" },
+    };
+    static const char *const places[] = { "INFO", "CAPA", "STAT", "TRDT", "IMG ", "read" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(events) * COUNT_OF(places); i++) {
+        size_t event = i / COUNT_OF(places);
+        Run run;
+
+        run_init(&run, SCAN_SOURCE_AUTO);
+        run.fake.fault_at = places[i % COUNT_OF(places)];
+        run.fake.fault_nth = 1;
+        run.fake.fault = FAKE_EVENT;
+        run.fake.fault_text = events[event].code;
+        run_on(&run);
+        assert_string_equal(run.notice, events[event].notice);
+        assert_string_equal(run.reason.code, events[event].reason);
+        run_done(&run);
+    }
+}
+
 static void refused_parameters_are_tried_without_the_optional(void **state)
 {
     Run run;
@@ -495,6 +579,8 @@ int main(void)
         cmocka_unit_test(bytes_may_come_one_by_one),
         cmocka_unit_test(a_cut_at_every_byte_ends_the_scan),
         cmocka_unit_test(every_fault_has_its_end),
+        cmocka_unit_test(every_cause_has_its_name),
+        cmocka_unit_test(every_event_is_told),
         cmocka_unit_test(refused_parameters_are_tried_without_the_optional),
         cmocka_unit_test(a_mode_that_was_left_is_ended),
         cmocka_unit_test(a_mode_that_is_always_refused),

@@ -1,0 +1,151 @@
+"""test_scan_ends.py - how scans end before their time: every cause that a device can report, its events,
+log-in, cancel at the panel and at the server. The named reason reaches the batch, the API and the log."""
+
+import re
+import subprocess
+
+import pytest
+
+import common
+import epson_models
+import scan_bench
+from served import SANITIZERS, House
+
+ADDRESSES = scan_bench.addresses(3000)
+CAUSES = {b"PJ  ": "paper-jam", b"OPN ": "cover-open", b"DFED": "double-feed", b"ERR ": "device-error",
+          b"LTF ": "lamp-error", b"LOCK": "carriage-locked", b"DTCL": "tray-closed",
+          b"AUTH": "login-failed", b"PERM": "not-permitted", b"BTLO": "battery-low",
+          b"CSS ": "carrier-sheet", b"ETS ": "sensor-error", b"PPRT": "paper-protection",
+          b"SEP ": "separation-lever", b"POSE": "device-position", b"GAP ": "sensor-error",
+          b"LIFT": "feeder-raised", b"PRMW": "remove-paper", b"STK ": "stacker-full",
+          b"PSKW": "paper-skewed", b"PES ": "sensor-error", b"PE  ": "no-paper"}
+
+
+@pytest.fixture(scope="module")
+def house():
+    made = House().start()
+    try:
+        made.configure()
+        yield made
+        made.stop()
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    return [open(path, "rb").read() for path in common.make_pictures(folder, 3, 320, 440)]
+
+
+def scan(house, pages, model=epson_models.XP7100, **manner):
+    return scan_bench.Scan(house, next(ADDRESSES), pages, model, **manner)
+
+
+def log_line(house, event, batch):
+    """The line of the log about this batch."""
+    found = [line for line in house.log_text().splitlines()
+             if re.search(rf"\b{re.escape(event)}\b", line) and batch["id"] in line]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def assert_named(house, batch, state, code, kept):
+    """The reason is in the batch, in its events and in the log; what was whole is kept."""
+    assert (batch["state"], batch["reason"]["code"], batch["pages"]) == (state, code, kept)
+    assert batch["reason"]["text"].endswith(".")
+    status, events = house.api("GET", f"/api/v1/events?batch={batch['id']}")
+    assert status == 200
+    assert batch["reason"]["text"] in [e["text"] for e in events["items"]]
+    assert f"reason={code} " in log_line(house, "scan.ended", batch)
+    assert f"pages={kept} " in log_line(house, "scan.ended", batch)
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda c: c.decode().strip())
+def test_every_cause(house, small, cause):
+    with scan(house, small, fault="cause", cause=cause, block_max=4000) as bench:
+        batch = bench.run()
+        assert_named(house, batch, "broken", CAUSES[cause], 1)
+        assert batch["reason"]["remedy"]
+        assert bench.device.commands[-3:] == ["FIN", "STAT", "FIN"]  # left in order
+        assert "CAN" not in bench.device.commands
+
+
+@pytest.mark.parametrize("place", ["cause-before", "cause-at-start"])
+@pytest.mark.parametrize("cause", [b"PJ  ", b"OPN ", b"AUTH", b"PERM", b"LIFT", b"SEP "],
+                         ids=lambda c: c.decode().strip())
+def test_cause_before_the_first_page(house, small, place, cause):
+    with scan(house, small, fault=place, cause=cause) as bench:
+        assert_named(house, bench.run(), "broken", CAUSES[cause], 0)
+        assert ("TRDT" in bench.device.commands) == (place == "cause-at-start")
+
+
+@pytest.mark.parametrize("when", ["INFO", "STAT", "TRDT", "IMG"])
+@pytest.mark.parametrize("word,code", [("AFEN", "login-needed"), ("RSVD", "device-reserved")])
+def test_not_ready(house, small, when, word, code):
+    """A device that wants a log-in, or is reserved: said at once, with what to do at the device."""
+    with scan(house, small, not_ready={when: word}, info=(b"#DSZ", b"#ATH#DSZ")) as bench:
+        batch = bench.run()
+        assert_named(house, batch, "broken", code, 0)
+        if word == "AFEN":
+            assert "access control" in batch["reason"]["remedy"]
+
+
+def test_events_of_no_consequence_are_logged(house, small):
+    """Start and stop, and one that nobody knows: the scan goes on, the log has them."""
+    with scan(house, small, events={"TRDT": [1], "IMG": [4, 0x66]}) as bench:
+        batch = bench.run()
+        assert (batch["state"], batch["pages"]) == ("done", 3)
+        said = re.findall(rf"scan.notice .*batch={batch['id']} notice=(\S+)", house.log_text())
+        assert said == ["start", "stop", "unknown"]
+
+
+@pytest.mark.parametrize("event,code", [(0x80, "device-timeout"), (0xa0, "device-rejected"),
+                                        (0x02, "connection-lost"), (0x03, "cancelled-at-device")])
+def test_events_that_end_a_scan(house, small, event, code):
+    """In inquiry, long before a page: the device says so and goes."""
+    with scan(house, small, events={"CAPA": [event]}) as bench:
+        bench.press()
+        batch = bench.batch()
+        assert_named(house, batch, "cancelled" if event == 3 else "broken", code, 0)
+
+
+# ---- cancel at the server ---------------------------------------------------------------------
+
+def cancel(house, batch):
+    return subprocess.run([house.program("platen"), "batch", "cancel", batch["id"]], check=False,
+                          capture_output=True, text=True, timeout=common.PATIENCE_S,
+                          env={**SANITIZERS, "PLATEN_SOCKET": house.socket})
+
+
+@pytest.mark.parametrize("moment", ["in-page", "before-data", "at-start", "between-pages"])
+def test_cancel_at_the_server(house, small, moment):
+    """CAN and FIN in order, the pages that were whole are kept and can be delivered."""
+    manner = {"in-page": {"drip": 200, "drip_pause_s": 0.05}, "before-data": {"empty_polls": 10 ** 6},
+              "at-start": {"start_delay_s": 1.5}, "between-pages": {"polls_between": 10 ** 6}}[moment]
+    with scan(house, small, **manner) as bench:
+        bench.press()
+        batch = bench.running()
+        wanted = {"in-page": "IMG", "before-data": "IMG", "at-start": "TRDT", "between-pages": "IMG"}
+        common.wait_until(lambda: wanted[moment] in bench.device.commands, "the scan")
+        if moment == "between-pages":
+            common.wait_until(lambda: bench.running()["pages"] == 1, "the first page")
+        done = cancel(house, batch)
+        assert done.returncode == 0, done.stderr
+        batch = bench.batch()
+        kept = 1 if moment == "between-pages" else 0
+        assert_named(house, batch, "cancelled", "cancelled", kept)
+        assert bench.device.commands[-4:] == ["CAN", "FIN", "STAT", "FIN"]
+        audit = house.database().execute("SELECT count(*) FROM audit WHERE action = 'batch.cancel'"
+                                         " AND object_id = ?", (batch["id"],)).fetchone()
+        assert audit == (1,)
+        # Over: nothing is left to cancel, and the device scans again.
+        again = cancel(house, batch)
+        assert again.returncode == 1 and "no scan that could be cancelled" in again.stderr
+        bench.device.manner = type(bench.device.manner)()
+        assert bench.run()["state"] == "done"
+
+
+def test_cancel_what_is_not_there(house):
+    done = cancel(house, {"id": "0" * 26})
+    assert done.returncode == 1 and "batch" in done.stderr

@@ -5,10 +5,14 @@
  *       |                      +------------> FLUSHING <-----------+
  *       |                                        | queue empty: shutdown(SHUT_WR)
  *       |                                     LINGERING --EOF or 3 s--> freed
- *       +--refused, late--> ENDED      tcp_abort, or tcp_close after an error: freed at once */
+ *       +--refused, late--> ENDED      tcp_abort, or tcp_close after an error: freed at once
+ *
+ * With TLS there is HANDSHAKE between CONNECTING and OPEN. Bytes of the owner are encrypted before they are queued, and
+ * decrypted before they are told; a handshake that a peer does not know may lead back to CONNECTING, without TLS. */
 #include "net/tcp.h"
 
 #include "net/inside.h"
+#include "net/tls-inside.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,7 +20,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-typedef enum StreamState { CONNECTING, OPEN, ENDED, FLUSHING, LINGERING } StreamState;
+enum { TLS_CHUNK_BYTES = 17 * 1024, TLS_SPARE_BYTES = 32 * 1024 };
+
+typedef enum StreamState { CONNECTING, HANDSHAKE, OPEN, ENDED, FLUSHING, LINGERING } StreamState;
 
 struct TcpStream {
     Loop *loop;
@@ -28,7 +34,7 @@ struct TcpStream {
     void *arg;
     NetAddress peer;
     Buf out; /* queued bytes; the first out_sent of them are sent already             */
-    size_t out_sent;
+    size_t out_sent, out_max; /* out_max: what the owner may have waiting */
     int64_t read_timeout_ms;
     int write_errno; /* why tcp_write failed, to be told from the loop                     */
     bool eof;        /* the peer sends no more                                             */
@@ -37,6 +43,10 @@ struct TcpStream {
     bool tell_drained; /* something was written since the last on_drained                    */
     bool in_callback;  /* freed inside its own callback: the memory goes afterwards          */
     bool dead;
+    TlsLink *tls; /* NULL: plain                                                          */
+    Buf early;    /* TLS: written before the handshake was done                           */
+    bool may_fall_back, wire_ended;
+    NetAddress local; /* to connect from, once more when it falls back                      */
     TcpStream *next_closing, **closing_link; /* on the loop's list after tcp_close             */
 };
 
@@ -48,6 +58,7 @@ const char *tcp_end_name(TcpEnd end)
         [TCP_END_STALLED] = "stalled",
         [TCP_END_BROKEN] = "broken",
         [TCP_END_CONNECT_FAILED] = "connect-failed",
+        [TCP_END_UNTRUSTED] = "untrusted",
     };
 
     return (unsigned)end < TCP_END_MAX_ ? names[end] : "unknown";
@@ -78,6 +89,8 @@ static void release(TcpStream *stream)
         stream->dead = true;
         return;
     }
+    tls_link_free(stream->tls);
+    buf_done(&stream->early);
     buf_done(&stream->out);
     free(stream);
 }
@@ -144,7 +157,9 @@ static void watch_readable(TcpStream *stream)
 {
     struct timeval span = net_span(stream->read_timeout_ms);
 
-    if (stream->state == OPEN && !stream->paused && !stream->eof)
+    if (stream->state == HANDSHAKE)
+        event_add(&stream->readable, NULL);
+    else if (stream->state == OPEN && !stream->paused && !stream->eof)
         event_add(&stream->readable, stream->read_timeout_ms > 0 ? &span : NULL);
 }
 
@@ -163,17 +178,44 @@ static void discard(TcpStream *stream)
     release(stream);
 }
 
+static void go_on_with_tls(TcpStream *stream);
+
+/* TLS: what came goes in, what it means comes out. */
+static void receive_tls(TcpStream *stream)
+{
+    ssize_t n = recv(stream->fd, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, 0);
+    int code = n < 0 ? errno : 0;
+
+    if (code && code != EAGAIN && code != EINTR && stream->state == OPEN) {
+        end_with_errno(stream, TCP_END_BROKEN, code, "read from");
+        return;
+    }
+    if (n == 0 || (code && code != EAGAIN && code != EINTR)) {
+        tls_feed_end(stream->tls);
+        stream->wire_ended = true;
+    }
+    if (n > 0 && !tls_feed(stream->tls, (Bytes){ loop_buffer(stream->loop), (size_t)n })) {
+        end_with_errno(stream, TCP_END_BROKEN, ENOMEM, "read from");
+        return;
+    }
+    go_on_with_tls(stream);
+}
+
 static void stream_readable(evutil_socket_t fd, short what, void *arg)
 {
     TcpStream *stream = arg;
 
     (void)fd;
-    if (stream->state != OPEN) {
+    if (stream->state != OPEN && stream->state != HANDSHAKE) {
         discard(stream);
         return;
     }
     if (what & EV_TIMEOUT) {
         end_with_errno(stream, TCP_END_IDLE, ETIMEDOUT, "wait for bytes of");
+        return;
+    }
+    if (stream->tls) {
+        receive_tls(stream);
         return;
     }
     ssize_t n = recv(stream->fd, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, 0);
@@ -195,6 +237,9 @@ void tcp_resume(TcpStream *stream)
 {
     stream->paused = false;
     watch_readable(stream);
+    if (stream->tls &&
+        stream->state == OPEN) /* what is decrypted already makes no socket readable */
+        event_active(&stream->readable, EV_READ, 0);
 }
 
 void tcp_set_read_timeout(TcpStream *stream, int64_t timeout_ms)
@@ -268,40 +313,198 @@ static void break_later(TcpStream *stream, int code)
     stream->broken = true;
     stream->write_errno = code;
     event_del(&stream->writable);
-    if (stream->state == OPEN)
+    if (stream->state == OPEN || stream->state == HANDSHAKE)
         event_add(&stream->later, &now);
+}
+
+/* Bytes as the wire gets them. */
+static void put_on_wire(TcpStream *stream, Bytes bytes)
+{
+    bool connecting = stream->state == CONNECTING;
+
+    if (tcp_queued_bytes(stream) == 0 && !connecting && !send_some(stream, &bytes)) {
+        break_later(stream, errno);
+        return; /* as if the connection had broken just afterwards */
+    }
+    if (!enqueue(stream, bytes)) {
+        break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
+        return;
+    }
+    if (!connecting)
+        watch_writable(stream);
+}
+
+/* What TLS has to say goes onto the wire. */
+static void put_tls_on_wire(TcpStream *stream)
+{
+    uint8_t record[TLS_CHUNK_BYTES];
+    size_t n;
+
+    while (!stream->broken && (n = tls_take(stream->tls, record, sizeof record)) > 0)
+        put_on_wire(stream, (Bytes){ record, n });
 }
 
 bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
 {
     char text[NET_ADDRESS_TEXT_SIZE];
-    size_t queued = tcp_queued_bytes(stream);
+    size_t queued = tcp_queued_bytes(stream) + stream->early.n;
 
     if (stream->broken) {
         net_address_format(&stream->peer, text);
         return err_set(err, ERR_TEMPORARY, stream->write_errno, "the connection to %s is lost",
                        text);
     }
-    if (bytes.n > stream->out.max - queued) {
+    if (bytes.n > stream->out_max - (queued < stream->out_max ? queued : stream->out_max)) {
         net_address_format(&stream->peer, text);
         return err_set(err, ERR_TEMPORARY, 0, "%s takes bytes too slowly: %zu are waiting", text,
                        queued);
     }
-    if (queued == 0 && stream->state != CONNECTING && !send_some(stream, &bytes)) {
-        break_later(stream, errno);
-        return true; /* as if the connection had broken just afterwards */
-    }
-    if (!enqueue(stream, bytes)) {
-        break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
+    stream->tell_drained = true;
+    if (stream->tls && stream->state != OPEN && stream->state != ENDED) {
+        if (!buf_put(&stream->early, bytes))
+            break_later(stream, ENOMEM);
         return true;
     }
-    stream->tell_drained = true;
-    if (stream->state != CONNECTING)
-        watch_writable(stream);
+    if (!stream->tls) {
+        put_on_wire(stream, bytes);
+        return true;
+    }
+    if (!tls_write(stream->tls, bytes))
+        break_later(stream, EPROTO);
+    put_tls_on_wire(stream);
     return true;
 }
 
 /* --- connecting and closing -------------------------------------------------------------------- */
+
+/* Binds to the wanted local address (any port) and begins to connect. */
+static bool start_connect(int fd, const NetAddress *peer, const NetAddress *local, Err *err)
+{
+    struct sockaddr_storage storage;
+    char text[NET_ADDRESS_TEXT_SIZE];
+    const int on = 1;
+
+    if (local && local->family != NET_NONE) {
+        NetAddress from = *local;
+        from.port = 0;
+        socklen_t size = net_address_to_kernel(&from, &storage);
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(fd, (struct sockaddr *)&storage, size) != 0) {
+            net_address_format_host(local, text);
+            return err_errno(err, errno, "connect from %s", text);
+        }
+    }
+    socklen_t size = net_address_to_kernel(peer, &storage);
+    if (connect(fd, (struct sockaddr *)&storage, size) == 0 || errno == EINPROGRESS)
+        return true;
+    int code = errno;
+    net_address_format(peer, text);
+    return err_errno(err, code, "connect to %s", text);
+}
+
+static void assign_events(TcpStream *stream);
+
+/* --- TLS ------------------------------------------------------------------------------------------ */
+
+static void begin_handshake(TcpStream *stream)
+{
+    struct timeval span = net_span(stream->may_fall_back ? TCP_TLS_TRY_MS : TCP_HANDSHAKE_MS);
+
+    stream->state = HANDSHAKE;
+    event_add(&stream->later, &span);
+    watch_readable(stream);
+    go_on_with_tls(stream);
+}
+
+/* A peer that knows no TLS: a new connection, without. What the owner has written waits for that one. */
+static void fall_back(TcpStream *stream)
+{
+    Err err;
+
+    stop_events(stream);
+    tls_link_free(STEAL(stream->tls));
+    stream->may_fall_back = stream->broken = stream->wire_ended = false;
+    close(stream->fd);
+    stream->fd = net_socket(&stream->peer, SOCK_STREAM, &err);
+    buf_clear(&stream->out); /* what is left of the handshake */
+    stream->out_sent = 0;
+    if (stream->fd < 0 || !start_connect(stream->fd, &stream->peer, &stream->local, &err) ||
+        !buf_put(&stream->out, buf_bytes(&stream->early))) {
+        end(stream, TCP_END_CONNECT_FAILED, &err);
+        return;
+    }
+    buf_clear(&stream->early);
+    assign_events(stream);
+    stream->state = CONNECTING;
+    struct timeval span = net_span(TCP_HANDSHAKE_MS);
+    event_add(&stream->writable, NULL);
+    event_add(&stream->later, &span);
+}
+
+static void fail_handshake(TcpStream *stream, TlsResult result, const Err *err)
+{
+    if (result == TLS_UNTRUSTED)
+        end(stream, TCP_END_UNTRUSTED, err);
+    else if (stream->may_fall_back)
+        fall_back(stream);
+    else
+        end(stream, TCP_END_CONNECT_FAILED, err);
+}
+
+/* False: the stream is gone, or is not OPEN. */
+static bool shake_hands(TcpStream *stream)
+{
+    Err err = { .kind = ERR_NONE };
+    TlsResult result = tls_handshake(stream->tls, &err);
+
+    if (result == TLS_ENDED || (result == TLS_WANTS_BYTES && stream->wire_ended)) {
+        err_set(&err, ERR_TEMPORARY, 0, "TLS: the peer hung up in the handshake");
+        result = TLS_FAILED;
+    }
+    put_tls_on_wire(stream);
+    if (result == TLS_WANTS_BYTES)
+        return false;
+    if (result != TLS_OK) {
+        fail_handshake(stream, result, &err);
+        return false;
+    }
+    event_del(&stream->later);
+    stream->state = OPEN;
+    stream->may_fall_back = false;
+    event_del(&stream->readable); /* from now on with the owner's time-out and pauses */
+    watch_readable(stream);
+    if (!tls_write(stream->tls, buf_bytes(&stream->early)))
+        break_later(stream, EPROTO);
+    buf_clear(&stream->early);
+    put_tls_on_wire(stream);
+    return !stream->events || tell(stream, stream->events->on_connected);
+}
+
+/* Tells what is decrypted, until there is no more, or the owner pauses. */
+static void go_on_with_tls(TcpStream *stream)
+{
+    Err err = { .kind = ERR_NONE };
+    TlsResult result = TLS_OK;
+
+    if (stream->state == HANDSHAKE && !shake_hands(stream))
+        return;
+    while (stream->state == OPEN && !stream->paused) {
+        size_t n;
+
+        result = tls_read(stream->tls, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, &n, &err);
+        if (result != TLS_OK)
+            break;
+        if (!tell_read(stream, (Bytes){ loop_buffer(stream->loop), n }))
+            return;
+    }
+    if (stream->state != OPEN || stream->paused)
+        return;
+    put_tls_on_wire(stream); /* answers of TLS itself */
+    if (result == TLS_ENDED || (result != TLS_FAILED && stream->wire_ended))
+        end(stream, TCP_END_EOF, &(Err){ .kind = ERR_NONE });
+    else if (result == TLS_FAILED)
+        end(stream, TCP_END_BROKEN, &err);
+}
 
 static void connected(TcpStream *stream)
 {
@@ -313,6 +516,10 @@ static void connected(TcpStream *stream)
         code = errno;
     if (code != 0) {
         end_with_errno(stream, TCP_END_CONNECT_FAILED, code, "connect to");
+        return;
+    }
+    if (stream->tls) {
+        begin_handshake(stream);
         return;
     }
     stream->state = OPEN;
@@ -353,13 +560,15 @@ static void stream_writable(evutil_socket_t fd, short what, void *arg)
     } else if (!sent && stream->state == OPEN) {
         end_with_errno(stream, what & EV_TIMEOUT ? TCP_END_STALLED : TCP_END_BROKEN, code,
                        "write to");
+    } else if (!sent && stream->state == HANDSHAKE) {
+        break_later(stream, code);
     } else if (!sent) {
         stream->broken = true; /* after EOF, which the owner knows already */
     } else if (tcp_queued_bytes(stream) > 0) {
         watch_writable(stream);
     } else if (is_closing) {
         shut_and_linger(stream);
-    } else if (stream->tell_drained) {
+    } else if (stream->tell_drained && stream->state != HANDSHAKE) {
         stream->tell_drained = false;
         tell(stream, stream->events->on_drained);
     }
@@ -373,16 +582,34 @@ static void stream_later(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (stream->state == CONNECTING)
         end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "connect to");
+    else if (stream->state == HANDSHAKE && stream->broken)
+        fail_handshake(stream, TLS_FAILED, &(Err){ .kind = ERR_TEMPORARY, .text = "TLS: cut off" });
+    else if (stream->state == HANDSHAKE && stream->may_fall_back)
+        fall_back(stream);
+    else if (stream->state == HANDSHAKE)
+        end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "speak TLS with");
     else if (stream->state == OPEN)
         end_with_errno(stream, TCP_END_BROKEN, stream->write_errno, "write to");
     else
         release(stream); /* the time for closing is over */
 }
 
+static void assign_events(TcpStream *stream)
+{
+    struct event_base *base = loop_base(stream->loop);
+    const int on = 1;
+
+    /* Requests and answers are small and wait for each other: Nagle would add 40 ms to each. */
+    setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    event_assign(&stream->readable, base, stream->fd, EV_READ | EV_PERSIST, stream_readable,
+                 stream);
+    event_assign(&stream->writable, base, stream->fd, EV_WRITE, stream_writable, stream);
+    event_assign(&stream->later, base, -1, 0, stream_later, stream);
+}
+
 TcpStream *tcp_stream_new(Loop *loop, int fd_take, const NetAddress *peer, Err *err)
 {
     TcpStream *stream = calloc(1, sizeof *stream);
-    const int on = 1;
 
     if (!stream) {
         close(fd_take);
@@ -390,50 +617,39 @@ TcpStream *tcp_stream_new(Loop *loop, int fd_take, const NetAddress *peer, Err *
         return NULL;
     }
     *stream = (TcpStream){ .loop = loop, .fd = fd_take, .state = OPEN, .peer = *peer };
-    /* Requests and answers are small and wait for each other: Nagle would add 40 ms to each. */
-    setsockopt(fd_take, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event_assign(&stream->readable, loop_base(loop), fd_take, EV_READ | EV_PERSIST, stream_readable,
-                 stream);
-    event_assign(&stream->writable, loop_base(loop), fd_take, EV_WRITE, stream_writable, stream);
-    event_assign(&stream->later, loop_base(loop), -1, 0, stream_later, stream);
+    assign_events(stream);
     return stream;
 }
 
 void tcp_attach(TcpStream *stream, size_t output_max_bytes, const TcpEvents *events, void *arg)
 {
-    stream->out = buf_with_max(output_max_bytes);
+    /* Records are larger than what is in them: 22 to 85 bytes each, and the handshake has some kilobytes. */
+    stream->out = buf_with_max(output_max_bytes +
+                               (stream->tls ? output_max_bytes / 8 + TLS_SPARE_BYTES : 0));
+    stream->early = buf_with_max(output_max_bytes);
+    stream->out_max = output_max_bytes;
     stream->events = events;
     stream->arg = arg;
-    watch_readable(stream);
+    if (stream->tls && stream->state == OPEN)
+        begin_handshake(stream);
+    else
+        watch_readable(stream);
 }
 
-/* Binds to the wanted local address (any port) and starts the handshake. */
-static bool start_connect(int fd, const NetAddress *peer, const NetAddress *local, Err *err)
+bool tcp_accept_tls(TcpStream *stream, TlsContext *context, Err *err)
 {
-    struct sockaddr_storage storage;
-    char text[NET_ADDRESS_TEXT_SIZE];
-    const int on = 1;
-
-    if (local && local->family != NET_NONE) {
-        NetAddress from = *local;
-        from.port = 0;
-        socklen_t size = net_address_to_kernel(&from, &storage);
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        if (bind(fd, (struct sockaddr *)&storage, size) != 0) {
-            net_address_format_host(local, text);
-            return err_errno(err, errno, "connect from %s", text);
-        }
-    }
-    socklen_t size = net_address_to_kernel(peer, &storage);
-    if (connect(fd, (struct sockaddr *)&storage, size) == 0 || errno == EINPROGRESS)
-        return true;
-    int code = errno;
-    net_address_format(peer, text);
-    return err_errno(err, code, "connect to %s", text);
+    stream->tls = tls_link_new(context, true, "");
+    return stream->tls || err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");
 }
 
-TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *local, Mono deadline,
-                       size_t output_max_bytes, const TcpEvents *events, void *arg, Err *err)
+const char *tcp_peer_certificate(const TcpStream *stream)
+{
+    return stream->tls ? tls_peer_certificate(stream->tls) : "";
+}
+
+TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddress *local,
+                              Mono deadline, size_t output_max_bytes, const TcpSecurity *security,
+                              const TcpEvents *events, void *arg, Err *err)
 {
     AUTO_FD fd = net_socket(peer, SOCK_STREAM, err);
 
@@ -442,6 +658,17 @@ TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *loc
     TcpStream *stream = tcp_stream_new(loop, STEAL_FD(fd), peer, err);
     if (!stream)
         return NULL;
+    if (security->transport != TCP_PLAIN) {
+        stream->tls = tls_link_new(security->context, false, security->pin);
+        stream->may_fall_back = security->transport == TCP_TLS_ELSE_PLAIN;
+        if (!stream->tls) {
+            release(stream);
+            err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");
+            return NULL;
+        }
+    }
+    if (local)
+        stream->local = *local;
     stream->state = CONNECTING;
     tcp_attach(stream, output_max_bytes, events, arg);
     event_add(&stream->writable, NULL);
@@ -450,6 +677,15 @@ TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *loc
         event_add(&stream->later, &span);
     }
     return stream;
+}
+
+TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *local, Mono deadline,
+                       size_t output_max_bytes, const TcpEvents *events, void *arg, Err *err)
+{
+    const TcpSecurity plain = { .transport = TCP_PLAIN };
+
+    return tcp_connect_secure(loop, peer, local, deadline, output_max_bytes, &plain, events, arg,
+                              err);
 }
 
 NetAddress tcp_peer_address(const TcpStream *stream)
@@ -466,9 +702,13 @@ void tcp_close(TcpStream *stream)
 {
     if (!stream)
         return;
-    if (stream->broken || stream->state == CONNECTING) {
+    if (stream->broken || stream->state == CONNECTING || stream->state == HANDSHAKE) {
         release(stream);
         return;
+    }
+    if (stream->tls) {
+        tls_say_goodbye(stream->tls);
+        put_tls_on_wire(stream);
     }
     TcpStream **list = loop_closing_streams(stream->loop);
     struct timeval span = net_span(TCP_CLOSE_FLUSH_MS);

@@ -2,7 +2,7 @@
  *
  * A stream hands out bytes as they come and queues what is written, up to a stated maximum. The
  * owner ends each stream with tcp_close (every byte arrives) or tcp_abort (at once); both may be
- * called inside any callback of the stream. Plain TCP. Loop thread only. */
+ * called inside any callback of the stream. With TLS the same, when its handshake is done. Loop thread only. */
 #ifndef PLATEN_NET_TCP_H
 #define PLATEN_NET_TCP_H
 
@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "net/address.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 enum {
     TCP_READ_BYTES_MAX = 128 * 1024, /* most bytes of one on_read; one buffer for all streams     */
@@ -19,6 +20,9 @@ enum {
     TCP_WRITE_STALL_MS = 30000,      /* a peer that takes no byte for so long is lost             */
     TCP_CLOSE_FLUSH_MS = 30000,      /* tcp_close: time for the queued bytes to leave             */
     TCP_CLOSE_LINGER_MS = 3000,      /* tcp_close: then, time for the peer to close its side      */
+    TCP_TLS_TRY_MS =
+        3000, /* a handshake with a peer that may speak plainly (Epson's driver waits so long) */
+    TCP_HANDSHAKE_MS = 10000, /* any other handshake                                       */
 };
 
 /* Why a stream came to its end. */
@@ -28,6 +32,7 @@ typedef enum TcpEnd {
     TCP_END_STALLED,        /* the peer took nothing for TCP_WRITE_STALL_MS                  */
     TCP_END_BROKEN,         /* reset, or the network is gone                                 */
     TCP_END_CONNECT_FAILED, /* refused, unreachable, or late (err->code is then ETIMEDOUT)   */
+    TCP_END_UNTRUSTED,      /* TLS: not the certificate that was asked for; nothing was sent  */
     TCP_END_MAX_
 } TcpEnd;
 
@@ -53,6 +58,31 @@ typedef struct TcpStream TcpStream;
  * and err is what on_end would have said. */
 TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *local, Mono deadline,
                        size_t output_max_bytes, const TcpEvents *events, void *arg, Err *err);
+
+/* Which way a peer is spoken to. */
+typedef enum TcpTransport {
+    TCP_TLS_ELSE_PLAIN, /* a peer that answers no handshake is connected to anew, and spoken to plainly */
+    TCP_TLS,
+    TCP_PLAIN,
+} TcpTransport;
+
+typedef struct TcpSecurity {
+    TlsContext *context; /* borrowed for the call */
+    TcpTransport transport;
+    char pin[TLS_PIN_SIZE]; /* the certificate that is wanted, "" = any */
+} TcpSecurity;
+
+/* tcp_connect, then the handshake; on_connected comes after both, and what was written before waits for it. With
+ * TCP_TLS_ELSE_PLAIN a refused connection and an untrusted certificate are no reason to speak plainly. */
+TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddress *local,
+                              Mono deadline, size_t output_max_bytes, const TcpSecurity *security,
+                              const TcpEvents *events, void *arg, Err *err);
+
+/* The certificate the peer has shown (also one that was not trusted), "" of a plain stream. */
+const char *tcp_peer_certificate(const TcpStream *stream);
+
+/* An accepted stream speaks TLS as the server, from tcp_attach on, which must follow. False with ERR_TEMPORARY. */
+bool tcp_accept_tls(TcpStream *stream, TlsContext *context, Err *err);
 
 /* Gives an accepted stream its owner. Until then it reads nothing. */
 void tcp_attach(TcpStream *stream, size_t output_max_bytes, const TcpEvents *events, void *arg);

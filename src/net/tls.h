@@ -1,0 +1,27 @@
+/* net/tls.h - TLS for streams of net/tcp.h: what two ends agree on before bytes of their own flow.
+ *
+ * Certificates of devices are made by themselves, so there is no authority to ask: a client compares the SHA-256 of the
+ * peer's certificate with the one it knows (a pin), inside the handshake, before anything is sent. A context may serve
+ * any number of streams of one loop. Loop thread only. */
+#ifndef PLATEN_NET_TLS_H
+#define PLATEN_NET_TLS_H
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+enum { TLS_PIN_SIZE = 65 }; /* SHA-256 of a certificate (DER) as 64 hex digits, or "" = none */
+
+typedef struct TlsContext TlsContext;
+
+/* For connections to devices: TLS 1.0 to 1.3, short keys and old ciphers too, because the firmware of many scanners is
+ * older than what is asked of web servers today. Who they are is settled by the pin, never by a chain. NULL with
+ * ERR_TEMPORARY. */
+TlsContext *tls_device_context_new(Err *err);
+
+/* For a server, with a new key and a certificate that it signs itself for name (at most 64 characters). ERR_TEMPORARY. */
+TlsContext *tls_server_context_new(const char *name, Err *err);
+
+void tls_context_free(TlsContext *context); /* accepts NULL; streams keep what they need of it */
+DEFINE_AUTO(TlsContext, tls_context_free);
+
+#endif

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "http/events.h"
 #include "http/route.h"
+#include "model/discovery.h"
 #include "queue/queue.h"
 #include "seal/seal.h"
 #include "store/batch-rows.h"
@@ -30,17 +31,27 @@ typedef bool ApiStartScan(void *arg, const Actor *actor, const DeviceId *device,
 /* Ends the running scan of a batch; any api thread, does not wait for the end. */
 typedef bool ApiCancelScan(void *arg, const Actor *actor, const BatchId *batch, Err *err);
 
+/* What else the server does with devices; any api thread. */
+typedef struct ApiDevices {
+    bool (*discover)(void *arg, const DiscoveryWish *wish, Err *err);
+    bool (*discovered)(void *arg, Discovery *ret,
+                       Err *err);                 /* ret->found is the caller's to free */
+    void (*look)(void *arg, const char *address); /* ask who is there, soon; returns at once */
+} ApiDevices;
+
 /* Everything pointed to must outlive the Api. */
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
-    const Sealer *sealer;          /* seals secrets that come in                                 */
-    HttpEvents *events;            /* streams; may be NULL in tests                              */
-    const char *spool_path;        /* absolute                                                   */
-    int64_t spool_reserve_bytes;   /* health complains when less is left                         */
-    ApiStartScan *start_scan;      /* NULL: this server has no devices                           */
-    ApiCancelScan *cancel_scan;    /* the same                                                   */
-    void *scan_arg;                /* of both                                                    */
+    const Sealer *sealer;        /* seals secrets that come in                                 */
+    HttpEvents *events;          /* streams; may be NULL in tests                              */
+    const char *spool_path;      /* absolute                                                   */
+    int64_t spool_reserve_bytes; /* health complains when less is left                         */
+    ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
+    ApiCancelScan *cancel_scan;  /* the same                                                   */
+    void *scan_arg;              /* of both                                                    */
+    const ApiDevices *devices;   /* NULL: this server has no devices                           */
+    void *devices_arg;
     const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;

@@ -1,5 +1,6 @@
-/* api/device.c - devices over HTTP: list, settings, approval. Rows appear when a device announces
- * itself; nobody makes them here. */
+/* api/device.c - devices over HTTP: list, settings, approval. Rows appear when a device announces itself
+ * or somebody adds it (device-find.c). */
+#include "api/device.h"
 #include "api/batch.h"
 #include "api/noun.h"
 
@@ -77,7 +78,7 @@ static bool path_device(HttpRequest *req, DeviceId *ret_id, Err *err)
     return api_path_id(req, "id", ret_id->text, err);
 }
 
-static bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err *err)
+bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err *err)
 {
     AUTO_READ read = api_read(req, err);
     Device device;

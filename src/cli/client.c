@@ -207,26 +207,30 @@ static bool request_run(Client *client, struct curl_slist *headers, Answer *answ
     return true;
 }
 
-static bool request(Client *client, const char *method, const char *path, const Json *body,
-                    const char *if_match, Answer *answer, Err *err)
+/* What is sent: media_type NULL = nothing. */
+typedef struct RequestBody {
+    const char *media_type;
+    Bytes bytes;
+} RequestBody;
+
+static bool request_with(Client *client, const char *method, const char *path,
+                         const RequestBody *body, const char *if_match, Answer *answer, Err *err)
 {
     struct curl_slist *headers = NULL;
-    AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
     char line[96];
     bool ok;
 
     *answer = (Answer){ .body = buf_with_max(JSON_BYTES_MAX) };
     if (!request_begin(client, method, path, err))
         return false;
-    if (body && !json_write(body, &text))
-        return err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
     ok = add_header(&headers, "Expect:"); /* no round trip before a body */
     if (client->bearer[0])
         ok = ok && add_header(&headers, client->bearer);
-    if (body) {
-        ok = ok && add_header(&headers, "Content-Type: application/json");
-        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, text.p);
-        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)text.n);
+    if (body->media_type) {
+        ok = ok && text_printf(line, sizeof line, "Content-Type: %s", body->media_type) &&
+             add_header(&headers, line);
+        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body->bytes.p);
+        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->bytes.n);
     } else if (text_equal(method, "POST")) {
         curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, "");
     }
@@ -237,6 +241,29 @@ static bool request(Client *client, const char *method, const char *path, const 
             : err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
     curl_slist_free_all(headers);
     return ok;
+}
+
+static bool request(Client *client, const char *method, const char *path, const Json *body,
+                    const char *if_match, Answer *answer, Err *err)
+{
+    AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
+
+    *answer = (Answer){ .body = { 0 } };
+    if (body && !json_write(body, &text))
+        return err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
+    RequestBody sent = { body ? "application/json" : NULL, buf_bytes(&text) };
+    return request_with(client, method, path, &sent, if_match, answer, err);
+}
+
+bool client_send(Client *client, const char *path, const char *media_type, Bytes body,
+                 Answer *ret_answer, Err *err)
+{
+    RequestBody sent = { media_type, body };
+
+    if (body.n == 0)
+        sent.bytes.p = (const uint8_t *)"";
+    return request_with(client, "POST", path, &sent, NULL, ret_answer, err) &&
+           (ret_answer->status < 400 || refused(ret_answer, err));
 }
 
 bool client_call(Client *client, const char *method, const char *path, const Json *body,

@@ -39,6 +39,10 @@ void answer_done(Answer *answer);
 bool client_call(Client *client, const char *method, const char *path, const Json *body,
                  const char *if_match, Answer *ret_answer, Err *err);
 
+/* POST of bytes that are no JSON; else as client_call. */
+bool client_send(Client *client, const char *path, const char *media_type, Bytes body,
+                 Answer *ret_answer, Err *err);
+
 /* GET, where any status is an answer (health says 503 and why). */
 bool client_get_any(Client *client, const char *path, Answer *ret_answer, Err *err);
 

@@ -6,6 +6,10 @@
 #include "model/job.h"
 #include "model/notification.h"
 
+static const Option discover_options[] = {
+    { "no-broadcast", NULL, "Try the ranges only." },
+    { .name = NULL },
+};
 static const Option limit_options[] = {
     { "limit", "N", "How many at most (20)." },
     { "before", "BATCH", "Only batches older than this one: the last of a list." },
@@ -73,6 +77,15 @@ const Command command_table[] = {
     ROW("device", "set", "DEVICE [FIELDS]", 1, 1, "Changes name or job group of a device.",
         run_device_set, .fields = device_settings_fields),
     ROW("device", "delete", "DEVICE", 1, 1, "Forgets a device.", run_device_delete),
+    ROW("device", "discover", "[RANGE ...]", 0, ANY,
+        "Looks for devices in this computer's networks, and at the addresses of ranges.",
+        run_device_discover, .options = discover_options),
+    ROW("device", "found", "", 0, 0, "Shows what the last search for devices has found.",
+        run_device_found),
+    ROW("device", "add", "ADDRESS ... [FIELDS]", 1, ANY, "Adds devices by their addresses.",
+        run_device_add, .fields = device_settings_fields),
+    ROW("device", "import", "FILE", 1, 1, "Adds the devices of a table (CSV), line by line.",
+        run_device_import),
 
     ROW("scan", NULL, "--device DEVICE --job JOB", 0, 0, "Starts a scan without the device's panel.",
         run_scan, .options = scan_options),

@@ -33,6 +33,9 @@ bool noun_list(Cli *cli, const CliNoun *noun, Err *err);
 bool noun_show(Cli *cli, const CliNoun *noun, const Args *args, Err *err);
 bool noun_delete(Cli *cli, const CliNoun *noun, const Args *args, Err *err);
 
+/* Reads a file, or standard input (path NULL or "-"), into a Buf of JSON_BYTES_MAX. */
+bool input_read(const char *path, Buf *text, Err *err);
+
 /* GET of path, printed as a table of its items (or raw). */
 bool items_print(Cli *cli, const char *path, const Column *columns, size_t column_count, Err *err);
 

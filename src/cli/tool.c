@@ -2,7 +2,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/print.h"
+#include "cli/noun.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,34 +11,35 @@
 
 /* --- configuration as a file -------------------------------------------------------------------------- */
 
-/* The file that was named, or standard input for "-" and nothing. YAML; JSON is a part of it. */
-static Json *config_read(const char *path, Err *err)
+bool input_read(const char *path, Buf *text, Err *err)
 {
     bool from_stdin = !path || text_equal(path, "-");
     AUTO_FD fd = from_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
     enum { STEP = 64 * 1024 };
-    Json *value;
     ssize_t n = fd >= 0 ? 1 : -1;
 
     while (n > 0) {
-        uint8_t *room = buf_reserve(&text, STEP);
+        uint8_t *room = buf_reserve(text, STEP);
 
-        if (!room) {
-            err_set(err, ERR_BAD_INPUT, 0, "%s: larger than %d bytes", path, JSON_BYTES_MAX);
-            return NULL;
-        }
+        if (!room)
+            return err_set(err, ERR_BAD_INPUT, 0, "%s: larger than %d bytes", path, JSON_BYTES_MAX);
         n = read(fd, room, STEP);
         if (n > 0)
-            text.n += (size_t)n;
+            text->n += (size_t)n;
     }
-    if (n < 0) {
-        err_errno(err, errno, "%s", from_stdin ? "standard input" : path);
+    return n == 0 || err_errno(err, errno, "%s", from_stdin ? "standard input" : path);
+}
+
+/* The file that was named, or standard input. YAML; JSON is a part of it. */
+static Json *config_read(const char *path, Err *err)
+{
+    AUTO_BUF text = buf_with_max(JSON_BYTES_MAX);
+
+    if (!input_read(path, &text, err))
         return NULL;
-    }
-    value = json_parse_yaml(buf_bytes(&text), err);
+    Json *value = json_parse_yaml(buf_bytes(&text), err);
     if (!value)
-        err_prefix(err, "%s", from_stdin ? "standard input" : path);
+        err_prefix(err, "%s", path && !text_equal(path, "-") ? path : "standard input");
     return value;
 }
 

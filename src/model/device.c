@@ -4,6 +4,9 @@
 #include "base/text.h"
 #include "model/noun.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 const char *const device_state_words[] = { "seen", "registered", "scanning", NULL };
 
 typedef struct DeviceRule {
@@ -29,6 +32,41 @@ const Field device_settings_fields[] = {
            "Version in which the device is told our name; auto: as it asks."),
     FIELDS_END,
 };
+
+const Field device_new_fields[] = {
+    TEXT(DeviceNew, address, true, "Its numeric address."),
+    { .name = "name",
+      .type = FIELD_TEXT,
+      .offset = offsetof(DeviceNew, settings.name),
+      .size = NAME_TEXT_SIZE,
+      .help = "Name of the device." },
+    { .name = "job_group",
+      .type = FIELD_TEXT,
+      .offset = offsetof(DeviceNew, settings.job_group),
+      .size = ID_TEXT_SIZE,
+      .help = "Id of the job group whose jobs the panel starts." },
+    { .name = "registration",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(DeviceNew, settings.registration),
+      .choices = device_registration_words,
+      .preset = DEVICE_REGISTRATION_AUTO,
+      .help = "Version in which the device is told our name; auto: as it asks." },
+    FIELDS_END,
+};
+
+bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err)
+{
+    uint8_t bytes[sizeof(struct in6_addr)];
+    int family = strchr(address, ':') ? AF_INET6 : AF_INET;
+
+    if (inet_pton(family, address, bytes) == 1) {
+        (void)inet_ntop(family, bytes, address, ADDRESS_TEXT_SIZE);
+        return true;
+    }
+    err_set(err, ERR_BAD_INPUT, 0, "\"%.60s\" is no numeric address", address);
+    err_remedy(err, "Write it as 192.168.1.7; a name is not looked up.");
+    return err_field(err, "address");
+}
 
 bool device_step(DeviceState *state, DeviceEvent event)
 {

@@ -67,6 +67,17 @@ typedef struct DeviceSettings {
 
 extern const Field device_settings_fields[];
 
+/* A device that a person adds by hand. */
+typedef struct DeviceNew {
+    char address[ADDRESS_TEXT_SIZE]; /* numeric */
+    DeviceSettings settings;
+} DeviceNew;
+
+extern const Field device_new_fields[];
+
+/* Brings a numeric IPv4 or IPv6 address into its usual form. ERR_BAD_INPUT, field "address". */
+bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err);
+
 /* What the table cannot say; ERR_BAD_INPUT with the field. */
 bool device_settings_check(const DeviceSettings *settings, Err *err);
 

@@ -236,6 +236,35 @@ bool udp_join_all(UdpSocket *udp, const NetAddress *group, bool with_loopback, s
     return true;
 }
 
+static bool interface_broadcasts(const struct ifaddrs *all, const struct ifaddrs *row)
+{
+    if (!interface_is_suitable(row, false) || !(row->ifa_flags & IFF_BROADCAST))
+        return false;
+    for (const struct ifaddrs *i = all; i != row; i = i->ifa_next)
+        if (interface_is_suitable(i, false) && strcmp(i->ifa_name, row->ifa_name) == 0)
+            return false;
+    return true;
+}
+
+bool udp_broadcast(UdpSocket *udp, uint16_t port, Bytes bytes, size_t *ret_sent, Err *err)
+{
+    NetAddress all_hosts = { .family = NET_IPV4, .bytes = { 255, 255, 255, 255 }, .port = port };
+    struct ifaddrs *all = NULL;
+    size_t sent = 0;
+
+    if (setsockopt(udp->fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int)) != 0)
+        return err_errno(err, errno, "send by broadcast");
+    if (getifaddrs(&all) != 0)
+        return err_errno(err, errno, "list the network interfaces");
+    err_set(err, ERR_TEMPORARY, 0, "no network interface takes part in broadcasts");
+    for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+        sent += interface_broadcasts(all, i) &&
+                udp_send(udp, &all_hosts, if_nametoindex(i->ifa_name), bytes, err);
+    freeifaddrs(all);
+    *ret_sent = sent;
+    return sent > 0;
+}
+
 bool udp_set_multicast(UdpSocket *udp, const char *interface_name, int ttl, Err *err)
 {
     struct ip_mreqn request = { .imr_ifindex = (int)if_nametoindex(interface_name) };

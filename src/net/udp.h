@@ -54,6 +54,10 @@ bool udp_join(UdpSocket *udp, const NetAddress *group, const char *interface_nam
  * host itself gets them too when it has joined. */
 bool udp_set_multicast(UdpSocket *udp, const char *interface_name, int ttl, Err *err);
 
+/* Sends one datagram to every host of the networks this one is in: to 255.255.255.255 through each interface
+ * that is up and can do it. *ret_sent counts them; ERR_TEMPORARY when there is none. */
+bool udp_broadcast(UdpSocket *udp, uint16_t port, Bytes bytes, size_t *ret_sent, Err *err);
+
 /* Sends one datagram, without waiting. interface_index: leave through this interface (that of the
  * datagram being answered), 0 = the kernel's choice. ERR_TEMPORARY when the socket's buffer is full
  * or there is no route. */

@@ -10,6 +10,7 @@
 #define PLATEN_SCAN_RUN_H
 
 #include "flow/scan.h"
+#include "scan/discover.h"
 #include "scan/identity.h"
 #include "scan/panel.h"
 #include "scan/service.h"
@@ -25,6 +26,7 @@ struct ScanService {
     unsigned sightings; /* device_sighted writes under way */
     unsigned looking;   /* addresses that are looked at */
     LookBook looks;
+    Discover *discover;
     atomic_uint pulls; /* asked for by other threads: scans not yet runs or refused, and cancels */
     struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;

@@ -108,7 +108,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->config = *config;
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
-    if (!panel_book_load(&service->panels, config->store, err))
+    service->discover = discover_new(service, err);
+    if (!service->discover || !panel_book_load(&service->panels, config->store, err))
         return NULL;
     service->link = device_link_open(config->loop, &service->config.link, err);
     return service->link ? STEAL(service) : NULL;
@@ -138,6 +139,40 @@ unsigned scan_service_running(const ScanService *service)
     return service->running + service->sightings + service->looking + service->pulls;
 }
 
+bool scan_service_discover(ScanService *service, const DiscoveryWish *wish, Err *err)
+{
+    return discover_start(service->discover, wish, err);
+}
+
+bool scan_service_discovered(ScanService *service, Discovery *ret, Err *err)
+{
+    return discover_look(service->discover, ret, err);
+}
+
+typedef struct LookWish {
+    ScanService *service;
+    char address[ADDRESS_TEXT_SIZE];
+} LookWish;
+
+static void look_posted(void *arg)
+{
+    LookWish *wish = arg;
+
+    (void)identity_look(wish->service, wish->address, LOOK_ADDED, NULL, NULL);
+    free(wish);
+}
+
+void scan_service_look(ScanService *service, const char *address)
+{
+    LookWish *wish = calloc(1, sizeof *wish);
+
+    if (!wish)
+        return; /* it is asked when it announces itself */
+    wish->service = service;
+    (void)text_copy(wish->address, sizeof wish->address, address);
+    loop_post(service->config.loop, look_posted, wish);
+}
+
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
 {
     service->idle = idle;
@@ -147,6 +182,7 @@ void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
 void scan_service_abort(ScanService *service)
 {
     service->draining = true;
+    discover_stop(service->discover);
     for (Run *run = service->runs, *next; run; run = next) {
         next = run->next;
         run_refuse(run);
@@ -184,6 +220,7 @@ void scan_service_free(ScanService *service)
         service->listings = listing->next;
         free(listing);
     }
+    discover_free(service->discover);
     panel_book_done(&service->panels);
     free(service);
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "device/device-link.h"
+#include "model/discovery.h"
 #include "model/job.h"
 #include "queue/queue.h"
 #include "store/config-rows.h"
@@ -45,6 +46,14 @@ bool scan_service_pull(ScanService *service, const ScanPull *pull, BatchId *ret_
  * its pages. Any thread but loop and writer; waits for the audit's commit, not for the end. ERR_NOT_FOUND,
  * ERR_CONFLICT (the batch has no running scan), ERR_TEMPORARY. */
 bool scan_service_cancel(ScanService *service, const BatchId *batch, const Actor *actor, Err *err);
+
+/* Looks for devices (scan/discover.h), and how that stands: found is the caller's to free. Any thread but the
+ * loop. ERR_CONFLICT while one search runs, ERR_BAD_INPUT. */
+bool scan_service_discover(ScanService *service, const DiscoveryWish *wish, Err *err);
+bool scan_service_discovered(ScanService *service, Discovery *ret, Err *err);
+
+/* Asks the device that was added at this address who it is. Any thread, returns at once. */
+void scan_service_look(ScanService *service, const char *address);
 
 /* From now on presses are refused; running scans go on. */
 void scan_service_drain(ScanService *service);

@@ -245,6 +245,23 @@ static bool cancel_scan(void *arg, const Actor *actor, const BatchId *batch, Err
     return scan_service_cancel(((Platend *)arg)->scans, batch, actor, err);
 }
 
+static bool discover(void *arg, const DiscoveryWish *wish, Err *err)
+{
+    return scan_service_discover(((Platend *)arg)->scans, wish, err);
+}
+
+static bool discovered(void *arg, Discovery *ret, Err *err)
+{
+    return scan_service_discovered(((Platend *)arg)->scans, ret, err);
+}
+
+static void look(void *arg, const char *address)
+{
+    scan_service_look(((Platend *)arg)->scans, address);
+}
+
+static const ApiDevices api_devices = { discover, discovered, look };
+
 static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
@@ -253,6 +270,8 @@ static bool open_api(Platend *p, Err *err)
                       .start_scan = start_scan,
                       .cancel_scan = cancel_scan,
                       .scan_arg = p,
+                      .devices = &api_devices,
+                      .devices_arg = p,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .destinations_json = (const char *)destinations_json };

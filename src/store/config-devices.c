@@ -292,6 +292,36 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
                         err);
 }
 
+static bool device_new_approved(Tx *tx, const DeviceNew *wish, DeviceId *ret_id, Err *err)
+{
+    *ret_id = id_new(DeviceId, tx->now);
+    return db_run(tx->db,
+                  "INSERT INTO device (id, name, state, address, product, serial, firmware,"
+                  " first_seen, last_seen, revision) VALUES (?1, '', 'seen', ?2, '', '', '', ?3, 0,"
+                  " 1)",
+                  ARGS(ARG_TEXT(ret_id->text), ARG_TEXT(wish->address), ARG_INT(tx->now.ms)), NULL,
+                  err);
+}
+
+bool device_add(Tx *tx, const Actor *actor, const DeviceNew *wish, DeviceId *ret_id, Err *err)
+{
+    Device there;
+
+    if (!device_settings_check(&wish->settings, err) || !job_group_exists(tx, &wish->settings, err))
+        return false;
+    if (device_find_address(tx->db, wish->address, &there, err)) {
+        if (there.state != DEVICE_SEEN) {
+            err_set(err, ERR_CONFLICT, 0, "a device at %s is in the list already", wish->address);
+            err_remedy(err, "Change it: platen device set %s.", wish->address);
+            return err_field(err, "address");
+        }
+        *ret_id = there.id;
+    } else if (err->kind != ERR_NOT_FOUND || !device_new_approved(tx, wish, ret_id, err)) {
+        return false;
+    }
+    return device_change(tx, actor, ret_id, &wish->settings, DEVICE_EVENT_APPROVE, 0, err);
+}
+
 bool device_delete(Tx *tx, const Actor *actor, const DeviceId *id, int64_t revision, Err *err)
 {
     Device before;

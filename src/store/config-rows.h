@@ -103,6 +103,9 @@ bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err
  * product as long as no scan has learned a serial number. At most DEVICES_SEEN_MAX devices wait for approval; more: ERR_TEMPORARY. */
 enum { DEVICES_SEEN_MAX = 1000 };
 bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err);
+/* A person adds a device, which is approved with that: a new row, or the one that waits at this address.
+ * ERR_CONFLICT when an approved one is there; ERR_BAD_INPUT with the field. */
+bool device_add(Tx *tx, const Actor *actor, const DeviceNew *wish, DeviceId *ret_id, Err *err);
 /* What a scan learned about it. */
 bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
                        const char *firmware, Err *err);

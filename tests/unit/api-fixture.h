@@ -101,8 +101,39 @@ static inline bool cancel_scan(void *arg, const Actor *actor, const BatchId *bat
            err_set(err, ERR_CONFLICT, 0, "it has no scan");
 }
 
+/* Devices that were looked for, and an address that was looked at. */
+static DiscoveryWish searched;
+static char looked_at[ADDRESS_TEXT_SIZE];
+
+static inline bool twin_discover(void *arg, const DiscoveryWish *wish, Err *err)
+{
+    (void)arg;
+    (void)err;
+    searched = *wish;
+    return true;
+}
+
+static inline bool twin_discovered(void *arg, Discovery *ret, Err *err)
+{
+    (void)arg;
+    (void)err;
+    *ret = (Discovery){ .number = 1, .running = true, .count = 2 };
+    ret->found = calloc(2, sizeof *ret->found);
+    assert_non_null(ret->found);
+    (void)text_copy(ret->found[0].address, ADDRESS_TEXT_SIZE, "10.0.0.3");
+    (void)text_copy(ret->found[1].address, ADDRESS_TEXT_SIZE, "10.0.0.4");
+    return true;
+}
+
+static inline void twin_look(void *arg, const char *address)
+{
+    (void)arg;
+    (void)text_copy(looked_at, sizeof looked_at, address);
+}
+
 static inline void api_start(void)
 {
+    static const ApiDevices devices = { twin_discover, twin_discovered, twin_look };
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
     AUTO_BUF kinds = buf_with_max(64 * 1024);
     HttpConfig http = preset;
@@ -118,6 +149,7 @@ static inline void api_start(void)
                                 .events = events,
                                 .start_scan = start_scan,
                                 .cancel_scan = cancel_scan,
+                                .devices = &devices,
                                 .spool_path = spool_path,
                                 .destinations_json = buf_text(&kinds) },
                   &err);
@@ -194,13 +226,14 @@ static inline int call_on(int fd, const char *method, const char *path, const ch
                           const char *body)
 {
     static char request[64 * 1024];
+    bool headers_type = headers && text_starts_with(headers, "Content-Type:");
     Err ignored;
 
     assert_true(text_printf(request, sizeof request,
                             "%s %s HTTP/1.1\r\nHost: x\r\n%s%s"
                             "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
                             method, path, headers ? headers : "",
-                            body ? "Content-Type: application/json\r\n" : "",
+                            body && !headers_type ? "Content-Type: application/json\r\n" : "",
                             body ? strlen(body) : 0, body ? body : ""));
     assert_true(say(fd, request));
     hear(fd, &answer, false);

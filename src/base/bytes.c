@@ -84,6 +84,12 @@ bool buf_put_u32be(Buf *b, uint32_t v)
     return buf_put(b, (Bytes){ raw, sizeof raw });
 }
 
+bool buf_put_u32le(Buf *b, uint32_t v)
+{
+    return buf_put_u8(b, (uint8_t)v) && buf_put_u8(b, (uint8_t)(v >> 8)) &&
+           buf_put_u8(b, (uint8_t)(v >> 16)) && buf_put_u8(b, (uint8_t)(v >> 24));
+}
+
 bool buf_put_zeros(Buf *b, size_t n)
 {
     uint8_t *to = n ? buf_reserve(b, n) : NULL;

@@ -102,6 +102,14 @@ static inline uint32_t rd_u32be(Reader *r)
     return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
+/* The only little-endian one: ESC/I. */
+static inline uint32_t rd_u32le(Reader *r)
+{
+    const uint8_t *p = rd_skip(r, 4);
+
+    return p ? (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0] : 0;
+}
+
 /* The next n bytes, borrowed from the input. */
 static inline Bytes rd_bytes(Reader *r, size_t n)
 {
@@ -133,6 +141,7 @@ bool buf_put_u8(Buf *b, uint8_t v);          /* the numbers append big-endian   
 bool buf_put_u16be(Buf *b, uint16_t v);
 bool buf_put_u24be(Buf *b, uint32_t v);
 bool buf_put_u32be(Buf *b, uint32_t v);
+bool buf_put_u32le(Buf *b, uint32_t v); /* but for this one                               */
 bool buf_put_zeros(Buf *b, size_t n);
 bool buf_printf(Buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_drop_front(Buf *b, size_t n); /* removes the first n bytes (all when fewer)     */

@@ -146,7 +146,7 @@ static EsciEvent explained(EsciSession *s, const EsciStatus *status)
 {
     const char *code = fault_of(s, status);
 
-    if (code && text_equal(code, "no-paper") && s->pages > 0 && !s->decided)
+    if (code && text_equal(code, "no-paper") && s->pages > 0 && !s->ask)
         esci_decide(s, SCAN_END_COMPLETE, NULL); /* the end of a stack, told late */
     else
         (void)fault(s, status, code ? code : "device-error");
@@ -415,6 +415,7 @@ static void device_event(EsciSession *s, Mono now)
 {
     uint8_t code = s->payload.n > 0 ? s->payload.p[0] : 0;
 
+    esci_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = is_event_name(code) });
     if (code == IS_EVENT_CANCEL) {
         Reason reason = scan_reason("cancelled-at-device", "");
 

@@ -63,7 +63,7 @@ void esci_fail(EsciSession *s, const char *code, const char *detail)
 
 void esci_push(EsciSession *s, ScanAction action)
 {
-    /* One call adds at most five: bytes, trailer and end, or drop, send or close, ended. The driver takes all
+    /* One call adds at most five: bytes, trailer and end, or notice, drop, send or close, ended. The driver takes all
      * of them before the next call, so the ring never fills. */
     if (s->action_count < ESCI_ACTIONS_MAX)
         s->actions[(s->action_first + s->action_count++) % ESCI_ACTIONS_MAX] = action;
@@ -74,7 +74,7 @@ void esci_push(EsciSession *s, ScanAction action)
 /* 'R', 'G' or 'B' and a straight line: the picture as the device sees it. */
 static void put_gamma(Buf *to, unsigned table)
 {
-    (void)buf_put_u8(to, (uint8_t)"RGB"[table]);
+    (void)buf_put_u8(to, (uint8_t) "RGB"[table]);
     for (unsigned i = 0; i < GAMMA_STEPS; i++)
         (void)buf_put_u8(to, (uint8_t)i);
 }
@@ -446,8 +446,7 @@ static void talk_leave(void *session, Mono now)
     s->hurried = true;
     if (!host_has_page(s))
         s->late_at = mono_earlier(s->late_at, mono_after(now, SCAN_GOODBYE_MS));
-    if (s->state >= ESCI_AT_CANCEL ||
-        (host_has_page(s) && s->after_page == ESCI_EVENT_FINISHED))
+    if (s->state >= ESCI_AT_CANCEL || (host_has_page(s) && s->after_page == ESCI_EVENT_FINISHED))
         return; /* it ends already */
     esci_fail(s, "server-stopping", "");
     stop(s, now);

@@ -7,7 +7,7 @@
 #include "device/job-session.h"
 #include "device/push-session.h"
 #include "device/register-session.h"
-#include "device/scan-session.h"
+#include "device/scan-talk.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
@@ -40,7 +40,9 @@ struct DeviceScan {
     DeviceScan *next;  /* in link->scans                            */
     TcpStream *stream; /* NULL: not made, or closed                 */
     LoopTimer *timer;
-    ScanSession *session;
+    const ScanTalk *talk; /* calls of the session, whichever it is */
+    void *session;
+    ScanOrder order;
     void *scan_arg;
     const char *lost_code; /* set: the stream has ended, the session must hear it */
     bool paused;

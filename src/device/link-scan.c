@@ -1,5 +1,6 @@
 /* device/link-scan.c - scans: scan sessions bound to connections to TCP 1865. */
 #include "base/text.h"
+#include "device/esci-session.h"
 #include "device/link-inside.h"
 #include "device/scan-reason.h"
 
@@ -15,7 +16,7 @@ static void scan_free(DeviceScan *scan)
     scan->link->scan_count--;
     tcp_abort(scan->stream);
     loop_timer_free(scan->timer);
-    scan_session_free(scan->session);
+    scan->talk->free(scan->session);
     free(scan);
 }
 
@@ -61,13 +62,26 @@ static void send_command(DeviceScan *scan, Bytes bytes)
         scan->lost_code = "connection-lost"; /* told to the session when its actions are done */
 }
 
+/* The device speaks ESC/I: another session goes on behind the welcome. False when the scan has ended and is
+ * gone. */
+static bool become_legacy(DeviceScan *scan)
+{
+    scan->talk->free(scan->session);
+    scan->talk = &scan_talk_esci;
+    scan->session = esci_session_new(&scan->order, mono_now());
+    if (scan->session)
+        return true;
+    link_scan_end(scan, "out-of-memory");
+    return false;
+}
+
 /* Carries out what the session wants. False when the scan has ended and is gone. */
 static bool carry_out(DeviceScan *scan)
 {
     const DeviceHost *host = &scan->link->host;
     ScanAction action;
 
-    while (scan_session_next(scan->session, &action)) {
+    while (scan->talk->next(scan->session, &action)) {
         switch (action.kind) {
         case SCAN_ACTION_SEND:
             send_command(scan, action.bytes);
@@ -93,6 +107,10 @@ static bool carry_out(DeviceScan *scan)
         case SCAN_ACTION_PAGE_DROP:
             host->page_drop(scan->scan_arg, action.side);
             break;
+        case SCAN_ACTION_LEGACY:
+            if (!become_legacy(scan))
+                return false;
+            break;
         case SCAN_ACTION_CLOSE:
             tcp_close(STEAL(scan->stream)); /* at once: devices mind a late close */
             break;
@@ -110,12 +128,12 @@ static void drive(DeviceScan *scan)
     if (!carry_out(scan))
         return;
     if (scan->lost_code) {
-        scan_session_lost(scan->session, scan->lost_code, mono_now());
+        scan->talk->lost(scan->session, scan->lost_code, mono_now());
         scan->lost_code = NULL;
         if (!carry_out(scan))
             return;
     }
-    loop_timer_start(scan->timer, scan_session_deadline(scan->session));
+    loop_timer_start(scan->timer, scan->talk->deadline(scan->session));
 }
 
 static void on_time(void *arg)
@@ -124,7 +142,7 @@ static void on_time(void *arg)
 
     if (!carry_out(scan))
         return;
-    scan_session_tick(scan->session, mono_now());
+    scan->talk->tick(scan->session, mono_now());
     drive(scan);
 }
 
@@ -136,7 +154,7 @@ static void on_read(void *arg, Bytes bytes)
     if (!carry_out(scan))
         return;
     while (bytes.n > 0) {
-        bytes = bytes_after(bytes, scan_session_feed(scan->session, bytes, now));
+        bytes = bytes_after(bytes, scan->talk->feed(scan->session, bytes, now));
         if (!carry_out(scan))
             return;
     }
@@ -179,6 +197,8 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const Scan
     scan->next = link->scans;
     link->scans = scan;
     link->scan_count++;
+    scan->order = *order;
+    scan->talk = &scan_talk_esci2; /* until the device says otherwise */
     scan->session = scan_session_new(order, now);
     scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
     if (!scan->session || !scan->timer) {
@@ -208,7 +228,7 @@ DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanO
 
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)
 {
-    scan_session_page_stored(scan->session, ok, reason, mono_now());
+    scan->talk->page_stored(scan->session, ok, reason, mono_now());
     drive_soon(scan);
 }
 
@@ -217,7 +237,7 @@ void device_scan_pause(DeviceScan *scan)
     if (scan->paused)
         return;
     scan->paused = true;
-    scan_session_pause(scan->session, mono_now());
+    scan->talk->pause(scan->session, mono_now());
     if (scan->stream)
         tcp_pause(scan->stream);
 }
@@ -227,7 +247,7 @@ void device_scan_resume(DeviceScan *scan)
     if (!scan->paused)
         return;
     scan->paused = false;
-    scan_session_resume(scan->session, mono_now());
+    scan->talk->resume(scan->session, mono_now());
     if (scan->stream)
         tcp_resume(scan->stream);
     drive_soon(scan);
@@ -235,24 +255,24 @@ void device_scan_resume(DeviceScan *scan)
 
 void device_scan_refuse(DeviceScan *scan, const Reason *reason)
 {
-    scan_session_refuse(scan->session, reason, mono_now());
+    scan->talk->refuse(scan->session, reason, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_cancel(DeviceScan *scan)
 {
-    scan_session_cancel(scan->session, mono_now());
+    scan->talk->cancel(scan->session, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_stop_at_page(DeviceScan *scan)
 {
-    scan_session_stop_at_page(scan->session, mono_now());
+    scan->talk->stop_at_page(scan->session, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_leave(DeviceScan *scan)
 {
-    scan_session_leave(scan->session, mono_now());
+    scan->talk->leave(scan->session, mono_now());
     drive_soon(scan);
 }

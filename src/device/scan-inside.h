@@ -69,6 +69,7 @@ struct ScanSession {
     bool stop, stop_at_page;
     bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */
     const char *lost_code; /* static; NULL: the device said that it goes */
+    bool is_legacy;        /* an ESC/I session takes the connection over */
     bool decided;          /* end and reason stand */
     ScanEnd end;
     Reason reason;

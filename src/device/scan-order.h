@@ -8,9 +8,9 @@
  *               battery-low sensor-error carrier-sheet paper-protection separation-lever
  *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
  *               of the link: device-busy connect-failed connection-lost no-answer no-progress
- *               device-timeout device-rejected protocol-error legacy-device source-missing
+ *               device-timeout device-rejected protocol-error warming-up source-missing
  *               format-not-offered parameters-refused two-sided-page page-broken page-too-large
- *               too-many-pages server-stopping
+ *               too-many-pages server-stopping out-of-memory
  *               or what the host gave when it could not keep a page (page-not-stored ...) or found
  *               another device at the address (another-device) */
 #ifndef PLATEN_DEVICE_SCAN_ORDER_H

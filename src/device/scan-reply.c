@@ -414,7 +414,7 @@ static ScanEvent welcome_event(ScanSession *s)
         return SCAN_EVENT_WRONG;
     if (family != IS_FAMILY_LEGACY)
         return SCAN_EVENT_WELCOMED;
-    scan_fail(s, "legacy-device", "");
+    s->is_legacy = true;
     return SCAN_EVENT_LEGACY;
 }
 

@@ -217,10 +217,16 @@ static void do_store(ScanSession *s, Mono now)
 
 static void do_close(ScanSession *s)
 {
+    bool hands_over = s->is_legacy && s->state == SCAN_WELCOME;
+
     scan_fail(s, "protocol-error", scan_state_name(s->state)); /* when nothing else was said */
     s->state = SCAN_CLOSED;
     s->waiting = false;
     s->late_at = s->again_at = MONO_NEVER;
+    if (hands_over) {
+        scan_push(s, (ScanAction){ .kind = SCAN_ACTION_LEGACY });
+        return;
+    }
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_CLOSE });
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_ENDED, .end = s->end, .reason = &s->reason });
 }

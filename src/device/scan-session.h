@@ -142,7 +142,8 @@ typedef enum ScanActionKind {
                                scan_session_page_stored                                    */
     SCAN_ACTION_PAGE_DROP,  /* side: the page that was begun is to be forgotten            */
     SCAN_ACTION_CLOSE,      /* close the connection now                                    */
-    SCAN_ACTION_ENDED       /* end, reason; always the last                                */
+    SCAN_ACTION_LEGACY,     /* the device speaks ESC/I: an EsciSession goes on; the last one   */
+    SCAN_ACTION_ENDED       /* end, reason; always the last but for LEGACY                 */
 } ScanActionKind;
 
 typedef struct ScanAction {

@@ -131,6 +131,10 @@ static void act(World *w, const ScanAction *action)
     case SCAN_ACTION_CLOSE:
         w->closed = true;
         break;
+    case SCAN_ACTION_LEGACY:
+        must(!w->closed && !w->page[0].open && !w->page[1].open);
+        w->ended = true;
+        break;
     case SCAN_ACTION_ENDED:
         must(w->closed && !w->page[0].open && !w->page[1].open && action->reason);
         must((action->reason->code[0] == '\0') == (action->end == SCAN_END_COMPLETE));

@@ -102,6 +102,7 @@ class Device:
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         self.udp.bind((address, 0))
+        self.session_type = getattr(self, "session_type", Session)
         self.listener = socket.create_server((address, scan_port), backlog=16)
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -233,7 +234,7 @@ class Device:
                 return
             stream.settimeout(SOCKET_SECONDS)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = Session(self, stream)
+            session = self.session_type(self, stream)
             self.sessions += 1
             try:
                 session.run()
@@ -255,6 +256,8 @@ class Device:
 
 class Session:
     """One connection to the scan port."""
+
+    family = 4  # the welcome's word for ESC/I-2
 
     def __init__(self, device, stream):
         self.device, self.stream, self.manner = device, stream, device.manner
@@ -316,7 +319,6 @@ class Session:
         self.device.complaints.append(text)
 
     def run(self):
-        family = 2 if self.manner.fault == "legacy" else 4
         if self.manner.fault == "garbage-welcome":
             self.stream.sendall(random.Random(4).randbytes(5000))
             self.take(1)
@@ -326,7 +328,7 @@ class Session:
         if self.manner.job_fault == "no-welcome":
             self.job_control = True
             self.silence()
-        self.packet(0x8000, bytes([1, family, 0, 0, 0]))
+        self.packet(0x8000, bytes([1, self.family, 0, 0, 0]))
         while True:
             head = self.take(12)
             magic, kind, _, offset, length, rest = struct.unpack(">2sHBBIH", head)

@@ -396,7 +396,6 @@ EARLY_FAULTS = {
     "cover-open-before": "cover-open",
     "parameters": "parameters-refused",
     "no-format": "format-not-offered",
-    "legacy": "legacy-device",
     "garbage-welcome": "protocol-error",
     "huge-block": "protocol-error",
     "short-block": "protocol-error",
@@ -409,7 +408,7 @@ def test_fault_before_the_first_page(house, tiny, fault):
     capa = (b"#FMTLISTRAW JPG ", b"#FMTLISTTIF ") if fault == "no-format" else ()
     with Bench(house, tiny, fault=fault, capa=capa) as bench:
         assert_ended(bench, bench.scan(), EARLY_FAULTS[fault], [])
-        if fault in ("no-paper", "cover-open-before", "parameters", "no-format", "legacy"):
+        if fault in ("no-paper", "cover-open-before", "parameters", "no-format"):
             assert bench.device.complaints == []
 
 

@@ -31,7 +31,7 @@ typedef struct Run {
     const char *notice; /* the last */
     char order[256];    /* "1A< 2B< 1A> 2B> ": pages that begin and end */
     unsigned pages, dropped;
-    bool closed, ended;
+    bool closed, handed_over, ended;
     ScanEnd end;
     Reason reason;
     DeviceIdentity identity;
@@ -153,6 +153,9 @@ static inline void act(Run *run, const ScanAction *action)
         break;
     case SCAN_ACTION_CLOSE:
         run->closed = true;
+        break;
+    case SCAN_ACTION_LEGACY:
+        run->ended = run->handed_over = true;
         break;
     case SCAN_ACTION_ENDED:
         assert_true(run->closed && !run->page_open[0] && !run->page_open[1]);

@@ -13,6 +13,7 @@ static const struct {
     const char *extension, *media_type;
 } media_types[] = {
     { ".jpg", "image/jpeg" },
+    { ".tif", "image/tiff" },
     { ".pdf", "application/pdf" },
     { ".csv", "text/csv; charset=utf-8" },
 };

@@ -169,10 +169,8 @@ bool errand_source_sound(const Errand *errand)
 static const struct {
     const char *extension, *media_type;
 } media_types[] = {
-    { ".pdf", "application/pdf" },
-    { ".jpg", "image/jpeg" },
-    { ".csv", "text/csv" },
-    { ".txt", "text/plain" },
+    { ".pdf", "application/pdf" }, { ".jpg", "image/jpeg" }, { ".tif", "image/tiff" },
+    { ".csv", "text/csv" },        { ".txt", "text/plain" },
 };
 
 const char *media_type_of(const char *name)

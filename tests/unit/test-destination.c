@@ -554,6 +554,16 @@ static void every_failing_call_is_survived(void **state)
     assert_true(failures >= 14);
 }
 
+static void media_types_follow_names(void **state)
+{
+    (void)state;
+    assert_string_equal(media_type_of("a.b.pdf"), "application/pdf");
+    assert_string_equal(media_type_of("a.jpg"), "image/jpeg");
+    assert_string_equal(media_type_of("a.tif"), "image/tiff");
+    assert_string_equal(media_type_of("a.csv"), "text/csv");
+    assert_string_equal(media_type_of("atif"), "application/octet-stream");
+}
+
 static void every_destination_is_whole(void **state)
 {
     size_t count = 0;
@@ -580,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_destination_is_whole),
+        cmocka_unit_test(media_types_follow_names),
         cmocka_unit_test_setup_teardown(a_document_appears_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(taken_names_are_numbered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_lost_in_a_race_is_asked_again, set_up, tear_down),

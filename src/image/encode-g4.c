@@ -70,8 +70,8 @@ static toff_t on_size(thandle_t handle)
 }
 
 /* A failure of our own side is told better by what it was. */
-static int on_error(TIFF *tiff, void *handle, const char *module, const char *format,
-                    va_list arguments)
+__attribute__((format(printf, 4, 0))) static int
+on_error(TIFF *tiff, void *handle, const char *module, const char *format, va_list arguments)
 {
     Encoder *encoder = handle;
     char text[160];

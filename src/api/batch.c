@@ -5,6 +5,7 @@
 #include "api/noun.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "store/scan-json.h"
 
 enum { BATCHES_LIMIT_MAX = 200, BATCHES_LIMIT_PRESET = 50 };
 
@@ -32,6 +33,8 @@ static Json *batch_show(const Batch *batch)
     json_set_wall_at(object, "changed_at", batch->changed_at, batch->utc_offset_min);
     json_set_int(object, "pages", batch->page_count);
     json_set_bool(object, "pages_reversed", batch->pages_reversed);
+    if (batch->notes.count > 0)
+        json_set_take(object, "notes", notes_json(&batch->notes));
     json_set_int(object, "documents", batch->document_count);
     json_set_text(object, "files", batch_files_words[batch->files]);
     if (batch->files != BATCH_FILES_KEPT) {

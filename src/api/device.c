@@ -3,6 +3,7 @@
 #include "api/device.h"
 #include "api/batch.h"
 #include "api/noun.h"
+#include "store/scan-json.h"
 
 /* With the name of the job group, so that a list of devices need not show ids to people. */
 static Json *device_show(Db *db, const Device *device)
@@ -81,11 +82,18 @@ static bool path_device(HttpRequest *req, DeviceId *ret_id, Err *err)
 bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err *err)
 {
     AUTO_READ read = api_read(req, err);
+    AUTO_BUF text = buf_with_max(OFFER_TEXT_MAX);
+    Json *object, *offer;
     Device device;
+    Err ignored;
 
-    if (!read.db || !device_get(read.db, id, &device, err))
+    if (!read.db || !device_get(read.db, id, &device, err) ||
+        !device_offer_text(read.db, id, &text, err))
         return false;
-    http_response_json(res, device_show(read.db, &device));
+    offer = text.n > 0 ? json_parse(buf_bytes(&text), &ignored) : json_new_object();
+    object = device_show(read.db, &device);
+    json_set_take(object, "offer", offer);
+    http_response_json(res, object);
     api_etag(res, device.revision);
     return true;
 }

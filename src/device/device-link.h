@@ -11,7 +11,7 @@
  *           -> (device_press_talk ->)
  *              device_press_accept                the panel shows success and the scan begins:
  *   device_scan_start                             a scan begins without a panel:
- *      identified (-> device_scan_refuse), noticed*
+ *      identified (-> device_scan_refuse), offered, noted, noticed*
  *                 { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
  *
  * Callbacks come from the loop, never inside a function the host calls (device_link_close excepted),
@@ -84,6 +84,9 @@ typedef struct DeviceHost {
     /* The device said something beside the scan. notice is a stable word: start, stop (pressed at the panel),
      * cancel, disconnect, time-out, rejected (the scan ends by these and says why), unknown. */
     void (*noticed)(void *scan_arg, const char *notice);
+    void (*offered)(void *scan_arg, const DeviceOffer *offer);
+    /* What is not as the order says; may come twice, then the last one counts. */
+    void (*noted)(void *scan_arg, const ScanNotes *notes);
     void (*page_begin)(void *scan_arg, uint32_t number, char side, PageFormat format);
     void (*page_bytes)(void *scan_arg, char side, Bytes bytes);
     void (*page_end)(void *scan_arg, char side, const PageNotes *notes);

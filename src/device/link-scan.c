@@ -95,6 +95,14 @@ static bool carry_out(DeviceScan *scan)
         case SCAN_ACTION_NOTICE:
             host->noticed(scan->scan_arg, action.notice);
             break;
+        case SCAN_ACTION_OFFERED:
+            if (!scan->ask)
+                host->offered(scan->scan_arg, action.offer);
+            break;
+        case SCAN_ACTION_NOTED:
+            if (!scan->ask)
+                host->noted(scan->scan_arg, action.replaced);
+            break;
         case SCAN_ACTION_PAGE_BEGIN:
             host->page_begin(scan->scan_arg, action.number, action.side, action.format);
             break;

@@ -53,6 +53,8 @@ struct ScanSession {
     Esci2Capa capa;
     Esci2Stat stat;
     DeviceIdentity identity;
+    DeviceOffer offer;
+    ScanNotes notes; /* of the order */
     ScanUnit unit;
     Esci2Para para;
     Buf para_block; /* encoded para */

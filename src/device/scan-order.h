@@ -9,27 +9,20 @@
  *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
  *               of the link: device-busy connect-failed connection-lost no-answer no-progress
  *               device-timeout device-rejected protocol-error warming-up source-missing
- *               format-not-offered parameters-refused two-sided-page page-broken page-too-large
- *               too-many-pages server-stopping out-of-memory
+ *               format-not-offered settings-not-offered parameters-refused two-sided-page
+ *               page-broken page-too-large too-many-pages server-stopping out-of-memory
  *               or what the host gave when it could not keep a page (page-not-stored ...) or found
  *               another device at the address (another-device) */
 #ifndef PLATEN_DEVICE_SCAN_ORDER_H
 #define PLATEN_DEVICE_SCAN_ORDER_H
 
 #include "model/batch.h"
+#include "model/device-offer.h"
 #include "model/device.h"
 #include "model/job.h"
 
-typedef enum ScanSides { SCAN_SIDES_ONE, SCAN_SIDES_TWO } ScanSides;
-
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
-typedef struct ScanOrder {
-    ScanSource source; /* AUTO: the feeder when it holds paper, else the flatbed */
-    ScanColor color;
-    uint32_t dpi;
-    uint32_t jpeg_quality; /* 1..100 */
-    ScanSides sides;       /* TWO: of every sheet in the feeder, where the device can */
-} ScanOrder;
+typedef ScanSettings ScanOrder;
 
 /* What a scan learned from INFO. Texts are "" when the device does not say. */
 typedef struct DeviceIdentity {

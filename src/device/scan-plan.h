@@ -6,20 +6,21 @@
 #define PLATEN_DEVICE_SCAN_PLAN_H
 
 #include "device/scan-order.h"
+#include "model/device-offer.h"
 #include "wire/esci2-para.h"
-
-typedef enum ScanUnit { SCAN_UNIT_ADF, SCAN_UNIT_FLATBED } ScanUnit;
 
 /* The unit to scan from. False with *ret_reason (source-missing, no-paper, or the error that STAT
  * reports for the unit) when there is none. */
 bool scan_plan_unit(const Esci2Info *info, const Esci2Stat *stat, ScanSource wanted,
                     ScanUnit *ret_unit, Reason *ret_reason);
 
-/* The parameters: only what CAPA offers; dpi the nearest that the unit has, its whole area, JPEG where the
- * device has it and the colour is not 1 bit, else raw lines.
- * spare leaves everything out that a device could do without, for the second try after a refusal.
- * False with *ret_reason (format-not-offered) when the device has neither. */
+/* The parameters: what scan_settings_resolve makes of the order, said in tokens that CAPA offers; JPEG where
+ * the device has it and the colour is not 1 bit, else raw lines. *ret_notes: what is not as the order
+ * says. spare leaves everything out that a device could do without, for the second try after a refusal.
+ * False with *ret_reason: format-not-offered when the device has neither form, settings-not-offered when
+ * the order is strict and there are notes. */
 bool scan_plan_para(const Esci2Info *info, const Esci2Capa *capa, const ScanOrder *order,
-                    ScanUnit unit, bool spare, Esci2Para *ret_para, Reason *ret_reason);
+                    ScanUnit unit, bool spare, Esci2Para *ret_para, ScanNotes *ret_notes,
+                    Reason *ret_reason);
 
 #endif

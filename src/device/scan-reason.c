@@ -57,6 +57,8 @@ static const Reason reasons[] = {
       "Set the job's source to automatic." },
     { "format-not-offered", "The device offers no format that can be read.",
       "Use another device for this job." },
+    { "settings-not-offered", "The device cannot do what the job asks for.",
+      "Change the job, or let it take the nearest (strict_settings off)." },
     { "parameters-refused", "The device refused the scan settings.",
       "Try another resolution or colour in the job." },
     { "two-sided-page", "The device sent the back of a sheet, which was not asked for.",

@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "device/scan-inside.h"
+#include "device/scan-offer.h"
 #include "device/scan-reason.h"
 
 /* --- pages -------------------------------------------------------------------------------------- */
@@ -279,10 +280,12 @@ static bool build_parameters(ScanSession *s, bool spare)
 {
     Reason reason;
 
-    if (!scan_plan_para(&s->info, &s->capa, &s->order, s->unit, spare, &s->para, &reason)) {
+    if (!scan_plan_para(&s->info, &s->capa, &s->order, s->unit, spare, &s->para, &s->notes,
+                        &reason)) {
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return false;
     }
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
     s->two_sides = esci2_words_have(&s->para.options, "DPLX");
     buf_clear(&s->para_block);
     s->para_done = s->para_part = 0;
@@ -297,6 +300,8 @@ static ScanEvent choose(ScanSession *s, ScanEvent event)
 {
     Reason reason;
 
+    scan_offer(&s->info, &s->capa, &s->offer);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_OFFERED, .offer = &s->offer });
     if (!scan_plan_unit(&s->info, &s->stat, s->order.source, &s->unit, &reason)) {
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return SCAN_EVENT_FAULT;

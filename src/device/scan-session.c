@@ -402,13 +402,19 @@ void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mon
         scan_decide(s, SCAN_END_BROKEN, reason);
     bool sheet_open = scan_page_is_open(s); /* its other side still comes */
 
+    bool enough = s->order.page_limit > 0 && s->begun[0] + s->begun[1] >= s->order.page_limit &&
+                  !sheet_open;
+
     if (s->stop_at_page && !s->last && !sheet_open)
         scan_fail(s, "server-stopping", "");
     if (!ok)
         scan_dispatch(s, SCAN_EVENT_BAD_PAGE, now);
     else if (s->last && !sheet_open)
         scan_dispatch(s, SCAN_EVENT_FINISHED, now);
-    else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED && !sheet_open)
+    else if (enough && s->after_page == SCAN_EVENT_STORED) {
+        scan_decide(s, SCAN_END_COMPLETE, NULL); /* a device that does not count itself */
+        scan_dispatch(s, SCAN_EVENT_STOP, now);
+    } else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED && !sheet_open)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
     else
         scan_dispatch(s, s->after_page, now);

@@ -136,6 +136,9 @@ typedef enum ScanActionKind {
     SCAN_ACTION_SEND,       /* bytes                                                       */
     SCAN_ACTION_IDENTIFIED, /* identity                                                    */
     SCAN_ACTION_NOTICE,     /* notice: the device said something beside the scan           */
+    SCAN_ACTION_OFFERED,    /* offer: what the device can do                               */
+    SCAN_ACTION_NOTED,      /* replaced: what of the order it does otherwise; may come twice,
+                               the last one counts                                         */
     SCAN_ACTION_PAGE_BEGIN, /* number, side, format                                        */
     SCAN_ACTION_PAGE_BYTES, /* side, bytes                                                 */
     SCAN_ACTION_PAGE_END,   /* number, side, notes: then the session waits for
@@ -155,6 +158,8 @@ typedef struct ScanAction {
     PageNotes notes;
     const char *notice;             /* a stable word, static; see device-link.h */
     const DeviceIdentity *identity; /* borrowed from the session */
+    const DeviceOffer *offer;       /* the same                  */
+    const ScanNotes *replaced;      /* the same                  */
     ScanEnd end;
     const Reason *reason; /* borrowed from the session */
 } ScanAction;

@@ -18,6 +18,7 @@
 
 #include "base/id.h"
 #include "base/limits.h"
+#include "model/device-offer.h"
 #include "model/job.h"
 
 typedef enum BatchState {
@@ -84,6 +85,7 @@ typedef struct Batch {
     /* The feeder delivered the last sheet first (PFN1). Documents have the sheets the other way round;
      * of a sheet the front stays before the back. */
     bool pages_reversed;
+    ScanNotes notes; /* settings of the job that the device does otherwise */
     BatchFiles files;
     Wall files_at;      /* of the last change of files, 0 = none */
     char files_why[80]; /* "after 30 days", "by uid:0"           */

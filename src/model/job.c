@@ -16,7 +16,12 @@ static const char *const panel_codes[PANEL_CHOICE_MAX_] = {
     "", "02", "01", "04", "12", "11", "14"
 };
 static const char *const source_words[] = { "auto", "adf", "flatbed", NULL };
-static const char *const color_words[] = { "color", "gray", "bw", NULL };
+const char *const scan_color_words[] = { "color", "gray", "bw", NULL };
+const char *const scan_paper_words[] = { "auto",   "a3",    "a4",     "a5",   "a6",     "b4", "b5",
+                                         "letter", "legal", "ledger", "card", "custom", NULL };
+const char *const scan_double_feed_words[] = { "auto", "off", "standard", "thin", NULL };
+const char *const scan_drop_out_words[] = { "none", "red", "green", "blue", NULL };
+const char *const scan_edge_words[] = { "off", "white", "black", NULL };
 static const char *const sides_words[] = { "as-panel", "one", "two", NULL };
 static const char *const job_notify_words[] = { "inherit", "error", "always", "never", NULL };
 static const char *const index_words[] = { "none", "csv", NULL };
@@ -36,12 +41,44 @@ const Field job_fields[] = {
            "Where pages come from; auto takes the feeder when it holds paper, else the flatbed."),
     INTEGER(Job, dpi, 50, 1200, 300, "Resolution in dots per inch; the nearest the device has."),
     CHOICE(
-        Job, color, color_words, SCAN_COLOR_COLOR,
+        Job, color, scan_color_words, SCAN_COLOR_COLOR,
         "Colour, grey or black and white; black and white only where the device makes it itself."),
     CHOICE(Job, sides, sides_words, JOB_SIDES_AS_PANEL,
            "Sides of a sheet in the feeder; as-panel scans what was chosen at the panel."),
     INTEGER(Job, jpeg_quality, 1, 100, 85,
             "JPEG quality asked of the device, and of raw colour and grey pages in files."),
+    INTEGER(Job, threshold, 0, 255, SCAN_THRESHOLD_PRESET,
+            "Black and white: what is darker than this becomes black."),
+    CHOICE(
+        Job, paper, scan_paper_words, SCAN_PAPER_AUTO,
+        "Size of the originals; auto scans all that the source can, card is that of a bank card."),
+    INTEGER(Job, paper_width_mm, 0, 1000, 0, "Width when the paper is custom."),
+    INTEGER(Job, paper_height_mm, 0, 10000, 0, "Height when the paper is custom."),
+    BOOLEAN(Job, crop, false, "Let the device cut each page to the paper it found."),
+    INTEGER(Job, crop_margin_mm, -10, 10, 0,
+            "With crop: more, or less, than the paper on each side."),
+    BOOLEAN(Job, deskew, false, "Let the device straighten pages that went in askew."),
+    CHOICE(Job, double_feed, scan_double_feed_words, SCAN_DOUBLE_FEED_AUTO,
+           "Notice when the feeder takes two sheets at once; auto as the device needs it."),
+    INTEGER(Job, brightness, -100, 100, 0, "Brightness, made by the device."),
+    INTEGER(Job, contrast, -100, 100, 0, "Contrast, made by the device."),
+    INTEGER(Job, gamma, -100, 100, 0,
+            "Middle tones, made by the device: 100 brightens them by a gamma of 2.2."),
+    CHOICE(Job, drop_out, scan_drop_out_words, SCAN_DROP_OUT_NONE,
+           "Colour that becomes white in grey and black and white pages, such as that of forms."),
+    CHOICE(Job, edge_fill, scan_edge_words, SCAN_EDGE_OFF,
+           "Let the device fill the edges of pages, as wide as the next four say."),
+    INTEGER(Job, edge_left_mm, 0, 30, 0, "Width of the filled left edge."),
+    INTEGER(Job, edge_right_mm, 0, 30, 0, "Width of the filled right edge."),
+    INTEGER(Job, edge_top_mm, 0, 30, 0, "Width of the filled top edge."),
+    INTEGER(Job, edge_bottom_mm, 0, 30, 0, "Width of the filled bottom edge."),
+    BOOLEAN(Job, quiet, false, "Scan quietly, which is slower."),
+    BOOLEAN(Job, slow_feed, false, "Feed slowly, for thin or old paper."),
+    INTEGER(Job, page_limit, 0, BATCH_PAGES_MAX, 0,
+            "End the scan after so many pages, 0 when the feeder is empty."),
+    BOOLEAN(
+        Job, strict_settings, false,
+        "Refuse to scan where the device cannot do what is set, instead of taking the nearest."),
     CHOICE(Job, file_format, file_format_words, FILE_FORMAT_PDF,
            "pdf, tiff: one file of all pages; jpeg: one file per page."),
     TEXT_PRESET(Job, file_name, "{date}_{time}_{seq:3}",
@@ -84,9 +121,69 @@ bool job_wants_two_sides(const Job *job, const char *panel_choice)
            (job->sides == JOB_SIDES_AS_PANEL && panel_choice[0] == '1');
 }
 
+void job_scan_settings(const Job *job, const char *panel_choice, ScanSettings *ret_settings)
+{
+    *ret_settings = (ScanSettings){
+        .source = (ScanSource)job->source,
+        .color = (ScanColor)job->color,
+        .dpi = (uint32_t)job->dpi,
+        .jpeg_quality = (uint32_t)job->jpeg_quality,
+        .sides = job_wants_two_sides(job, panel_choice) ? SCAN_SIDES_TWO : SCAN_SIDES_ONE,
+        .threshold = (uint32_t)job->threshold,
+        .paper = (ScanPaper)job->paper,
+        .paper_width_mm = (uint32_t)job->paper_width_mm,
+        .paper_height_mm = (uint32_t)job->paper_height_mm,
+        .crop = job->crop,
+        .crop_margin_mm = (int32_t)job->crop_margin_mm,
+        .deskew = job->deskew,
+        .double_feed = (ScanDoubleFeed)job->double_feed,
+        .brightness = (int32_t)job->brightness,
+        .contrast = (int32_t)job->contrast,
+        .gamma = (int32_t)job->gamma,
+        .drop_out = (ScanDropOut)job->drop_out,
+        .edge_fill = (ScanEdge)job->edge_fill,
+        .edge_left_mm = (uint32_t)job->edge_left_mm,
+        .edge_right_mm = (uint32_t)job->edge_right_mm,
+        .edge_top_mm = (uint32_t)job->edge_top_mm,
+        .edge_bottom_mm = (uint32_t)job->edge_bottom_mm,
+        .quiet = job->quiet,
+        .slow_feed = job->slow_feed,
+        .page_limit = (uint32_t)job->page_limit,
+        .strict = job->strict_settings,
+    };
+}
+
+/* Settings that mean something only together. */
+static bool scan_check(const Job *job, Err *err)
+{
+    bool custom = job->paper == SCAN_PAPER_CUSTOM;
+    bool sized = job->paper_width_mm > 0 || job->paper_height_mm > 0;
+    bool edges = job->edge_left_mm > 0 || job->edge_right_mm > 0 || job->edge_top_mm > 0 ||
+                 job->edge_bottom_mm > 0;
+
+    if (custom && (job->paper_width_mm == 0 || job->paper_height_mm == 0)) {
+        err_set(err, ERR_BAD_INPUT, 0, "custom paper needs a width and a height");
+        return err_field(err, job->paper_width_mm == 0 ? "paper_width_mm" : "paper_height_mm");
+    }
+    if (!custom && sized) {
+        err_set(err, ERR_BAD_INPUT, 0, "a width and height of paper are for custom paper");
+        return err_field(err, "paper");
+    }
+    if (edges != (job->edge_fill != SCAN_EDGE_OFF)) {
+        err_set(err, ERR_BAD_INPUT, 0,
+                edges ? "edges that are off have no width" : "edges to be filled need a width");
+        return err_field(err, "edge_fill");
+    }
+    if (!job->crop && job->crop_margin_mm != 0) {
+        err_set(err, ERR_BAD_INPUT, 0, "a margin is for pages that are cropped");
+        return err_field(err, "crop_margin_mm");
+    }
+    return true;
+}
+
 bool job_check(const Job *job, Err *err)
 {
-    if (!noun_name_check(job->name, err))
+    if (!noun_name_check(job->name, err) || !scan_check(job, err))
         return false;
     if (job->panel_name[0] && !panel_name_is_plain(job->panel_name)) {
         err_set(err, ERR_BAD_INPUT, 0, "panels cannot show \"%.100s\"", job->panel_name);

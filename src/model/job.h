@@ -9,9 +9,8 @@
 #include "base/field.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "model/scan-settings.h"
 
-typedef enum ScanSource { SCAN_SOURCE_AUTO, SCAN_SOURCE_ADF, SCAN_SOURCE_FLATBED } ScanSource;
-typedef enum ScanColor { SCAN_COLOR_COLOR, SCAN_COLOR_GRAY, SCAN_COLOR_BW } ScanColor;
 typedef enum JobSides { JOB_SIDES_AS_PANEL, JOB_SIDES_ONE, JOB_SIDES_TWO } JobSides;
 typedef enum FileFormat {
     FILE_FORMAT_PDF,
@@ -46,7 +45,16 @@ typedef struct Job {
     int64_t color;        /* ScanColor                                                  */
     int64_t sides;        /* JobSides                                                   */
     int64_t jpeg_quality; /* 1..100 as the device understands it                        */
-    int64_t file_format;  /* FileFormat                                                 */
+    int64_t threshold;    /* these and below: see scan-settings.h                       */
+    int64_t paper, paper_width_mm, paper_height_mm;
+    bool crop, deskew;
+    int64_t crop_margin_mm;
+    int64_t double_feed, brightness, contrast, gamma, drop_out;
+    int64_t edge_fill, edge_left_mm, edge_right_mm, edge_top_mm, edge_bottom_mm;
+    bool quiet, slow_feed;
+    int64_t page_limit;
+    bool strict_settings;
+    int64_t file_format; /* FileFormat                                                 */
     char file_name[FILE_NAME_PATTERN_SIZE]; /* pattern, see model/name.h                */
     int64_t index;                  /* IndexFormat: one index file per batch, delivered last      */
     bool keep_partial;              /* a broken batch's pages are delivered without being asked   */
@@ -62,6 +70,9 @@ extern const Field job_fields[];
 /* Whether the job scans two sides after this choice at the panel (PushScanIDIn, may be ""; its first character is
  * 0 for one side, 1 for two). */
 bool job_wants_two_sides(const Job *job, const char *panel_choice);
+
+/* What the job says of scanning, after this choice at the panel. */
+void job_scan_settings(const Job *job, const char *panel_choice, ScanSettings *ret_settings);
 
 /* What a table cannot say: name without control characters or blanks at its ends, destinations are ids
  * and named once, the pattern is sound. ERR_BAD_INPUT with field. */

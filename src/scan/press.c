@@ -28,14 +28,9 @@ static void give_up(Run *run)
 
 static void accept_run(Run *run)
 {
-    const Job *job = &run->batch.job;
-    ScanOrder order = { .source = (ScanSource)job->source,
-                        .color = (ScanColor)job->color,
-                        .dpi = (uint32_t)job->dpi,
-                        .jpeg_quality = (uint32_t)job->jpeg_quality,
-                        .sides = job_wants_two_sides(job, run->choice) ? SCAN_SIDES_TWO
-                                                                       : SCAN_SIDES_ONE };
+    ScanOrder order;
 
+    job_scan_settings(&run->batch.job, run->choice, &order);
     spool_on_drained(run->spool, run_spool_drained, run);
     if (run->is_pull && run->service->link)
         run->scan = device_scan_start(run->service->link, run->device.address, &order, run);

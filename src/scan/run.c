@@ -306,3 +306,67 @@ void run_identified(void *scan_arg, const DeviceIdentity *identity)
     *learned = (Learned){ run->device.id, *identity };
     store_write(run->service->config.store, identified_write, free_done, learned);
 }
+
+typedef struct Offered {
+    DeviceId id;
+    DeviceOffer offer;
+} Offered;
+
+static bool offered_write(Tx *tx, void *arg, Err *err)
+{
+    const Offered *o = arg;
+
+    return device_offered(tx, &o->id, &o->offer, err);
+}
+
+void run_offered(void *scan_arg, const DeviceOffer *offer)
+{
+    Run *run = scan_arg;
+    Offered *offered = run->another.code[0] ? NULL : calloc(1, sizeof *offered);
+
+    if (!offered)
+        return; /* it says so again at the next scan */
+    *offered = (Offered){ run->device.id, *offer };
+    store_write(run->service->config.store, offered_write, free_done, offered);
+}
+
+typedef struct Noted {
+    BatchId id;
+    ScanNotes notes;
+} Noted;
+
+static bool noted_write(Tx *tx, void *arg, Err *err)
+{
+    const Noted *n = arg;
+
+    return batch_note(tx, &n->id, &n->notes, err);
+}
+
+static void noted_done(void *arg, bool ok, const Err *err)
+{
+    char quoted[256];
+
+    if (!ok)
+        log_line(LOG_WARNING, "scan.not-noted", "batch=%s error=%s", ((Noted *)arg)->id.text,
+                 log_quote(quoted, sizeof quoted, err->text));
+    free(arg);
+}
+
+void run_noted(void *scan_arg, const ScanNotes *notes)
+{
+    Run *run = scan_arg;
+    char quoted[256];
+
+    if (notes->count == 0 && !run->noted)
+        return;
+    run->noted = true;
+    for (size_t i = 0; i < notes->count; i++)
+        log_line(LOG_INFO, "scan.noted", "batch=%s setting=%s text=%s", run->batch.id.text,
+                 notes->note[i].setting, log_quote(quoted, sizeof quoted, notes->note[i].text));
+    spool_notes(run->spool, notes);
+    Noted *noted = calloc(1, sizeof *noted);
+    if (!noted)
+        return; /* batch.json and the log have them */
+    *noted = (Noted){ run->batch.id, *notes };
+    store_write(run->service->config.store, noted_write, noted_done, noted);
+}

@@ -64,6 +64,7 @@ typedef struct Run {
     bool paused, is_over;
     bool cancelled; /* before it began */
     ScanEnd end;
+    bool noted; /* something was */
     unsigned pages_under_way;
     uint32_t pages_stored;
     LoopTimer *repeat; /* the finishing write failed: again later */
@@ -84,6 +85,8 @@ void run_begin(Run *run);
 /* Of DeviceHost, with the Run as scan_arg. */
 void run_identified(void *scan_arg, const DeviceIdentity *identity);
 void run_noticed(void *scan_arg, const char *notice);
+void run_offered(void *scan_arg, const DeviceOffer *offer);
+void run_noted(void *scan_arg, const ScanNotes *notes);
 void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format);
 void run_page_bytes(void *scan_arg, char side, Bytes bytes);
 void run_page_end(void *scan_arg, char side, const PageNotes *notes);

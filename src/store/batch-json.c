@@ -2,6 +2,7 @@
 #include "store/batch-json.h"
 
 #include "base/text.h"
+#include "store/scan-json.h"
 #include "json/json.h"
 
 enum { BATCH_JSON_VERSION = 1 };
@@ -49,6 +50,14 @@ bool batch_json_page(const Page *page, Buf *out, Err *err)
     json_set_int(json, "crop_height_px", page->notes.crop_height_px);
     json_set_bool(json, "last_sheet_first", page->notes.last_first);
     json_set_int(json, "stored_at_ms", page->stored_at.ms);
+    return put_line(json, out, err);
+}
+
+bool batch_json_notes(const ScanNotes *notes, Buf *out, Err *err)
+{
+    AUTO(Json) json = json_new_object();
+
+    json_set_take(json, "notes", notes_json(notes));
     return put_line(json, out, err);
 }
 
@@ -131,4 +140,20 @@ void batch_json_pages(Bytes file, void (*visit)(void *arg, const Page *page), vo
     while (take_line(&file, &line))
         if (parse_page(line, &page))
             visit(arg, &page);
+}
+
+void batch_json_read_notes(Bytes file, ScanNotes *ret_notes)
+{
+    Bytes line;
+    Err ignored;
+
+    *ret_notes = (ScanNotes){ 0 };
+    if (!take_line(&file, &line))
+        return;
+    while (take_line(&file, &line)) {
+        AUTO(Json) json = json_parse(line, &ignored);
+
+        if (json_kind(json_get(json, "notes")) == JSON_ARR)
+            notes_read(json_get(json, "notes"), ret_notes);
+    }
 }

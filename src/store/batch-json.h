@@ -20,6 +20,13 @@ bool batch_json_head(const Batch *batch, const Device *device, Buf *out, Err *er
 /* Appends the line of a page (number, side, file, size, hash, notes, time). */
 bool batch_json_page(const Page *page, Buf *out, Err *err);
 
+/* Appends a line with what the device does otherwise than the job says; an empty list takes former
+ * notes back. */
+bool batch_json_notes(const ScanNotes *notes, Buf *out, Err *err);
+
+/* The last such line of the file; without one no notes. */
+void batch_json_read_notes(Bytes file, ScanNotes *ret_notes);
+
 /* Reads the first line: everything of a Batch but its state and reason; folder is not in it.
  * ERR_BAD_INPUT when it is not ours, torn, or of a newer version. */
 bool batch_json_parse_head(Bytes file, Batch *ret_batch, Err *err);

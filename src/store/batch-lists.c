@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "store/batch-read.h"
 #include "store/rows.h"
+#include "store/scan-json.h"
 
 void batch_read(Query *query, int at, Batch *ret_batch)
 {
@@ -24,6 +25,7 @@ void batch_read(Query *query, int at, Batch *ret_batch)
     ret_batch->files_at.ms = query_int(query, at + 16);
     QUERY_COPY(query, at + 17, ret_batch->files_why);
     ret_batch->pages_reversed = query_int(query, at + 18) != 0;
+    notes_parse(bytes_of_text(query_text(query, at + 19)), &ret_batch->notes);
 }
 
 void page_read(Query *query, int at, Page *ret_page)

@@ -13,8 +13,9 @@
     " batch.changed_at, batch.utc_offset_min, batch.folder,"                              \
     " (SELECT count(*) FROM page WHERE page.batch_id = batch.id),"                        \
     " (SELECT count(*) FROM document WHERE document.batch_id = batch.id),"                \
-    " batch.files, batch.files_at, batch.files_why, batch.pages_reversed"
-enum { BATCH_COLUMN_COUNT = 19 };
+    " batch.files, batch.files_at, batch.files_why, batch.pages_reversed,"                \
+    " batch.notes"
+enum { BATCH_COLUMN_COUNT = 20 };
 /* A row of a batch; job copy included. */
 void batch_read(Query *query, int at, Batch *ret_batch);
 

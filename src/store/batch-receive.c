@@ -4,6 +4,7 @@
 #include "store/notification-rows.h"
 #include "store/retention.h"
 #include "store/rows.h"
+#include "store/scan-json.h"
 
 /* --- receiving ----------------------------------------------------------------------------------- */
 
@@ -55,19 +56,22 @@ static bool batch_event(Tx *tx, const BatchId *id, const char *device, BatchStat
 bool batch_row_insert(Tx *tx, const Batch *batch, Err *err)
 {
     AUTO_BUF job = buf_with_max(JSON_BYTES_MAX);
+    AUTO_BUF notes = buf_with_max(NOTES_TEXT_MAX);
 
-    return body_format(job_fields, &batch->job, &job, err) &&
+    return (batch->notes.count == 0 || notes_format(&batch->notes, &notes, err)) &&
+           body_format(job_fields, &batch->job, &job, err) &&
            db_run(tx->db,
                   "INSERT INTO batch (id, device_id, device_name, job_id, job, state, reason_code,"
-                  " reason_text, reason_remedy, started_at, changed_at, utc_offset_min, folder)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                  " reason_text, reason_remedy, started_at, changed_at, utc_offset_min, folder,"
+                  " notes)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                   ARGS(ARG_TEXT(batch->id.text), ARG_TEXT(batch->device.text),
                        ARG_TEXT(batch->device_name), ARG_TEXT(batch->job_id.text),
                        ARG_TEXT(buf_text(&job)), ARG_WORD(batch_state_words, batch->state),
                        ARG_TEXT(batch->reason.code), ARG_TEXT(batch->reason.text),
                        ARG_TEXT(batch->reason.remedy), ARG_INT(batch->started_at.ms),
-                       ARG_INT(tx->now.ms), ARG_INT(batch->utc_offset_min),
-                       ARG_TEXT(batch->folder)),
+                       ARG_INT(tx->now.ms), ARG_INT(batch->utc_offset_min), ARG_TEXT(batch->folder),
+                       ARG_TEXT(notes.n > 0 ? buf_text(&notes) : "")),
                   NULL, err) &&
            batch_event(tx, &batch->id, batch->device.text, batch->state, &batch->reason, err);
 }
@@ -78,6 +82,15 @@ bool batch_insert(Tx *tx, const Batch *batch, Err *err)
 
     row.state = BATCH_RECEIVING;
     return device_scan_starts(tx, &batch->device, err) && batch_row_insert(tx, &row, err);
+}
+
+bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err)
+{
+    AUTO_BUF text = buf_with_max(NOTES_TEXT_MAX);
+
+    return notes_format(notes, &text, err) &&
+           db_run(tx->db, "UPDATE batch SET notes = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(buf_text(&text))), NULL, err);
 }
 
 bool page_row_insert(Tx *tx, Page *page, Err *err)

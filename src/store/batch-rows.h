@@ -18,6 +18,9 @@
  * batch in state RECEIVING, ERR_DENIED when it is not registered. */
 bool batch_insert(Tx *tx, const Batch *batch, Err *err);
 
+/* What its device does otherwise than the job says; replaces what was noted before. */
+bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err);
+
 /* A page that is durable in the spool, of a batch that is RECEIVING, BROKEN or CANCELLED (the scan may
  * have ended while the page was written). page->id is set. ERR_CONFLICT: number and side are there, or
  * the batch is in another state. */

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "store/batch-rows.h"
 #include "store/rows.h"
+#include "store/scan-json.h"
 
 #define DEVICE_COLUMNS                                                                   \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
@@ -208,6 +209,26 @@ bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err)
     device->panel = panel;
     return db_run(tx->db, "UPDATE device SET panel = ?2 WHERE id = ?1",
                   ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_panel_words[panel])), NULL, err);
+}
+
+bool device_offered(Tx *tx, const DeviceId *id, const DeviceOffer *offer, Err *err)
+{
+    AUTO_BUF text = buf_with_max(OFFER_TEXT_MAX);
+
+    return offer_format(offer, &text, err) &&
+           db_run(tx->db, "UPDATE device SET offer = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(buf_text(&text))), NULL, err);
+}
+
+bool device_offer_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT offer FROM device WHERE id = ?1",
+                                ARGS(ARG_TEXT(id->text)));
+    bool found = query_next(&query);
+
+    if (found && !buf_put_text(ret_text, query_text(&query, 0)))
+        return err_set(err, ERR_TEMPORARY, 0, "no memory for what a device offers");
+    return query_ok(&query, err) && (found || not_found(err, "device", id->text));
 }
 
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)

@@ -5,9 +5,11 @@
 #ifndef PLATEN_STORE_CONFIG_ROWS_H
 #define PLATEN_STORE_CONFIG_ROWS_H
 
+#include "base/bytes.h"
 #include "base/id.h"
 #include "model/batch.h"
 #include "model/destination.h"
+#include "model/device-offer.h"
 #include "model/device.h"
 #include "model/job.h"
 #include "store/store.h"
@@ -111,6 +113,10 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
                        const char *firmware, Err *err);
 /* What its panel can do, as its requests tell; *device is what device_sighted has read. */
 bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err);
+/* What a scan learned that it can do. No such row: nothing. */
+bool device_offered(Tx *tx, const DeviceId *id, const DeviceOffer *offer, Err *err);
+/* The JSON text of that (store/scan-json.h), "" = not known yet. ERR_NOT_FOUND. */
+bool device_offer_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err);
 /* Another device answers at its address: it has to be approved again. What is known of it stays; why
  * becomes an event and the detail of the audit. No such row: nothing. */
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err);

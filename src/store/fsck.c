@@ -301,6 +301,7 @@ static bool rebuild(Found *found, Bytes json, const char *folder)
             id.text, err.kind != ERR_NONE ? err.text : "another id");
         return false;
     }
+    batch_json_read_notes(json, &found->batch.notes);
     (void)text_copy(found->batch.folder, sizeof found->batch.folder, folder);
     found->batch.reason = (Reason){
         .code = "rebuilt",

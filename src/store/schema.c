@@ -217,16 +217,15 @@ static const char script_panel[] =
     "ALTER TABLE device ADD COLUMN panel TEXT NOT NULL DEFAULT 'plain'"
     " CHECK (panel IN ('plain', 'version-3', 'job-list'));";
 
+/* What a device can do, as its last scan told; what a batch's device did otherwise than the job says. Both are
+ * JSON, '' = none. */
+static const char script_settings[] =
+    "ALTER TABLE device ADD COLUMN offer TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE batch ADD COLUMN notes TEXT NOT NULL DEFAULT '';";
+
 const char *const schema_scripts[] = {
-    script_1,
-    script_2,
-    script_retention,
-    script_notification,
-    script_registration,
-    script_page_notes,
-    script_turns,
-    script_panel,
-    NULL,
+    script_1,          script_2,     script_retention, script_notification, script_registration,
+    script_page_notes, script_turns, script_panel,     script_settings,     NULL,
 };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */

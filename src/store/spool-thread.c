@@ -206,6 +206,18 @@ static void run_page_drop(SpoolBatch *b, const SpoolOp *op)
         remove_part(b, page);
 }
 
+/* The line is a help, not a promise: the row has the notes. */
+static void run_notes(SpoolBatch *b, const SpoolOp *op)
+{
+    AUTO_BUF line = buf_with_max(JSON_BYTES_MAX);
+    ScanNotes notes;
+    Err ignored;
+
+    memcpy(&notes, op->bytes, sizeof notes);
+    if (b->lines_fd >= 0 && batch_json_notes(&notes, &line, &ignored))
+        (void)file_write_all(b->lines_fd, buf_bytes(&line), &ignored);
+}
+
 static void run_close(SpoolBatch *b)
 {
     void (*closed)(void *arg) = b->closed;
@@ -268,6 +280,9 @@ static void run_op(SpoolOp *op)
         break;
     case SPOOL_PAGE_DROP:
         run_page_drop(b, op);
+        break;
+    case SPOOL_NOTES:
+        run_notes(b, op);
         break;
     case SPOOL_CLOSE:
         run_close(b);

@@ -26,6 +26,7 @@ typedef enum SpoolOpKind {
     SPOOL_PAGE_BYTES,
     SPOOL_PAGE_END,
     SPOOL_PAGE_DROP,
+    SPOOL_NOTES,
     SPOOL_CLOSE,
 } SpoolOpKind;
 
@@ -41,7 +42,7 @@ typedef struct SpoolOp {
     SpoolPageDone *page_done;
     void *arg;
     size_t n;
-    uint8_t bytes[]; /* PAGE_BYTES */
+    uint8_t bytes[]; /* PAGE_BYTES; NOTES: a ScanNotes */
 } SpoolOp;
 
 typedef struct SpoolThread {

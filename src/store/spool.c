@@ -197,6 +197,14 @@ void spool_page_end(SpoolBatch *b, char side, const PageNotes *notes, SpoolPageD
     spool_thread_put(b->thread, op);
 }
 
+void spool_notes(SpoolBatch *b, const ScanNotes *notes)
+{
+    SpoolOp *op = op_new(b, SPOOL_NOTES, (Bytes){ (const uint8_t *)notes, sizeof *notes });
+
+    if (op)
+        spool_thread_put(b->thread, op);
+}
+
 void spool_page_drop(SpoolBatch *b, char side)
 {
     SpoolOp *op = op_new(b, SPOOL_PAGE_DROP, (Bytes){ 0 });

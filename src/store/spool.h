@@ -50,6 +50,9 @@ void spool_page_end(SpoolBatch *batch, char side, const PageNotes *notes, SpoolP
 /* The page is incomplete: its .part is removed. */
 void spool_page_drop(SpoolBatch *batch, char side);
 
+/* A line in batch.json about what the device does otherwise than the job says. Lost without memory. */
+void spool_notes(SpoolBatch *batch, const ScanNotes *notes);
+
 /* Bytes handed over and not yet written; any thread. */
 size_t spool_unwritten(const SpoolBatch *batch);
 /* Called on the spool thread each time unwritten falls below half of SPOOL_UNWRITTEN_MAX after it was above the maximum. */

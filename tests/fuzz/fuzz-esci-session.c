@@ -73,6 +73,9 @@ static void act(World *w, const ScanAction *action)
     case SCAN_ACTION_IDENTIFIED:
         must(action->identity != NULL);
         break;
+    case SCAN_ACTION_OFFERED:
+    case SCAN_ACTION_NOTED:
+        break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begin(w, action);
         break;

@@ -115,6 +115,12 @@ static void act(World *w, const ScanAction *action)
     case SCAN_ACTION_NOTICE:
         must(action->notice && action->notice[0]);
         break;
+    case SCAN_ACTION_OFFERED:
+        must(action->offer != NULL);
+        break;
+    case SCAN_ACTION_NOTED:
+        must(action->replaced->count <= SCAN_NOTES_MAX);
+        break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begin(w, side_of(action), action);
         break;

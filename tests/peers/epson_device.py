@@ -24,7 +24,8 @@ REPLY_SIZE = 64
 FILL = b"#---"
 ACK, NAK = b"\x06", b"\x15"
 SOCKET_SECONDS = 90  # longer than any patience of a server that is tested here
-OPTIONAL = (b"#GMM", b"#QIT", b"#CCT", b"#LAM", b"#GMT", b"#CMX")
+OPTIONAL = (b"#GMM", b"#QIT", b"#CCT", b"#LAM", b"#GMT", b"#CMX", b"CRP ", b"SKEW",
+            b"#FLA", b"#BRT")
 
 
 @dataclass
@@ -809,7 +810,8 @@ def wrong_parameters(block, model, two_sided=False):
                 key == sources[0] and option in values and "LIST" not in values
                 for key, values in quads(model.capa)):
             yield f"{sources[0]} {option} is not offered"
-    for key in ("COL", "FMT", "JPG", "GMM", "RSM", "RSS", "QIT", "CCT", "LAM", "THR"):
+    for key in ("COL", "FMT", "JPG", "GMM", "RSM", "RSS", "QIT", "CCT", "LAM", "THR", "CRP",
+                "FLC", "FLA", "BRT", "CTR"):
         offer = offered(model, key)
         for value in given.get(key, []):
             if not offer:
@@ -826,7 +828,14 @@ def wrong_parameters(block, model, two_sided=False):
     if given.get("FMT") == ["RAW"] and "JPG" in given or given.get("COL") == ["M001"] and (
             given.get("FMT") != ["RAW"]):
         yield f"a format that does not go with the rest: {given}"
+    for key, values in quads(block):
+        channels = offered(model, "GMT")
+        if key == "GMT" and (len(values) != 2 or len(values[1]) != 256 or not channels
+                             or values[0] not in channels[1]):
+            yield f"a table for {values[0]}, offered are {channels}"
     area = next(v[1:] for k, v in quads(model.info) if k == sources[0] and v[:1] == ["AREA"])
+    for most in [v[1:] for k, v in quads(model.info) if k == sources[0] and v[:1] == ["AMAX"]]:
+        area = [area[0], max(area[1], most[1])]  # long originals
     x, y, width, height = given["ACQ"]
     if x < 0 or y < 0 or width < 8 or width % 8 or (
             x + width > area[0] * given["RSM"][0] // 100) or (

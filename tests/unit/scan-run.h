@@ -35,6 +35,8 @@ typedef struct Run {
     ScanEnd end;
     Reason reason;
     DeviceIdentity identity;
+    DeviceOffer offer;
+    ScanNotes replaced;
 } Run;
 
 static inline void run_init_order(Run *run, const ScanOrder *order)
@@ -131,6 +133,12 @@ static inline void act(Run *run, const ScanAction *action)
         break;
     case SCAN_ACTION_NOTICE:
         run->notice = action->notice;
+        break;
+    case SCAN_ACTION_OFFERED:
+        run->offer = *action->offer;
+        break;
+    case SCAN_ACTION_NOTED:
+        run->replaced = *action->replaced;
         break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begins(run, action);

@@ -125,6 +125,18 @@ static void pressed(void *arg, DevicePress *press, const DeviceSighting *sightin
         answer_press(h);
 }
 
+static void offered(void *scan_arg, const DeviceOffer *offer)
+{
+    (void)scan_arg;
+    assert_true(offer->adf.present || offer->flatbed.present);
+}
+
+static void noted(void *scan_arg, const ScanNotes *notes)
+{
+    (void)scan_arg;
+    assert_int_equal(notes->count, 0);
+}
+
 static void identified(void *arg, const DeviceIdentity *identity)
 {
     Host *h = arg;
@@ -211,6 +223,8 @@ static const DeviceHost host_calls = {
     .pressed = pressed,
     .identified = identified,
     .noticed = noticed,
+    .offered = offered,
+    .noted = noted,
     .page_begin = page_begin,
     .page_bytes = page_bytes,
     .page_end = page_end,

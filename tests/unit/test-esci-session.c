@@ -174,6 +174,9 @@ static void act(Run *run, const ScanAction *action)
         assert_string_equal(action->identity->product, "PID 08C8");
         assert_string_equal(action->identity->firmware, "1.20");
         break;
+    case SCAN_ACTION_OFFERED:
+    case SCAN_ACTION_NOTED:
+        break;
     case SCAN_ACTION_PAGE_BEGIN:
         assert_int_equal(action->number, run->pages + run->dropped + 1);
         assert_int_equal(action->format, PAGE_FORMAT_RAW);

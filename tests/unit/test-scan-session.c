@@ -526,13 +526,14 @@ static void captured_inquiries_lead_to_parameters(void **state)
         assert_int_equal(scan_session_state(run.session), SCAN_STATUS_MODE);
         assert_string_equal(run.session->identity.product, devices[d].product);
         Esci2Para para;
+        ScanNotes notes;
         Reason reason;
         ScanUnit unit;
         assert_true(scan_plan_unit(&run.session->info, &run.session->stat, SCAN_SOURCE_AUTO, &unit,
                                    &reason));
         assert_int_equal(unit, devices[d].unit);
         assert_true(scan_plan_para(&run.session->info, &run.session->capa, &run.session->order,
-                                   unit, false, &para, &reason));
+                                   unit, false, &para, &notes, &reason));
         assert_int_equal(para.dpi_main, 300);
         assert_int_equal(para.x_px, devices[d].x_px);
         assert_int_equal(para.width_px, devices[d].width_px);
@@ -560,12 +561,14 @@ static void dpi_is_the_nearest_offered(void **state)
         Esci2Info info;
         Esci2Capa capa;
         Esci2Para para;
+        ScanNotes notes;
         Reason reason;
 
         assert_int_equal(
             esci2_info_decode((Bytes){ (const uint8_t *)block, sizeof block - 1 }, &info), WIRE_OK);
         assert_int_equal(esci2_capa_decode(bytes_of_text(FAKE_CAPA), &capa), WIRE_OK);
-        assert_true(scan_plan_para(&info, &capa, &order, SCAN_UNIT_ADF, false, &para, &reason));
+        assert_true(
+            scan_plan_para(&info, &capa, &order, SCAN_UNIT_ADF, false, &para, &notes, &reason));
         assert_int_equal(para.dpi_main, cases[i].got);
         assert_int_equal(para.jpeg_quality, 100);
         assert_string_equal(para.color, "M008");

@@ -1,5 +1,6 @@
 /* api/job.c - jobs and job groups over HTTP: their rows of noun.h and their routes. */
 #include "model/job.h"
+#include "api/job-warnings.h"
 #include "api/noun.h"
 #include "base/text.h"
 
@@ -95,6 +96,7 @@ const ApiNoun noun_job = {
     .remove = one_job_remove,
     .check = job_value_check,
     .check_rows = job_options_check,
+    .tell_rows = job_warnings,
 };
 
 NOUN_HANDLERS(job)

@@ -7,7 +7,8 @@
 const RouteParameter no_query[] = { { .name = NULL } };
 
 /* What answers show and bodies may carry back without meaning anything. */
-static const char *const read_only_members[] = { "id", "revision", "stopped", "warning", NULL };
+static const char *const read_only_members[] = { "id",      "revision", "stopped",
+                                                 "warning", "warnings", NULL };
 
 _Static_assert(offsetof(Job, name) == 0 && offsetof(JobGroup, name) == 0 &&
                    offsetof(Destination, name) == 0,
@@ -63,6 +64,16 @@ static Json *noun_show(const Api *api, const ApiNoun *noun, const void *row)
     return object;
 }
 
+/* The same of one resource alone. db NULL: could not be opened, then without what other rows tell. */
+static Json *noun_show_one(const Api *api, const ApiNoun *noun, Db *db, const void *row)
+{
+    Json *object = noun_show(api, noun, row);
+
+    if (noun->tell_rows && db)
+        noun->tell_rows(db, row, object);
+    return object;
+}
+
 bool noun_read_value(const Api *api, const ApiNoun *noun, const Json *object,
                      const void *stored_row, void *ret_row, Err *err)
 {
@@ -114,7 +125,7 @@ bool noun_answer_get(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, E
 
     if (!read.db || !api_path_id(req, "id", id, err) || !noun->get(read.db, id, &row, err))
         return false;
-    http_response_json(res, noun_show(api_of(req), noun, &row));
+    http_response_json(res, noun_show_one(api_of(req), noun, read.db, &row));
     api_etag(res, row_revision(noun, &row));
     return true;
 }
@@ -161,6 +172,15 @@ static bool create_write(Tx *tx, void *arg, Err *err)
     return noun_insert(c->api, c->noun, tx, &c->actor, &c->row, err);
 }
 
+/* The row that was written, with what other rows tell about it now. */
+static void noun_answer_changed(const NounChange *c, HttpRequest *req, HttpResponse *res)
+{
+    Err ignored;
+    AUTO_READ read = api_read(req, &ignored);
+
+    http_response_json(res, noun_show_one(c->api, c->noun, read.db, &c->row));
+}
+
 bool noun_answer_create(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO(Json) body = http_request_json(req, err);
@@ -173,7 +193,7 @@ bool noun_answer_create(const ApiNoun *noun, HttpRequest *req, HttpResponse *res
     (void)text_printf(location, sizeof location, "%s/%s", noun->path, row_id(&change.row));
     http_response_header(res, "Location", location);
     http_response_set_status(res, 201);
-    http_response_json(res, noun_show(change.api, noun, &change.row));
+    noun_answer_changed(&change, req, res);
     api_etag(res, 1);
     return true;
 }
@@ -218,7 +238,7 @@ bool noun_answer_put(const ApiNoun *noun, HttpRequest *req, HttpResponse *res, E
         return false;
     }
     queue_rouse(api_config(change.api)->queue);
-    http_response_json(res, noun_show(change.api, noun, &change.row));
+    noun_answer_changed(&change, req, res);
     api_etag(res, row_revision(noun, &change.row));
     return true;
 }

@@ -36,6 +36,8 @@ typedef struct ApiNoun {
                  Json *object);
     /* Adds to a shown resource what is told about it but not set; NULL = nothing. */
     void (*tell)(const void *row, Json *object);
+    /* The same of a single resource, from other rows; NULL = nothing. */
+    void (*tell_rows)(Db *db, const void *row, Json *object);
 } ApiNoun;
 
 extern const ApiNoun noun_job, noun_job_group, noun_destination;

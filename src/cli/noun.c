@@ -272,6 +272,19 @@ static void print_changed(Cli *cli, const CliNoun *noun, const Answer *answer, c
         printf("%s %s (%s) %s\n", noun->word, name, json_get_text(answer->json, "id"), done);
 }
 
+/* What devices cannot do as it says (jobs have it). */
+static void print_warnings(Cli *cli, const Answer *answer)
+{
+    const Json *warnings = json_get(answer->json, "warnings");
+
+    for (size_t i = 0; !cli->raw_json && i < json_count(warnings); i++) {
+        const Json *w = json_item(warnings, i);
+
+        (void)fprintf(stderr, "platen: %s (%s): %s\n", json_get_text(w, "device_name"),
+                      json_get_text(w, "source"), json_get_text(w, "text"));
+    }
+}
+
 bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)
 {
     AUTO_ANSWER answer = { 0 };
@@ -279,6 +292,7 @@ bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)
     if (!client_call(cli->client, "POST", noun->path, object, NULL, &answer, err))
         return false;
     print_changed(cli, noun, &answer, "is created");
+    print_warnings(cli, &answer);
     return true;
 }
 
@@ -293,5 +307,6 @@ bool noun_change(Cli *cli, const CliNoun *noun, const char *method, const char *
     if (!client_call(cli->client, method, path, object, etag, &answer, err))
         return false;
     print_changed(cli, noun, &answer, "is changed");
+    print_warnings(cli, &answer);
     return true;
 }

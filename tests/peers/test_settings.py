@@ -309,3 +309,33 @@ def test_offer_is_kept(house, pages):
     assert offer["flatbed"]["dpi"] == [75, 150, 300, 600, 1200] and "adf" not in offer
     assert offer["colors"] == ["color", "gray", "bw"] and offer["quiet"] is False
     assert offer["threshold"] == {"min": 0, "max": 255}
+
+
+def test_a_job_is_compared_with_its_devices(house, pages):
+    """Warnings when a job is read or changed, by what its devices said at their last scan; no refusal."""
+    job = make_job(house)
+    house.cli("group", "create", "--name", "Compared", "--job", job)
+    assert house.show("job", "show", job)["warnings"] == []
+    with Device(next(addresses), house.scan_port, epson_models.XP7100, pages) as device:
+        device.register(("127.0.0.1", house.udp_port))
+        id_ = house.approve(device.address, name="Compared device", job_group="Compared")
+        house.cli("job", "set", job, "--dpi", "200", "--crop", "yes")
+        assert house.show("job", "show", job)["warnings"] == []  # it never said what it can do
+        house.cli("scan", "--device", id_, "--job", job, "--wait")
+        device.wait_end()
+    said = [{"device_id": id_, "device_name": "Compared device", "source": source, **more}
+            for source in ("adf", "flatbed") for more in (
+                {"setting": "dpi", "text": "200 dpi asked, 150 used."},
+                {"setting": "crop", "text": "The device cannot cut pages to the paper."})]
+    assert house.show("job", "show", job)["warnings"] == said
+    house.cli("job", "set", job, "--source", "flatbed", "--strict-settings", "yes")  # what was read goes back
+    done = subprocess.run([house.program("platen"), "job", "set", job, "--paper", "a3"],
+                          capture_output=True, text=True, check=True,
+                          env={**os.environ, "PLATEN_SOCKET": house.socket})
+    assert done.stderr.splitlines() == [
+        f"platen: Compared device (flatbed): {text}" for text in (
+            "200 dpi asked, 150 used.",
+            "297 x 420 mm asked, 216 x 297 mm used: the device takes no larger.",
+            "The device cannot cut pages to the paper.")]
+    house.cli("job", "set", job, "--source", "adf", "--dpi", "300", "--crop", "no", "--paper", "a4")
+    assert house.show("job", "show", job)["warnings"] == []

@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -25,6 +26,7 @@ typedef struct Client {
     TcpStream *stream; /* NULL: this place is free */
     MfpSession *session;
     LoopTimer *timer;
+    Drip drip;
     char peer[NET_ADDRESS_TEXT_SIZE];
 } Client;
 
@@ -47,7 +49,10 @@ struct Device {
     char last_result[DEVICE_RESULT_SIZE];
     uint32_t scan_pages;
     uint32_t scans_done;
-    bool ending; /* enough scans: stop when the last client has gone */
+    bool ending; /* enough scans: the end when the last client has gone */
+    bool ended;  /* on_end was called                                */
+    DeviceEndFn *on_end;
+    void *on_end_arg;
     int exit_code;
 };
 
@@ -62,6 +67,22 @@ const char *device_state_name(DeviceState state)
     return state < DEVICE_STATE_MAX_ ? state_names[state] : "unknown";
 }
 
+/* One line of standard output; with several devices it says which one. */
+static void say(const Device *device, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const Device *device, const char *fmt, ...)
+{
+    char host[NET_ADDRESS_TEXT_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vprintf(fmt, args);
+    va_end(args);
+    net_address_format_host(&device->options->address, host);
+    printf("%s%s\n", device->options->count > 1 ? " device=" : "",
+           device->options->count > 1 ? host : "");
+}
+
 /* ---- the end of the program ---- */
 
 static bool has_clients(const Device *device)
@@ -74,8 +95,10 @@ static bool has_clients(const Device *device)
 
 static void stop_when_quiet(Device *device)
 {
-    if (device->ending && !has_clients(device))
-        loop_stop(device->loop);
+    if (device->ending && !has_clients(device) && !device->ended) {
+        device->ended = true;
+        device->on_end(device->on_end_arg);
+    }
 }
 
 /* With --exit-after a failure is the end. */
@@ -96,7 +119,7 @@ static void scan_ended(Device *device, const char *outcome, uint32_t pages)
 {
     char why[DEVICE_RESULT_SIZE];
 
-    printf("scan-end pages=%u outcome=%s\n", pages, outcome);
+    say(device, "scan-end pages=%u outcome=%s", pages, outcome);
     if (!text_equal(outcome, scan_outcome_name(SCAN_DONE))) {
         (void)text_printf(why, sizeof why, "the scan ended after %u pages: %s", pages, outcome);
         fail(device, why);
@@ -111,16 +134,19 @@ static void scan_ended(Device *device, const char *outcome, uint32_t pages)
 static void take_note(Client *client, const ScanNote *note)
 {
     Device *device = client->device;
+    char kind[QUOTED_SIZE];
 
     device->scan_pages = note->pages;
     if (note->kind == NOTE_BEGIN) {
         device->waiting = false;
         loop_timer_stop(device->waiting_timer);
-        printf("scan-begin client=%s\n", client->peer);
+        say(device, "scan-begin client=%s", client->peer);
     } else if (note->kind == NOTE_PAGE) {
-        printf("page %u bytes=%zu\n", note->pages, note->bytes);
+        say(device, "page %u bytes=%zu", note->pages, note->bytes);
     } else if (note->kind == NOTE_ACKNOWLEDGED) {
-        printf("page-acknowledged %u\n", note->pages);
+        say(device, "page-acknowledged %u", note->pages);
+    } else if (note->kind == NOTE_FAULT) {
+        say(device, "fault kind=%s", log_quote(kind, sizeof kind, note->fault));
     } else {
         scan_ended(device, scan_outcome_name(note->outcome), note->pages);
     }
@@ -132,17 +158,47 @@ static void client_done(Client *client)
 
     mfp_session_free(STEAL(client->session));
     loop_timer_free(STEAL(client->timer));
+    drip_done(&client->drip);
     client->stream = NULL;
     stop_when_quiet(device);
+}
+
+/* Sends what the rule of --drip lets go now. False: something is left, the timer will come. */
+static bool pump_drip(Client *client)
+{
+    Bytes piece;
+    Err err;
+
+    while (drip_next(&client->drip, mono_now(), &piece)) {
+        (void)tcp_write(client->stream, piece, &err); /* broken: on_end tells */
+        drip_sent(&client->drip, piece, mono_now());
+    }
+    if (drip_is_empty(&client->drip))
+        return true;
+    tcp_pause(client->stream);
+    loop_timer_start(client->timer, mono_earlier(drip_deadline(&client->drip),
+                                                 mfp_session_deadline(client->session)));
+    return false;
+}
+
+static void send_bytes(Client *client, Bytes bytes)
+{
+    Err err;
+
+    if (drip_is_used(&client->drip.rule))
+        (void)drip_put(&client->drip, bytes, mono_now());
+    else
+        (void)tcp_write(client->stream, bytes, &err); /* broken: on_end tells */
 }
 
 /* Executes what the session wants until it wants nothing or the client must read first. */
 static void pump(Client *client)
 {
     MfpAction action;
-    Err err;
 
     while (tcp_queued_bytes(client->stream) < DEVICE_CLIENT_QUEUE_MAX / 2) {
+        if (!pump_drip(client))
+            return;
         if (!mfp_session_next(client->session, &action)) {
             tcp_resume(client->stream);
             loop_timer_start(client->timer, mfp_session_deadline(client->session));
@@ -151,7 +207,7 @@ static void pump(Client *client)
         if (action.kind == MFP_NOTE)
             take_note(client, &action.note);
         if (action.kind == MFP_SEND)
-            (void)tcp_write(client->stream, action.bytes, &err); /* broken: on_end tells */
+            send_bytes(client, action.bytes);
         if (action.kind == MFP_CLOSE) {
             tcp_close(STEAL(client->stream));
             client_done(client);
@@ -223,6 +279,7 @@ static void on_accept(void *arg, TcpStream *stream_take)
     client->device = device;
     client->session = STEAL(session);
     client->timer = STEAL(timer);
+    drip_init(&client->drip, &device->options->drip);
     client->stream = STEAL(stream);
     tcp_attach(client->stream, DEVICE_CLIENT_QUEUE_MAX, &client_events, client);
     pump(client);
@@ -234,9 +291,9 @@ static void press_failed(Device *device, const char *why)
 {
     char quoted[QUOTED_SIZE], name[QUOTED_SIZE];
 
-    printf("pressed name=%s choice=%s result=ERROR error=%s\n",
-           log_quote(name, sizeof name, device->target), device->choice,
-           log_quote(quoted, sizeof quoted, why));
+    say(device, "pressed name=%s choice=%s result=ERROR error=%s",
+        log_quote(name, sizeof name, device->target), device->choice,
+        log_quote(quoted, sizeof quoted, why));
     fail(device, why);
 }
 
@@ -251,8 +308,8 @@ static void on_pressed(void *arg, bool ok, const Err *err)
         press_failed(device, err->text);
         return;
     }
-    printf("pressed name=%s choice=%s result=OK\n", log_quote(name, sizeof name, device->target),
-           device->choice);
+    say(device, "pressed name=%s choice=%s result=OK", log_quote(name, sizeof name, device->target),
+        device->choice);
     device->last_result[0] = '\0';
     if (device->unit.scanning) /* a server may begin before its answer has been read here */
         return;
@@ -318,22 +375,22 @@ static void on_datagram(void *arg, const UdpDatagram *datagram)
 
     if (finder_receive(&device->finder, datagram->bytes, &datagram->from, &entry) ==
         FINDER_APPEARED)
-        printf("destination name=%s address=%s port=%u%s\n",
-               log_quote(name, sizeof name, entry->server.name), entry->server.address,
-               entry->server.event_port, entry->server.is_v3 ? " version=3" : "");
+        say(device, "destination name=%s address=%s port=%u%s",
+            log_quote(name, sizeof name, entry->server.name), entry->server.address,
+            entry->server.event_port, entry->server.is_v3 ? " version=3" : "");
     if (device->options->press_name[0] && finder_find(&device->finder, device->options->press_name))
         press_by_itself(device, device->options->press_name);
 }
 
 /* Says which names of the former list are not in the new one. */
-static void print_gone(const Finder *before, const Finder *after)
+static void print_gone(const Device *device, const Finder *before, const Finder *after)
 {
     char name[QUOTED_SIZE];
 
     for (size_t i = 0; i < before->count; i++)
         if (!finder_find(after, before->entries[i].server.name))
-            printf("destination-gone name=%s\n",
-                   log_quote(name, sizeof name, before->entries[i].server.name));
+            say(device, "destination-gone name=%s",
+                log_quote(name, sizeof name, before->entries[i].server.name));
 }
 
 static void on_announce(void *arg)
@@ -345,7 +402,7 @@ static void on_announce(void *arg)
 
     if (finder_tick(&device->finder, mono_now(), &request))
         (void)udp_send(device->udp, &device->announce_to, 0, buf_bytes(&request), &err);
-    print_gone(&before, &device->finder);
+    print_gone(device, &before, &device->finder);
     loop_timer_start(device->announce_timer, finder_deadline(&device->finder));
 }
 
@@ -389,6 +446,15 @@ static bool look_up(const char *host, uint16_t port, NetAddress *ret_address, Er
     return true;
 }
 
+/* What announcements name it: sheet-fed models announce another text than their #PRD. */
+static const char *scope_of(const Options *options)
+{
+    const MfpModel *model = options->kind.model;
+
+    return model && model->scope && text_equal(options->product, model->product) ? model->scope
+                                                                                 : options->product;
+}
+
 static bool open_announcer(Device *device, Err *err)
 {
     const Options *options = device->options;
@@ -398,7 +464,7 @@ static bool open_announcer(Device *device, Err *err)
 
     if (getrandom(&xid, sizeof xid, 0) != sizeof xid)
         return err_errno(err, errno, "getrandom");
-    finder_init(&device->finder, options->product, multicast, options->announce_ms, xid);
+    finder_init(&device->finder, scope_of(options), multicast, options->announce_ms, xid);
     device->finder.is_v3 = options->registration == 3;
     device->udp = udp_open(device->loop, &options->address, on_datagram, device, err);
     if (!device->udp)
@@ -433,7 +499,16 @@ static bool open_all(Device *device, Err *err)
     return true;
 }
 
-Device *device_new(Loop *loop, const Options *options, Tray *tray, Err *err)
+/* Each picture once. */
+static size_t sheets_of(const Options *options, const Tray *tray)
+{
+    size_t pictures = tray_picture_count(tray);
+
+    return options->duplex ? (pictures + 1) / 2 : pictures;
+}
+
+Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *on_end,
+                   void *on_end_arg, Err *err)
 {
     AUTO(Device) device = calloc(1, sizeof *device);
 
@@ -443,11 +518,19 @@ Device *device_new(Loop *loop, const Options *options, Tray *tray, Err *err)
     }
     device->loop = loop;
     device->options = options;
-    device->unit = (MfpUnit){ .source = options->source, .tray = tray };
+    device->unit = (MfpUnit){ .source = options->source,
+                              .kind = options->kind,
+                              .tray = tray,
+                              .interleaves = options->duplex == MFP_DUPLEX_INTERLEAVED,
+                              .says_events = options->says_events,
+                              .line_padding = options->line_padding,
+                              .fault = options->fault };
     (void)text_copy(device->unit.product, sizeof device->unit.product, options->product);
     (void)text_copy(device->unit.serial, sizeof device->unit.serial, options->serial);
+    device->on_end = on_end;
+    device->on_end_arg = on_end_arg;
     if (options->source == MFP_ADF)
-        tray_load(tray, options->sheets > 0 ? options->sheets : tray_picture_count(tray));
+        tray_load(tray, options->sheets > 0 ? options->sheets : sheets_of(options, tray));
     return open_all(device, err) ? STEAL(device) : NULL;
 }
 
@@ -459,6 +542,7 @@ void device_free(Device *device)
         tcp_abort(device->clients[i].stream);
         mfp_session_free(device->clients[i].session);
         loop_timer_free(device->clients[i].timer);
+        drip_done(&device->clients[i].drip);
     }
     press_free(device->press);
     loop_timer_free(device->announce_timer);
@@ -474,8 +558,8 @@ void device_announce_ready(const Device *device, const char *panel_url)
     char host[NET_ADDRESS_TEXT_SIZE];
 
     net_address_format_host(&scan, host);
-    printf("ready address=%s scan_port=%u panel=%s\n", host, scan.port,
-           panel_url[0] ? panel_url : "none");
+    say(device, "ready address=%s scan_port=%u panel=%s", host, scan.port,
+        panel_url[0] ? panel_url : "none");
 }
 
 int device_exit_code(const Device *device)
@@ -531,7 +615,31 @@ bool device_load(Device *device, int64_t sheets, Err *err)
     if (device->unit.scanning)
         return err_set(err, ERR_CONFLICT, 0, "the device is scanning");
     tray_load(device->unit.tray, (size_t)sheets);
+    if (fault_due(&device->unit.fault, FAULT_EMPTY, 0))
+        fault_clear(&device->unit.fault);
     return true;
+}
+
+const Fault *device_fault(const Device *device)
+{
+    return &device->unit.fault;
+}
+
+bool device_break(Device *device, const char *kind_name, int64_t page, Err *err)
+{
+    const FaultKind *kind = fault_find(kind_name);
+
+    if (!kind)
+        return err_set(err, ERR_BAD_INPUT, 0, "no kind of fault is called \"%s\"", kind_name);
+    if (page < 0 || page > FAULT_PAGE_MAX)
+        return err_set(err, ERR_BAD_INPUT, 0, "expected a page from 0 to %d", FAULT_PAGE_MAX);
+    fault_arm(&device->unit.fault, kind, (uint32_t)page);
+    return true;
+}
+
+void device_clear(Device *device)
+{
+    fault_clear(&device->unit.fault);
 }
 
 bool device_cancel(Device *device, Err *err)

@@ -10,7 +10,10 @@
  *   pressed name="Scans" choice=02 result=OK                    ... result=ERROR error="why"
  *   scan-begin client=127.0.0.1:40112
  *   page 1 bytes=123456
- *   scan-end pages=1 outcome=done       (done, cancelled, stopped, broken, no-client) */
+ *   fault kind="jam"
+ *   scan-end pages=1 outcome=done       (done, cancelled, stopped, broken, fault, no-client)
+ *
+ * With several devices in one program each line ends with device=ADDRESS. */
 #ifndef PLATEN_MFP_DEVICE_H
 #define PLATEN_MFP_DEVICE_H
 
@@ -39,10 +42,14 @@ const char *device_state_name(DeviceState state);
 
 typedef struct Device Device;
 
+/* The device is at its end: as many scans as it should do, or a failure. Called once, by the loop. */
+typedef void DeviceEndFn(void *arg);
+
 /* Opens the sockets and starts to announce. options and tray are borrowed and outlive the device.
  * NULL: ERR_TEMPORARY (port in use), ERR_PERMANENT (not an address of this host), ERR_NOT_FOUND (the
  * server's name). Looks that name up, so it may block: before the loop runs. */
-Device *device_new(Loop *loop, const Options *options, Tray *tray, Err *err);
+Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *on_end,
+                   void *on_end_arg, Err *err);
 void device_free(Device *device); /* accepts NULL; before loop_free */
 DEFINE_AUTO(Device, device_free);
 
@@ -60,6 +67,7 @@ const char *device_last_result(const Device *device); /* one sentence, "" at the
 const char *device_target(const Device *device);      /* name pressed last, ""           */
 uint32_t device_scan_pages(const Device *device);     /* of the running or last scan     */
 size_t device_sheets(const Device *device);           /* in the feeder                   */
+const Fault *device_fault(const Device *device);
 
 /* --- what the panel does ------------------------------------------------------------------------- */
 /* Start. ERR_NOT_FOUND (no such destination), ERR_CONFLICT (not ready), ERR_BAD_INPUT (choice), and
@@ -69,6 +77,12 @@ bool device_press(Device *device, const char *name, const char *choice, Err *err
 /* Puts a stack into the feeder. ERR_CONFLICT while it scans or without a feeder to fill; ERR_BAD_INPUT
  * unless 1..TRAY_SHEETS_MAX. */
 bool device_load(Device *device, int64_t sheets, Err *err);
+
+/* Something goes wrong, at once (page 0) or within a page. ERR_BAD_INPUT: no such kind. */
+bool device_break(Device *device, const char *kind_name, int64_t page, Err *err);
+
+/* Whatever was wrong has been put right: paper out, cover closed. */
+void device_clear(Device *device);
 
 /* Cancel: ends the scan, or the wait for a server that accepted Start. ERR_CONFLICT when neither. */
 bool device_cancel(Device *device, Err *err);

@@ -1,7 +1,7 @@
 /* mfp/main.c - platen-mfp: a virtual Epson multifunction printer on the command line.
  *
  * Exit codes: 0 after a signal or enough scans, 1 after a failure, 2 for a wrong command line. */
-#include "mfp/panel.h"
+#include "mfp/fleet.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,28 +29,19 @@ static int print_help(void)
     return 0;
 }
 
-static int serve(const Options *options, Tray *tray)
+static int serve(const Options *options, const Tray *pictures)
 {
     Err err = { 0 };
     AUTO(Loop) loop = loop_new(&err);
-    AUTO(Device) device = NULL;
-    AUTO(Panel) panel = NULL;
+    AUTO(Fleet) fleet = NULL;
 
     if (!loop || !loop_watch_signal(loop, SIGTERM, stop, loop, &err) ||
         !loop_watch_signal(loop, SIGINT, stop, loop, &err))
         return complain(&err, EXIT_FAILED);
-    device = device_new(loop, options, tray, &err);
-    if (!device)
+    fleet = fleet_new(loop, options, pictures, &err);
+    if (!fleet || !loop_run(loop, &err))
         return complain(&err, EXIT_FAILED);
-    if (options->panel) {
-        panel = panel_new(loop, device, &options->address, options->panel_port, &err);
-        if (!panel)
-            return complain(&err, EXIT_FAILED);
-    }
-    device_announce_ready(device, panel ? panel_url(panel) : "");
-    if (!loop_run(loop, &err))
-        return complain(&err, EXIT_FAILED);
-    return device_exit_code(device);
+    return fleet_exit_code(fleet);
 }
 
 int main(int argc, char *argv[])
@@ -71,5 +62,7 @@ int main(int argc, char *argv[])
     AUTO(Tray) tray = tray_new(&err);
     if (!tray || !tray_add_folder(tray, options.pages, &err))
         return complain(&err, EXIT_FAILED);
+    if (options.dpi > 0)
+        tray_set_dpi(tray, options.dpi);
     return serve(&options, tray);
 }

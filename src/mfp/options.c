@@ -7,10 +7,20 @@
 
 #include <ctype.h>
 
-enum { PORT_MAX = 65535, EXIT_AFTER_MAX = 1000000, ANNOUNCE_SECONDS_MAX = 3600 };
+enum {
+    PORT_MAX = 65535,
+    EXIT_AFTER_MAX = 1000000,
+    ANNOUNCE_SECONDS_MAX = 3600,
+    DRIP_BYTES_MAX = 1000000,
+    DELAY_MS_MAX = 60000,
+    COUNT_MAX = 1000,
+};
+
+enum { MODEL_NAMES_MAX = 16 };
 
 #define DEFAULT_ADDRESS "127.0.0.1"
 #define DEFAULT_CHOICE  "02"
+#define DEFAULT_PRODUCT "PID 1147"
 
 typedef bool TakeFn(Options *options, const char *value, Err *err);
 
@@ -77,6 +87,120 @@ static bool take_source(Options *options, const char *value, Err *err)
     else
         return expected(err, "adf or flatbed", value);
     return true;
+}
+
+static bool take_model(Options *options, const char *value, Err *err)
+{
+    const char *names[MODEL_NAMES_MAX] = { NULL };
+
+    options->kind.model = model_find(value);
+    if (options->kind.model)
+        return true;
+    for (size_t i = 0; i + 1 < COUNT_OF(names) && model_at(i); i++)
+        names[i] = model_at(i)->name;
+    const char *near = text_nearest(value, names);
+    err_set(err, ERR_BAD_INPUT, 0, "expected a model, not \"%s\"", value);
+    return near ? err_remedy(err, "Did you mean %s?", near)
+                : err_remedy(err, "See platen-mfp --help.");
+}
+
+/* The number of value in a list of words that ends with NULL; false when it is none of them. */
+static bool take_word(const char *const *words, const char *value, const char *what,
+                      int *ret_number, Err *err)
+{
+    for (int i = 0; words[i]; i++)
+        if (text_equal(words[i], value)) {
+            *ret_number = i;
+            return true;
+        }
+    return expected(err, what, value);
+}
+
+static bool take_duplex(Options *options, const char *value, Err *err)
+{
+    static const char *const words[] = { "none", "sequential", "interleaved", "double-pass", NULL };
+    int number = 0;
+
+    if (!take_word(words, value, "sequential, interleaved or double-pass", &number, err))
+        return false;
+    options->duplex = (MfpDuplex)number;
+    return true;
+}
+
+static bool take_formats(Options *options, const char *value, Err *err)
+{
+    static const char *const words[] = { "both", "jpeg", "raw", NULL };
+    int number = 0;
+
+    if (!take_word(words, value, "both, jpeg or raw", &number, err))
+        return false;
+    options->kind.formats = (MfpFormats)number;
+    return true;
+}
+
+static bool take_last_first(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->kind.last_first = true;
+    return true;
+}
+
+static bool take_number(const char *value, int64_t min, int64_t max, uint32_t *ret_number, Err *err)
+{
+    int64_t number;
+
+    if (!text_to_int(value, min, max, &number))
+        return err_set(err, ERR_BAD_INPUT, 0, "expected a number from %lld to %lld, not \"%s\"",
+                       (long long)min, (long long)max, value);
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
+static bool take_dpi(Options *options, const char *value, Err *err)
+{
+    return take_number(value, PICTURE_DPI_MIN, PICTURE_DPI_MAX, &options->dpi, err);
+}
+
+static bool take_padding(Options *options, const char *value, Err *err)
+{
+    return take_number(value, 0, PAGE_LINE_PADDING_MAX, &options->line_padding, err);
+}
+
+static bool take_fault(Options *options, const char *value, Err *err)
+{
+    return fault_parse(value, &options->fault, err);
+}
+
+static bool take_events(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->says_events = true;
+    return true;
+}
+
+static bool take_split(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->drip.split = true;
+    return true;
+}
+
+static bool take_drip(Options *options, const char *value, Err *err)
+{
+    return take_number(value, 1, DRIP_BYTES_MAX, &options->drip.bytes, err);
+}
+
+static bool take_delay(Options *options, const char *value, Err *err)
+{
+    return take_number(value, 1, DELAY_MS_MAX, &options->drip.delay_ms, err);
+}
+
+static bool take_count(Options *options, const char *value, Err *err)
+{
+    return take_number(value, 1, COUNT_MAX, &options->count, err);
 }
 
 /* HOST or HOST:PORT; names are looked up later. */
@@ -175,13 +299,33 @@ static const struct Option {
     const char *help; /* lines are broken by hand: 52 columns */
 } table[] = {
     { "--pages", "DIR", take_pages,
-      "JPEG files, fed in the order of their names, byte\nfor byte; required" },
+      "JPEG, PNG, TIFF and PDF files, fed in the order of\n"
+      "their names; a JPEG that is what was asked for is\n"
+      "sent byte for byte; required" },
+    { "--dpi", "N", take_dpi,
+      "resolution of pictures that do not say theirs;\ndefault: that of the scan, pixel for "
+      "pixel" },
+    { "--model", "NAME", take_model,
+      "what a real device says about itself: ET-2750,\nXP-7100, ET-4950, FF-680W or DS-575W" },
     { "--source", "adf|flatbed", take_source,
       "adf (default): a scanner with a feeder only; flatbed:\n"
       "a device with an empty feeder and the next picture on\nits glass at every scan" },
     { "--sheets", "N", take_sheets,
       "sheets in the feeder at the start; default: each file\n"
       "once; more than there are files: they come again" },
+    { "--duplex", "HOW", take_duplex,
+      "sheets have two sides: sequential, interleaved (blocks\n"
+      "of both by turns) or double-pass (backs upside down)" },
+    { "--last-first", NULL, take_last_first, "the feeder delivers the last sheet first" },
+    { "--formats", "WHICH", take_formats, "both (default), jpeg or raw" },
+    { "--line-padding", "BYTES", take_padding, "zeros behind each raw line (0)" },
+    { "--fault", "KIND[@PAGE]", take_fault,
+      "what goes wrong, at once or within this page (below)" },
+    { "--events", NULL, take_events, "informational events too; SANE does not take them" },
+    { "--split", NULL, take_split, "packets leave in pieces that are cut in headers" },
+    { "--drip", "BYTES", take_drip, "packets leave in pieces of so many bytes" },
+    { "--delay", "MS", take_delay, "time before each packet or piece" },
+    { "--count", "N", take_count, "devices, on addresses and with serials counted up" },
     { "--address", "A", take_address, "the device's own IPv4 address (" DEFAULT_ADDRESS ")" },
     { "--port", "N", take_scan_port, "TCP port for scans (1865, where servers look); 0: any" },
     { "--server", "HOST[:PORT]", take_server,
@@ -249,6 +393,16 @@ static bool check_together(const Options *options, Err *err)
         err_set(err, ERR_BAD_INPUT, 0, "--pages DIR is missing");
         return err_remedy(err, "Name a folder with JPEG files.");
     }
+    if (options->kind.model && (options->kind.formats || options->kind.last_first)) {
+        err_set(err, ERR_BAD_INPUT, 0, "--model says formats and order by itself");
+        return err_remedy(err, "Leave out --formats and --last-first.");
+    }
+    if (options->kind.model && options->source == MFP_FLATBED && !model_has_glass(&options->kind))
+        return err_set(err, ERR_BAD_INPUT, 0, "--source flatbed: the %s has no glass",
+                       options->kind.model->name);
+    if (options->duplex && !model_has_duplex(&options->kind))
+        return err_set(err, ERR_BAD_INPUT, 0, "--duplex: the %s scans one side",
+                       options->kind.model->name);
     if (options->source == MFP_FLATBED && options->sheets > 0) {
         err_set(err, ERR_BAD_INPUT, 0,
                 "--sheets fills the feeder, --source flatbed leaves it empty");
@@ -257,13 +411,28 @@ static bool check_together(const Options *options, Err *err)
     return true;
 }
 
+/* What follows from other options. */
+static void complete(Options *options)
+{
+    const MfpModel *model = options->kind.model;
+
+    if (!model)
+        options->kind.duplex = options->duplex;
+    if (model && !model_has_feeder(&options->kind))
+        options->source = MFP_FLATBED;
+    options->kind.glass = options->source == MFP_FLATBED;
+    if (!options->product[0])
+        (void)text_copy(options->product, sizeof options->product,
+                        model ? model->product : DEFAULT_PRODUCT);
+}
+
 bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
 {
     Options options = {
         .scan_port = IS_PORT,
         .server_port = SLP_PORT,
         .press_choice = DEFAULT_CHOICE,
-        .product = "PID 1147",
+        .count = 1,
         .serial = "VIRTUAL001",
         .announce_ms = 60000,
         .registration = 2,
@@ -274,6 +443,7 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
     for (int at = 1; at < argc;)
         if (!take_option(argv, argc, &at, &options, err))
             return false;
+    complete(&options);
     if (!check_together(&options, err))
         return false;
     *ret_options = options;
@@ -301,9 +471,11 @@ void options_help(Buf *to)
                            "Usage: platen-mfp --pages DIR [OPTION VALUE]...\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++)
         help_on(to, &table[i]);
+    (void)buf_put_text(to, "\nKinds of --fault:");
+    for (size_t i = 0; fault_at(i); i++)
+        (void)buf_printf(to, "%s%s", i % 6 ? " " : "\n  ", fault_at(i)->name);
     (void)buf_put_text(
-        to, "\nIt offers simplex JPEG. Whatever size or resolution a client asks for, it gets the\n"
-            "pictures as they are in the folder. On standard output it prints one line per event:\n"
-            "ready, destination, destination-gone, pressed, scan-begin, page, scan-end; and\n"
-            "page-acknowledged, when the client spoke on after a page.\n");
+        to, "\n\nOn standard output it prints one line per event: ready, destination,\n"
+            "destination-gone, pressed, scan-begin, page, fault, scan-end; and page-acknowledged,\n"
+            "when the client spoke on after a page. With --count each line ends with device=A.\n");
 }

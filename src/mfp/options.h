@@ -5,6 +5,7 @@
 #define PLATEN_MFP_OPTIONS_H
 
 #include "base/bytes.h"
+#include "mfp/drip.h"
 #include "mfp/scanner.h"
 #include "net/address.h"
 #include "wire/slp.h"
@@ -18,6 +19,14 @@ typedef struct Options {
     char pages[OPTIONS_PATH_SIZE];
     size_t sheets; /* in the feeder at the start; 0: as many as there are pictures   */
     MfpSource source;
+    ModelKind kind; /* of device; kind.glass is set when there is one              */
+    MfpDuplex duplex;
+    uint32_t dpi;          /* of pictures that do not say theirs; 0: that of the scan */
+    uint32_t line_padding; /* bytes behind each raw line                              */
+    Fault fault;           /* armed at the start                                      */
+    bool says_events;
+    DripRule drip;
+    uint32_t count; /* devices, on addresses counted up                               */
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */
     uint16_t server_port;
     unsigned registration;          /* version, 2 or 3: what requests ask for */

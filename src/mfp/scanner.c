@@ -1,30 +1,13 @@
-/* mfp/scanner.c - modes, parameters and image replies of mfp/scanner.h.
- *
- * The texts of INFO, CAPA and RESA are written out as real devices send them (an XP-7100 without its
- * duplex unit), not made by the encoders that the server's decoders came with. */
+/* mfp/scanner.c - modes and parameters of mfp/scanner.h. */
 #include "mfp/scanner.h"
 
 #include "base/text.h"
+#include "mfp/scanner-image.h"
 #include "wire/esci2-token.h"
 
-enum { BLOCK_TEXT_MAX = 1024, PRODUCT_FIELD = SCANNER_PRODUCT_SIZE - 1 };
-
-#define ADF_INFO                                                                       \
-    "#ADFTYPEFEED#ADFFORDPF1N#ADFPREF#ADFALGNLEFT#ADFAREAd850i0001400#ADFAMINd582d413" \
-    "#ADFAMAXd850i0002000#ADFRESOi0001200"
-#define FLATBED_INFO "#FB ALGNLEFT#FB AREAd850i0001170#FB RESOi0001200"
-#define ADF_CAPA     "#ADFRSMSLISTd075d100d150d200d300d600i0001200"
-#define FLATBED_CAPA "#FB RSMSLISTd075d100d150d200d300d600i0001200"
-#define OTHER_CAPA                                                                     \
-    "#COLLISTC024M008#FMTLISTJPG #JPGRANGd001d100#GMMLISTUG10UG18"                     \
-    "#GMTLISTRED GRN BLU MONO#CMXLISTUNITUM08#RSMLISTd075d100d150d200d300d600i0001200" \
-    "#RSSLISTd075d100d150d200d300d600i0001200"
-
 static const char *const outcome_names[SCAN_OUTCOME_MAX_] = {
-    [SCAN_DONE] = "done",
-    [SCAN_CANCELLED] = "cancelled",
-    [SCAN_STOPPED] = "stopped",
-    [SCAN_BROKEN] = "broken",
+    [SCAN_DONE] = "done",     [SCAN_CANCELLED] = "cancelled", [SCAN_STOPPED] = "stopped",
+    [SCAN_BROKEN] = "broken", [SCAN_FAULT] = "fault",
 };
 
 const char *scan_outcome_name(ScanOutcome outcome)
@@ -38,9 +21,9 @@ bool mfp_unit_cancel(MfpUnit *unit)
     return unit->scanning;
 }
 
-/* ---- notes and the life of a scan ---- */
+/* ---- notes ---- */
 
-static void note(Scanner *scanner, ScanNote what)
+void scanner_note(Scanner *scanner, ScanNote what)
 {
     what.pages = scanner->pages;
     if (scanner->note_count < SCANNER_NOTES_MAX)
@@ -58,41 +41,14 @@ bool scanner_note_next(Scanner *scanner, ScanNote *ret_note)
     return true;
 }
 
-static void begin_scan(Scanner *scanner)
-{
-    scanner->mode = SCANNER_DATA;
-    scanner->polls_left = SCANNER_EMPTY_POLLS;
-    scanner->page = NULL;
-    scanner->pages = 0;
-    scanner->unit->scanning = true;
-    scanner->unit->cancel = false;
-    note(scanner, (ScanNote){ .kind = NOTE_BEGIN });
-}
-
-static void end_scan(Scanner *scanner, ScanOutcome outcome)
-{
-    if (scanner->mode == SCANNER_DATA)
-        scanner->mode = SCANNER_CONTROL;
-    scanner->page = NULL;
-    scanner->page_sent = scanner->last_sent = false;
-    scanner->unit->scanning = false;
-    scanner->unit->cancel = false;
-    note(scanner, (ScanNote){ .kind = NOTE_END, .outcome = outcome });
-}
-
 /* Whatever a client says behind a page tells that it has the page. */
 static void acknowledge(Scanner *scanner)
 {
     if (scanner->page_sent)
-        note(scanner, (ScanNote){ .kind = NOTE_ACKNOWLEDGED });
+        scanner_note(scanner, (ScanNote){ .kind = NOTE_ACKNOWLEDGED });
     scanner->page_sent = false;
     if (scanner->last_sent)
-        end_scan(scanner, SCAN_DONE);
-}
-
-static bool feeder_is_empty(const Scanner *scanner)
-{
-    return tray_sheets(scanner->unit->tray) == 0;
+        scanner_end(scanner, SCAN_DONE);
 }
 
 /* ---- replies ---- */
@@ -119,70 +75,62 @@ static void answer_block(ScannerOutput *output, const char *code, Buf *block)
     (void)buf_put(output->reply, buf_bytes(block));
 }
 
-static void put_identity(const MfpUnit *unit, Buf *block)
-{
-    char product[SCANNER_PRODUCT_SIZE];
-
-    (void)text_printf(product, sizeof product, "%-*s", PRODUCT_FIELD, unit->product);
-    (void)buf_put_text(block, "#PRD");
-    (void)esci2_put_data(block, bytes_of_text(product));
-    (void)buf_put_text(block, "#VERh008FB  2.00#DSZ");
-    (void)esci2_put_long(block, SCANNER_PARAMETERS_MAX);
-}
-
-/* ---- commands ---- */
-
-typedef void CommandFn(Scanner *scanner, Bytes parameters, ScannerOutput *output);
+/* ---- what it says about itself ---- */
 
 static void do_info(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
-    AUTO_BUF block = buf_with_max(BLOCK_TEXT_MAX);
-    const MfpUnit *unit = scanner->unit;
+    AUTO_BUF block = buf_with_max(MODEL_BLOCK_MAX);
+    MfpUnit *unit = scanner->unit;
+    const FaultKind *wait = fault_due(&unit->fault, FAULT_WAIT, 0);
 
     (void)parameters;
-    if (scanner->mode != SCANNER_MAINTENANCE) {
-        (void)buf_put_text(&block, ADF_INFO);
-        (void)buf_put_text(&block, unit->source == MFP_FLATBED ? FLATBED_INFO : "");
-        (void)buf_put_text(&block, "#IMXi0065535i0065535");
+    if (wait && unit->fault.waits_left > 0) {
+        Esci2Reply reply = { .code = "INFO" };
+        unit->fault.waits_left--;
+        (void)text_copy(reply.not_ready, sizeof reply.not_ready, wait->word);
+        put_header(output, &reply);
+        return;
     }
-    put_identity(unit, &block);
-    if (scanner->mode != SCANNER_MAINTENANCE && unit->serial[0]) {
-        (void)buf_put_text(&block, "#S/N");
-        (void)esci2_put_data(&block, bytes_of_text(unit->serial));
-    }
+    if (scanner->mode == SCANNER_MAINTENANCE)
+        (void)model_put_short_info(&unit->kind, unit->product, &block);
+    else
+        (void)model_put_info(&unit->kind, unit->product, unit->serial, &block);
     answer_block(output, "INFO", &block);
 }
 
 static void do_capa(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
-    AUTO_BUF block = buf_with_max(BLOCK_TEXT_MAX);
-    bool flatbed = scanner->unit->source == MFP_FLATBED;
+    AUTO_BUF block = buf_with_max(MODEL_BLOCK_MAX);
 
     (void)parameters;
-    if (scanner->mode == SCANNER_MAINTENANCE) {
-        (void)buf_put_text(&block, "#ADFSCNTd000xFFFFFFF");
-        (void)buf_put_text(&block, flatbed ? "#FB CNT d000xFFFFFFF" : "");
-    } else {
-        (void)buf_put_text(&block, ADF_CAPA);
-        (void)buf_put_text(&block, flatbed ? FLATBED_CAPA : "");
-        (void)buf_put_text(&block, OTHER_CAPA);
-    }
+    if (scanner->mode == SCANNER_MAINTENANCE)
+        (void)model_put_counters(&scanner->unit->kind, &block);
+    else
+        (void)model_put_capa(&scanner->unit->kind, &block);
     answer_block(output, "CAPA", &block);
+}
+
+static void put_counter(Buf *block, const char *key, uint32_t count)
+{
+    (void)buf_put_text(block, key);
+    (void)esci2_put_number(block, (int32_t)count);
 }
 
 static void do_resa(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
-    AUTO_BUF block = buf_with_max(BLOCK_TEXT_MAX);
+    AUTO_BUF block = buf_with_max(MODEL_BLOCK_MAX);
     const MfpUnit *unit = scanner->unit;
 
     (void)parameters;
     if (scanner->mode == SCANNER_MAINTENANCE) {
-        (void)buf_put_text(&block, "#ADFSCNT");
-        (void)esci2_put_number(&block, (int32_t)unit->sheets_fed);
-        if (unit->source == MFP_FLATBED) {
-            (void)buf_put_text(&block, "#FB CNT ");
-            (void)esci2_put_number(&block, (int32_t)unit->glass_scans);
+        if (model_has_feeder(&unit->kind))
+            put_counter(&block, "#ADFSCNT", unit->sheets_fed);
+        if (model_has_duplex(&unit->kind)) {
+            put_counter(&block, "#ADFDCNT", unit->sheets_turned);
+            put_counter(&block, "#ADFJAM ", 0);
         }
+        if (model_has_glass(&unit->kind))
+            put_counter(&block, "#FB CNT ", unit->glass_scans);
     }
     (void)buf_put_text(&block, "#BSZi1048576");
     answer_block(output, "RESA", &block);
@@ -190,35 +138,66 @@ static void do_resa(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 
 static void do_stat(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
-    AUTO_BUF block = buf_with_max(BLOCK_TEXT_MAX);
+    AUTO_BUF block = buf_with_max(MODEL_BLOCK_MAX);
+    const FaultKind *standing = scanner->unit->fault.standing;
 
     (void)parameters;
-    if (feeder_is_empty(scanner))
+    if (standing)
+        (void)buf_printf(&block, "#ERR%s%s", scanner_part(scanner), standing->word);
+    else if (scanner_feeder_is_empty(scanner) && model_has_feeder(&scanner->unit->kind))
         (void)buf_put_text(&block, "#ERRADF PE  ");
     answer_block(output, "STAT", &block);
 }
 
-/* Takes what this device can do: one of its sources, no option words (it is simplex and has none of
- * the others), JPEG. Sizes and resolutions are taken as they are, since pictures are sent as fed. */
+/* ---- parameters ---- */
+
+static bool source_is_fine(const ModelKind *kind, const Esci2Para *para)
+{
+    if (esci2_word_is(para->source, "ADF"))
+        return model_has_feeder(kind);
+    return para->source[0] == '\0' || (esci2_word_is(para->source, "FB") && model_has_glass(kind));
+}
+
+static bool options_are_fine(const ModelKind *kind, const Esci2Para *para)
+{
+    for (size_t i = 0; i < para->options.count; i++)
+        if (!model_offers(kind, esci2_word_is(para->source, "ADF") ? "#ADF" : "#FB ",
+                          para->options.word[i]))
+            return false;
+    return true;
+}
+
+static bool area_is_fine(const Esci2Para *para)
+{
+    return !para->has_area ||
+           (para->x_px >= 0 && para->y_px >= 0 && para->width_px > 0 && para->height_px > 0 &&
+            para->x_px <= PICTURE_SIDE_MAX_PX && para->y_px <= PICTURE_SIDE_MAX_PX &&
+            para->width_px <= PICTURE_SIDE_MAX_PX);
+}
+
+/* Takes what INFO and CAPA offer. Resolutions are not held to the list: pictures can be rendered at any. */
 static bool para_is_fine(const Scanner *scanner, const Esci2Para *para)
 {
-    bool flatbed = esci2_word_is(para->source, "FB");
-    bool source_ok = para->source[0] == '\0' || esci2_word_is(para->source, "ADF") ||
-                     (flatbed && scanner->unit->source == MFP_FLATBED);
-    bool format_ok = para->format[0] == '\0' || esci2_word_is(para->format, "JPG");
-    bool area_ok = !para->has_area || (para->x_px >= 0 && para->y_px >= 0 && para->width_px > 0 &&
-                                       para->height_px > 0);
+    const ModelKind *kind = &scanner->unit->kind;
+    bool raw = esci2_word_is(para->format, "RAW");
+    bool format_ok = para->format[0] == '\0' || model_offers(kind, "#FMTLIST", para->format);
+    bool colour_ok = para->color[0] == '\0' || model_offers(kind, "#COLLIST", para->color);
+    bool bits_ok = raw || !esci2_word_is(para->color, "M001"); /* JPEG has no 1 bit */
+    bool dpi_ok = para->dpi_main >= 0 && para->dpi_sub >= 0 && para->dpi_main <= PICTURE_DPI_MAX &&
+                  para->dpi_sub <= PICTURE_DPI_MAX;
 
-    return source_ok && format_ok && area_ok && para->options.count == 0 && para->dpi_main >= 0 &&
-           para->dpi_sub >= 0 && para->pages >= -1 && para->block_bytes >= 0;
+    return source_is_fine(kind, para) && options_are_fine(kind, para) && format_ok && colour_ok &&
+           bits_ok && dpi_ok && area_is_fine(para) && para->pages >= -1 && para->block_bytes >= 0;
 }
 
 static void do_para(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
     Esci2Reply reply = { .code = "PARA", .parameters = "FAIL" };
     Esci2Para para = scanner->para;
+    const Fault *fault = &scanner->unit->fault;
     bool known = parameters.n <= SCANNER_PARAMETERS_MAX &&
-                 esci2_para_decode(parameters, &para) == WIRE_OK;
+                 esci2_para_decode(parameters, &para) == WIRE_OK &&
+                 !fault_due(fault, FAULT_PARAMETERS, fault->page);
 
     if (known && scanner->mode == SCANNER_CONTROL && para_is_fine(scanner, &para)) {
         scanner->para = para;
@@ -229,101 +208,12 @@ static void do_para(Scanner *scanner, Bytes parameters, ScannerOutput *output)
     put_header(output, &reply);
 }
 
-static const Esci2Error feeder_empty = { .part = "ADF ", .cause = "PE  " };
-
-static void do_trdt(Scanner *scanner, Bytes parameters, ScannerOutput *output)
-{
-    Esci2Reply reply = { .code = "TRDT" };
-    bool flatbed = scanner->para.source[0] ? esci2_word_is(scanner->para.source, "FB")
-                                           : scanner->unit->source == MFP_FLATBED;
-
-    (void)parameters;
-    scanner->feeding = !flatbed;
-    if (scanner->feeding && feeder_is_empty(scanner))
-        reply.error = feeder_empty;
-    else
-        begin_scan(scanner);
-    put_header(output, &reply);
-}
-
-/* Draws the next page and answers with its headers, as real devices do. */
-static void begin_page(Scanner *scanner, Esci2Reply *reply, ScannerOutput *output)
-{
-    MfpUnit *unit = scanner->unit;
-    const TrayPage *page = scanner->feeding ? tray_feed(unit->tray) : tray_glass(unit->tray);
-
-    if (!page) { /* somebody took the paper out of the feeder */
-        reply->error = feeder_empty;
-        end_scan(scanner, SCAN_STOPPED);
-        return;
-    }
-    unit->sheets_fed += scanner->feeding;
-    unit->glass_scans += !scanner->feeding;
-    scanner->page = page;
-    scanner->page_at = 0;
-    reply->page_start = true;
-    reply->start_width_px = page->width_px;
-    reply->start_height_px = page->height_px;
-    output->image = (Bytes){ page->jpeg.p, page->head_bytes };
-}
-
-static void end_page(Scanner *scanner, Esci2Reply *reply)
-{
-    const TrayPage *page = scanner->page;
-    int32_t wanted = scanner->para.pages;
-    bool counted = wanted > 0 && scanner->pages + 1 >= (uint32_t)wanted;
-
-    reply->page_end = true;
-    reply->end_width_px = page->width_px;
-    reply->end_height_px = page->height_px;
-    scanner->page = NULL;
-    scanner->pages++;
-    scanner->page_sent = true;
-    note(scanner, (ScanNote){ .kind = NOTE_PAGE, .bytes = page->jpeg.n });
-    if (scanner->feeding && !counted && !feeder_is_empty(scanner))
-        return;
-    reply->has_left = scanner->feeding; /* "#lftd000"; the glass sends none: its #pen is the end */
-    scanner->last_sent = true;
-    scanner->mode = SCANNER_CONTROL;
-}
-
-/* At most one block, and never more than the client asked for with #BSZ. */
-static Bytes next_block(const Scanner *scanner, Bytes rest)
-{
-    size_t asked = (size_t)scanner->para.block_bytes;
-    size_t most = asked > 0 && asked < SCANNER_BLOCK_MAX ? asked : SCANNER_BLOCK_MAX;
-
-    return (Bytes){ rest.p, rest.n < most ? rest.n : most };
-}
-
-static void do_img(Scanner *scanner, Bytes parameters, ScannerOutput *output)
-{
-    Esci2Reply reply = { .code = "IMG " };
-
-    (void)parameters;
-    if (scanner->unit->cancel) {
-        (void)text_copy(reply.attention, sizeof reply.attention, "CAN ");
-    } else if (scanner->polls_left > 0) {
-        scanner->polls_left--;
-    } else {
-        (void)text_copy(reply.side, sizeof reply.side, "IMGA");
-        if (!scanner->page)
-            begin_page(scanner, &reply, output);
-        else if (scanner->page_at < scanner->page->jpeg.n)
-            output->image = bytes_after(scanner->page->jpeg, scanner->page_at);
-        else
-            end_page(scanner, &reply);
-    }
-    output->image = next_block(scanner, output->image);
-    scanner->page_at += output->image.n;
-    reply.length = (uint32_t)output->image.n;
-    put_header(output, &reply);
-}
+/* ---- modes ---- */
 
 static void do_can(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
     (void)parameters;
-    end_scan(scanner, scanner->unit->cancel ? SCAN_CANCELLED : SCAN_STOPPED);
+    scanner_end(scanner, scanner->unit->cancel ? SCAN_CANCELLED : SCAN_STOPPED);
     answer(output, "CAN ");
 }
 
@@ -331,7 +221,7 @@ static void do_can(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 static void leave_mode(Scanner *scanner, ScanOutcome outcome)
 {
     if (scanner->mode == SCANNER_DATA)
-        end_scan(scanner, scanner->unit->cancel ? SCAN_CANCELLED : outcome);
+        scanner_end(scanner, scanner->unit->cancel ? SCAN_CANCELLED : outcome);
     scanner->mode = SCANNER_NONE;
     scanner->para = ESCI2_PARA_NOTHING;
 }
@@ -355,10 +245,10 @@ static const struct {
     unsigned modes;
     CommandFn *run;
 } commands[] = {
-    { "INFO", IN_A_MODE, do_info }, { "CAPA", IN_A_MODE, do_capa },
-    { "RESA", IN_A_MODE, do_resa }, { "STAT", IN_A_MODE, do_stat },
-    { "PARA", IN_A_MODE, do_para }, { "TRDT", IN(CONTROL), do_trdt },
-    { "IMG ", IN(DATA), do_img },   { "CAN ", IN(DATA), do_can },
+    { "INFO", IN_A_MODE, do_info },       { "CAPA", IN_A_MODE, do_capa },
+    { "RESA", IN_A_MODE, do_resa },       { "STAT", IN_A_MODE, do_stat },
+    { "PARA", IN_A_MODE, do_para },       { "TRDT", IN(CONTROL), scanner_do_trdt },
+    { "IMG ", IN(DATA), scanner_do_img }, { "CAN ", IN(DATA), do_can },
     { "FIN ", IN_ANY, do_fin },
 };
 
@@ -367,6 +257,12 @@ static const struct {
 void scanner_init(Scanner *scanner, MfpUnit *unit)
 {
     *scanner = (Scanner){ .unit = unit, .para = ESCI2_PARA_NOTHING };
+}
+
+void scanner_done(Scanner *scanner)
+{
+    for (size_t i = 0; i < SCANNER_SIDES; i++)
+        page_free(STEAL(scanner->sides[i].page));
 }
 
 bool scanner_enter(Scanner *scanner, char letter)
@@ -410,6 +306,6 @@ void scanner_leave(Scanner *scanner, bool orderly)
     if (orderly)
         acknowledge(scanner);
     else if (scanner->last_sent)
-        end_scan(scanner, SCAN_BROKEN);
+        scanner_end(scanner, SCAN_BROKEN);
     leave_mode(scanner, orderly ? SCAN_STOPPED : SCAN_BROKEN);
 }

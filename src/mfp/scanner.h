@@ -2,9 +2,8 @@
  *
  * One Scanner serves one connection that holds the device's lock. It knows modes, parameters and how
  * far the current page has been fetched; it knows nothing of packets, sockets and time, which are
- * those of mfp/session.h, its only caller. What it tells clients about itself is a feeder-only
- * scanner (MFP_ADF) or a multifunction printer with an empty feeder and a picture on its glass
- * (MFP_FLATBED); simplex and JPEG.
+ * those of mfp/session.h, its only caller. What it tells clients about itself is mfp/model.h's
+ * business. In data state mfp/scanner-image.h answers.
  *
  *             FS X                TRDT
  *    NONE ---------> CONTROL -----------> DATA
@@ -20,6 +19,9 @@
 #define PLATEN_MFP_SCANNER_H
 
 #include "base/bytes.h"
+#include "mfp/fault.h"
+#include "mfp/model.h"
+#include "mfp/page.h"
 #include "mfp/tray.h"
 #include "wire/esci2-para.h"
 
@@ -28,9 +30,9 @@ enum {
     SCANNER_BLOCK_MAX = 86592,     /* image bytes of one reply, as real devices send        */
     SCANNER_EMPTY_POLLS = 3,       /* IMG answered "nothing yet" before the first page      */
     SCANNER_REPLY_MAX = 2048,      /* reply header and the longest block but images         */
-    SCANNER_NOTES_MAX = 4,         /* page acknowledged, job ended, another begun   */
-    SCANNER_PRODUCT_SIZE = 17,     /* #PRD has 16 characters                                */
-    SCANNER_SERIAL_SIZE = 13,      /* #S/N has at most 12                                   */
+    SCANNER_NOTES_MAX = 6,         /* page acknowledged, job ended, another begun, a fault  */
+    SCANNER_PRODUCT_SIZE = MODEL_PRODUCT_SIZE,
+    SCANNER_SERIAL_SIZE = 13, /* #S/N has at most 12                                   */
 };
 
 typedef enum MfpSource { MFP_ADF, MFP_FLATBED } MfpSource;
@@ -50,46 +52,70 @@ typedef enum ScanOutcome {
     SCAN_CANCELLED, /* Cancel at the panel                                           */
     SCAN_STOPPED,   /* the client stopped: CAN or FIN in the middle                  */
     SCAN_BROKEN,    /* the connection was lost, or the client broke the protocol     */
+    SCAN_FAULT,     /* something went wrong at the device (NOTE_FAULT said what)     */
     SCAN_OUTCOME_MAX_
 } ScanOutcome;
 
-/* "done", "cancelled", "stopped", "broken". Static. */
+/* "done", "cancelled", "stopped", "broken", "fault". Static. */
 const char *scan_outcome_name(ScanOutcome outcome);
 
 /* What the panel and the operator want to hear. */
 typedef struct ScanNote {
-    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_ACKNOWLEDGED, NOTE_END } kind;
+    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_ACKNOWLEDGED, NOTE_FAULT, NOTE_END } kind;
     uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
-    size_t bytes;        /* NOTE_PAGE: size of the picture                     */
+    size_t bytes;        /* NOTE_PAGE: what was sent of it                     */
+    const char *fault;   /* NOTE_FAULT: name of its kind, or a sentence        */
     ScanOutcome outcome; /* NOTE_END                                           */
 } ScanNote;
 
 /* The device behind all connections. Owned by the program; lives longer than every Scanner. */
 typedef struct MfpUnit {
-    MfpSource source;
+    MfpSource source; /* where the operator puts paper                                        */
+    ModelKind kind;
     char product[SCANNER_PRODUCT_SIZE]; /* "PID 1147"                                   */
     char serial[SCANNER_SERIAL_SIZE];   /* "VIRTUAL001"                                 */
     Tray *tray;                         /* borrowed                                     */
-    const void *lock_owner;             /* the session that holds the lock, NULL: free  */
-    bool scanning;                      /* a scan runs: between NOTE_BEGIN and NOTE_END */
-    bool cancel;                        /* Cancel was pressed while scanning            */
-    uint32_t sheets_fed, glass_scans;   /* counters of maintenance mode                 */
+    bool interleaves;                   /* blocks of both sides come by turns           */
+    bool says_events;                   /* informational events too: not for SANE       */
+    uint32_t line_padding;              /* bytes behind each raw line                   */
+    Fault fault;
+    const void *lock_owner; /* the session that holds the lock, NULL: free  */
+    bool scanning;          /* a scan runs: between NOTE_BEGIN and NOTE_END */
+    bool cancel;            /* Cancel was pressed while scanning            */
+    uint32_t sheets_fed, sheets_turned, glass_scans; /* counters of maintenance mode    */
 } MfpUnit;
 
 /* Cancel was pressed at the panel: a running scan is told so until it obeys. False: none runs. */
 bool mfp_unit_cancel(MfpUnit *unit);
+
+enum { SCANNER_SIDES = 2 };
+
+/* One side of the sheet that is being sent. */
+typedef struct ScannerSide {
+    Page *page; /* owned; kept until the next one, since blocks of it may still be sent   */
+    const Picture *picture;
+    uint32_t number;   /* of the page in this scan, from 1                                       */
+    bool begun, ended; /* #pst, #pen was sent                                                    */
+} ScannerSide;
 
 typedef struct Scanner {
     MfpUnit *unit; /* borrowed */
     ScannerMode mode;
     Esci2Para para; /* of this control session                                  */
     bool feeding;   /* the running scan uses the feeder, not the glass            */
+    bool duplex;    /* and sends both sides                                       */
     uint32_t polls_left;
-    const TrayPage *page; /* being sent; NULL: none drawn yet                     */
-    size_t page_at;       /* its bytes already sent                               */
-    uint32_t pages;       /* sent in this scan                                    */
-    bool page_sent;       /* a #pen was sent, the client has not spoken on        */
-    bool last_sent;       /* the same of the last page                            */
+    ScannerSide sides[SCANNER_SIDES];
+    size_t side_count; /* of the sheet being sent; 0: none drawn yet               */
+    size_t turn;       /* whose block was sent last                                */
+    uint32_t drawn;    /* pages begun in this scan                                 */
+    uint32_t pages;    /* sent in this scan                                        */
+    bool page_sent;    /* a #pen was sent, the client has not spoken on            */
+    bool last_sent;    /* the same of the last page                                */
+    bool cancel_said;
+    bool drops;        /* the connection is to end within the next block              */
+    uint8_t closes;    /* an event to be sent before closing; 0: none                 */
+    uint8_t announces; /* an informational event to be sent before the reply; 0: none */
     ScanNote notes[SCANNER_NOTES_MAX];
     size_t note_count;
 } Scanner;
@@ -97,11 +123,13 @@ typedef struct Scanner {
 /* What a command puts into the device's output queue: reply, then image. */
 typedef struct ScannerOutput {
     Buf *reply;  /* appended to: reply header and, but for images, its data block */
-    Bytes image; /* image data behind it; lives as long as the tray               */
+    Bytes image; /* image data behind it; lives until the next command            */
 } ScannerOutput;
 
 /* A scanner in no mode, with no parameters set. unit is borrowed. */
 void scanner_init(Scanner *scanner, MfpUnit *unit);
+/* Frees what it holds of pages. */
+void scanner_done(Scanner *scanner);
 
 /* A mode command: letter X, Y or Z. False (NAK) while a mode is active, and for other letters. */
 bool scanner_enter(Scanner *scanner, char letter);

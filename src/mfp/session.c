@@ -47,6 +47,13 @@ struct MfpSession {
     size_t piece_count;
 };
 
+static uint8_t flags_of(const MfpSession *session)
+{
+    const MfpModel *model = session->unit->kind.model;
+
+    return model ? model->flags : IS_DEVICE_FLAGS;
+}
+
 MfpSession *mfp_session_new(MfpUnit *unit, Mono now, Err *err)
 {
     MfpSession *session = calloc(1, sizeof *session);
@@ -63,7 +70,7 @@ MfpSession *mfp_session_new(MfpUnit *unit, Mono now, Err *err)
     session->output = buf_with_max(OUTPUT_MAX);
     session->patience_ms = MFP_UNLOCKED_MS;
     session->heard = now;
-    (void)is_welcome_encode(&session->output, IS_DEVICE_FLAGS, IS_FAMILY_ESCI2);
+    (void)is_welcome_encode(&session->output, flags_of(session), IS_FAMILY_ESCI2);
     session->pieces[session->piece_count++] = buf_bytes(&session->output);
     return session;
 }
@@ -93,6 +100,7 @@ void mfp_session_free(MfpSession *session)
     if (!session)
         return;
     release(session, false);
+    scanner_done(&session->scanner);
     buf_done(&session->input);
     buf_done(&session->reply);
     buf_done(&session->parameters);
@@ -113,7 +121,7 @@ static void add_piece(MfpSession *session, Bytes bytes)
 static void send_packet(MfpSession *session, IsType type, Bytes payload)
 {
     buf_clear(&session->output);
-    (void)is_packet_encode(&session->output, type, IS_DEVICE_FLAGS, payload);
+    (void)is_packet_encode(&session->output, type, flags_of(session), payload);
     session->piece_count = 0;
     add_piece(session, buf_bytes(&session->output));
 }
@@ -124,14 +132,27 @@ static void send_byte(MfpSession *session, IsType type, uint8_t byte)
 }
 
 /* The front of a passthru reply whose payload follows in pieces of its own (wire/is.h). */
-static void put_reply_header(Buf *to, uint32_t payload_bytes)
+static void put_reply_header(Buf *to, uint8_t flags, uint32_t payload_bytes)
 {
+    size_t begin = to->n;
+
     (void)buf_put_text(to, "IS");
     (void)buf_put_u16be(to, IS_PASSTHRU_REPLY);
-    (void)buf_put_u8(to, IS_DEVICE_FLAGS);
+    (void)buf_put_u8(to, flags);
     (void)buf_put_u8(to, IS_HEADER_SIZE);
     (void)buf_put_u32be(to, payload_bytes);
-    (void)buf_put_zeros(to, IS_HEADER_SIZE - to->n);
+    (void)buf_put_zeros(to, begin + IS_HEADER_SIZE - to->n);
+}
+
+/* An informational event goes out before the reply to the command that came with it. */
+static void put_notice(MfpSession *session)
+{
+    uint8_t event = session->scanner.announces;
+
+    session->scanner.announces = 0;
+    if (event)
+        (void)is_packet_encode(&session->output, IS_EVENT, flags_of(session),
+                               (Bytes){ &event, sizeof event });
 }
 
 /* The answer to a passthru: up to wanted bytes from the front of the output queue. Header and payload
@@ -146,9 +167,15 @@ static void send_queued(MfpSession *session, uint32_t wanted)
     session->reply_at += reply.n;
     session->image = bytes_after(session->image, image.n);
     buf_clear(&session->output);
-    put_reply_header(&session->output, (uint32_t)(reply.n + image.n));
+    put_notice(session);
+    put_reply_header(&session->output, flags_of(session), (uint32_t)(reply.n + image.n));
     session->piece_count = 0;
     add_piece(session, buf_bytes(&session->output));
+    if (session->scanner.drops && image.n > 1) { /* the cable is pulled */
+        image.n /= 2;
+        session->over = session->closing = true;
+        scanner_leave(&session->scanner, false);
+    }
     add_piece(session, reply);
     add_piece(session, image);
 }
@@ -249,7 +276,9 @@ static void take_passthru(MfpSession *session, Bytes payload)
         reject(session);
         return;
     }
-    if (answer_now)
+    if (session->scanner.closes)
+        close_with(session, session->scanner.closes);
+    else if (answer_now)
         send_queued(session, wanted);
 }
 

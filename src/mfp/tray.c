@@ -1,9 +1,9 @@
-/* mfp/tray.c - pictures in memory for mfp/tray.h. */
+/* mfp/tray.c - files in memory and stacks of sheets for mfp/tray.h. */
 #include "mfp/tray.h"
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "mfp/pdf.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,84 +11,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Markers of a JPEG file (ITU-T T.81, table B.1). */
-enum {
-    JPEG_MARK = 0xff,
-    JPEG_SOI = 0xd8,
-    JPEG_EOI = 0xd9,
-    JPEG_SOS = 0xda,
-    JPEG_SOF_FIRST = 0xc0,
-    JPEG_SOF_LAST = 0xcf,
-    JPEG_DHT = 0xc4,
-    JPEG_JPG = 0xc8,
-    JPEG_DAC = 0xcc,
-    JPEG_TAIL_SIZE = 2,
-};
-
 struct Tray {
-    TrayPage *pages;
+    bool shares;       /* pictures are those of another tray    */
+    Picture *pictures; /* pages of one TIFF share its file      */
     size_t count, capacity;
     size_t bytes;      /* of all pictures                       */
     size_t sheets;     /* left in the feeder                    */
     size_t next_sheet; /* picture of the next sheet             */
+    size_t taken;      /* pictures taken from below of a stack  */
     size_t next_glass; /* picture that lies on the glass        */
 };
-
-static bool is_frame(uint8_t marker)
-{
-    return marker >= JPEG_SOF_FIRST && marker <= JPEG_SOF_LAST && marker != JPEG_DHT &&
-           marker != JPEG_JPG && marker != JPEG_DAC;
-}
-
-/* The next marker code of the head; 0 when something else stands there. */
-static uint8_t next_marker(Reader *r)
-{
-    uint8_t code = JPEG_MARK;
-
-    if (rd_u8(r) != JPEG_MARK)
-        return 0;
-    while (code == JPEG_MARK && !r->bad) /* any number of fill bytes may stand before the code */
-        code = rd_u8(r);
-    return code;
-}
-
-/* Precision, height and width at the front of a frame header. */
-static void read_size(Bytes frame, TrayPage *page)
-{
-    Reader r = reader_over(frame);
-
-    (void)rd_u8(&r);
-    page->height_px = rd_u16be(&r);
-    page->width_px = rd_u16be(&r);
-}
-
-bool tray_page_read(Bytes jpeg, TrayPage *ret_page, Err *err)
-{
-    TrayPage page = { .jpeg = jpeg };
-    Reader r = reader_over(jpeg);
-    uint8_t marker = 0;
-
-    if (next_marker(&r) != JPEG_SOI)
-        return err_set(err, ERR_BAD_INPUT, 0, "not a JPEG picture: it does not begin with FFD8");
-    while (marker != JPEG_SOS) {
-        marker = next_marker(&r);
-        uint16_t length = rd_u16be(&r);
-        Bytes segment = rd_bytes(&r, length > sizeof length ? length - sizeof length : 0);
-
-        if (r.bad || marker == 0 || length < sizeof length)
-            return err_set(err, ERR_BAD_INPUT, 0, "a damaged JPEG picture: its headers end early");
-        if (is_frame(marker))
-            read_size(segment, &page);
-    }
-    if (page.width_px == 0 || page.height_px == 0)
-        return err_set(err, ERR_BAD_INPUT, 0, "a JPEG picture without a size in its headers");
-    page.head_bytes = (size_t)(r.at - jpeg.p);
-    Reader tail = reader_over(bytes_after(jpeg, jpeg.n - JPEG_TAIL_SIZE));
-    if (rd_u8(&tail) != JPEG_MARK || rd_u8(&tail) != JPEG_EOI || reader_left(&r) < JPEG_TAIL_SIZE)
-        return err_set(err, ERR_BAD_INPUT, 0, "a cut JPEG picture: it does not end with FFD9");
-    *ret_page = page;
-    return true;
-}
 
 Tray *tray_new(Err *err)
 {
@@ -99,60 +31,97 @@ Tray *tray_new(Err *err)
     return tray;
 }
 
+Tray *tray_share(const Tray *pictures, Err *err)
+{
+    Tray *tray = tray_new(err);
+
+    if (!tray)
+        return NULL;
+    tray->shares = true;
+    tray->pictures = pictures->pictures;
+    tray->count = pictures->count;
+    return tray;
+}
+
 void tray_free(Tray *tray)
 {
     if (!tray)
         return;
-    for (size_t i = 0; i < tray->count; i++)
-        free((void *)tray->pages[i].jpeg.p);
-    free(tray->pages);
+    for (size_t i = 0; i < tray->count && !tray->shares; i++)
+        if (tray->pictures[i].page == 0) /* the first page of a file has its memory */
+            free((void *)tray->pictures[i].file.p);
+    if (!tray->shares)
+        free(tray->pictures);
     free(tray);
 }
 
-static bool grow(Tray *tray, Err *err)
+static bool grow(Tray *tray, size_t more, Err *err)
 {
-    size_t capacity = tray->capacity ? tray->capacity * 2 : 16;
+    size_t capacity = (tray->count + more) * 2;
 
-    if (tray->count < tray->capacity)
+    if (tray->count + more <= tray->capacity)
         return true;
-    TrayPage *pages = reallocarray(tray->pages, capacity, sizeof *pages);
-    if (!pages)
+    Picture *pictures = reallocarray(tray->pictures, capacity, sizeof *pictures);
+    if (!pictures)
         return err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for more pages");
-    tray->pages = pages;
+    tray->pictures = pictures;
     tray->capacity = capacity;
     return true;
 }
 
-/* Appends what is in *jpeg_take; its memory moves into the tray. */
-static bool add_buf(Tray *tray, Buf *jpeg_take, Err *err)
+/* Appends what is in *file_take; its memory moves into the tray. */
+static bool add_buf(Tray *tray, Buf *file_take, Err *err)
 {
-    TrayPage page;
+    Bytes file = buf_bytes(file_take);
+    uint32_t pages = picture_pages(file);
 
-    if (!tray_page_read(buf_bytes(jpeg_take), &page, err) || !grow(tray, err))
-        return false;
-    if (tray->count >= TRAY_PICTURES_MAX || tray->bytes + page.jpeg.n > TRAY_BYTES_MAX)
+    if (tray->count + pages > TRAY_PICTURES_MAX || tray->bytes + file.n > TRAY_BYTES_MAX)
         return err_set(err, ERR_PERMANENT, 0, "more than %d pictures or %d MiB", TRAY_PICTURES_MAX,
                        TRAY_BYTES_MAX / (1024 * 1024));
-    tray->pages[tray->count++] = page;
-    tray->bytes += page.jpeg.n;
-    *jpeg_take = (Buf){ 0 };
+    if (!grow(tray, pages, err))
+        return false;
+    for (uint32_t page = 0; page < pages; page++)
+        if (!picture_read(file, page, &tray->pictures[tray->count + page], err))
+            return false;
+    tray->count += pages;
+    tray->bytes += file.n;
+    *file_take = (Buf){ 0 };
     return true;
 }
 
-bool tray_add(Tray *tray, Bytes jpeg, Err *err)
+bool tray_add(Tray *tray, Bytes file, Err *err)
 {
     AUTO_BUF copy = buf_with_max(PAGE_BYTES_MAX);
 
-    if (!buf_put(&copy, jpeg))
-        return err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for a page of %zu bytes", jpeg.n);
+    if (!buf_put(&copy, file))
+        return err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for a page of %zu bytes", file.n);
     return add_buf(tray, &copy, err);
+}
+
+/* Each page as a PNG. */
+static bool add_pdf(Tray *tray, int dir_fd, const char *name, Err *err)
+{
+    for (uint32_t page = 1;; page++) {
+        AUTO_BUF png = buf_with_max(PAGE_BYTES_MAX);
+        AUTO_FD fd = file_open_read(dir_fd, name, err);
+        bool more;
+
+        if (fd < 0 || !pdf_render(fd, page, &png, &more, err))
+            return false;
+        if (!more)
+            return true;
+        if (!add_buf(tray, &png, err))
+            return err_prefix(err, "page %u", page);
+    }
 }
 
 static bool add_file(Tray *tray, int dir_fd, const char *name, Err *err)
 {
     AUTO_BUF content = buf_with_max(PAGE_BYTES_MAX);
 
-    if (file_read_whole(dir_fd, name, &content, err) && add_buf(tray, &content, err))
+    if (file_read_whole(dir_fd, name, &content, err) &&
+        (bytes_start_with(buf_bytes(&content), "%PDF-") ? add_pdf(tray, dir_fd, name, err)
+                                                        : add_buf(tray, &content, err)))
         return true;
     return err_prefix(err, "%s", name);
 }
@@ -193,8 +162,15 @@ bool tray_add_folder(Tray *tray, const char *folder, Err *err)
     if (!ok)
         return err_prefix(err, "%s", folder);
     if (tray->count == before)
-        return err_set(err, ERR_BAD_INPUT, 0, "%s: no JPEG picture in this folder", folder);
+        return err_set(err, ERR_BAD_INPUT, 0, "%s: no picture in this folder", folder);
     return true;
+}
+
+void tray_set_dpi(Tray *tray, uint32_t dpi)
+{
+    for (size_t i = 0; i < tray->count && !tray->shares; i++)
+        if (tray->pictures[i].dpi_x == 0)
+            tray->pictures[i].dpi_x = tray->pictures[i].dpi_y = dpi;
 }
 
 size_t tray_picture_count(const Tray *tray)
@@ -205,6 +181,8 @@ size_t tray_picture_count(const Tray *tray)
 void tray_load(Tray *tray, size_t sheets)
 {
     tray->sheets = tray->count > 0 ? sheets : 0;
+    tray->next_sheet += tray->taken;
+    tray->taken = 0;
 }
 
 size_t tray_sheets(const Tray *tray)
@@ -212,23 +190,34 @@ size_t tray_sheets(const Tray *tray)
     return tray->sheets;
 }
 
-static const TrayPage *deal(const Tray *tray, size_t *next)
+static const Picture *picture_at(const Tray *tray, size_t number)
 {
-    const TrayPage *page = &tray->pages[*next];
-
-    *next = (*next + 1) % tray->count;
-    return page;
+    return &tray->pictures[number % tray->count];
 }
 
-const TrayPage *tray_feed(Tray *tray)
+bool tray_feed(Tray *tray, unsigned sides, bool last_first, Sheet *ret_sheet)
 {
+    size_t front = tray->next_sheet;
+
     if (tray->sheets == 0)
-        return NULL;
+        return false;
     tray->sheets--;
-    return deal(tray, &tray->next_sheet);
+    if (last_first) {
+        front += tray->sheets * sides;
+        tray->taken += sides;
+    } else {
+        tray->next_sheet += sides;
+    }
+    ret_sheet->sides[0] = picture_at(tray, front);
+    ret_sheet->sides[1] = picture_at(tray, front + sides - 1);
+    if (tray->sheets == 0) { /* the next stack begins behind this one */
+        tray->next_sheet += tray->taken;
+        tray->taken = 0;
+    }
+    return true;
 }
 
-const TrayPage *tray_glass(Tray *tray)
+const Picture *tray_glass(Tray *tray)
 {
-    return tray->count > 0 ? deal(tray, &tray->next_glass) : NULL;
+    return tray->count > 0 ? picture_at(tray, tray->next_glass++) : NULL;
 }

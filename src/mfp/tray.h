@@ -1,15 +1,14 @@
-/* mfp/tray.h - the paper of the virtual device: JPEG pictures that stand for printed sheets.
+/* mfp/tray.h - the paper of the virtual device: pictures that stand for printed sides.
  *
- * A tray holds pictures in memory, in a fixed order, and deals them out again and again: into the
- * feeder, where a stack of so many sheets was put, and onto the glass, where the next picture always
- * lies. It never decodes a picture; it only finds its size and where its headers end. Not thread
- * safe: everything in mfp/ belongs to the loop thread. */
+ * A tray deals pictures in a fixed order again and again: into the feeder, where a stack of so many sheets was
+ * put, and onto the glass, where the next picture always lies. Several devices may share the pictures of one
+ * tray, each with its own stack. It never decodes a picture. Not thread safe: everything in mfp/ belongs to the
+ * loop thread. */
 #ifndef PLATEN_MFP_TRAY_H
 #define PLATEN_MFP_TRAY_H
 
-#include "base/bytes.h"
 #include "base/cleanup.h"
-#include "base/err.h"
+#include "mfp/picture.h"
 
 enum {
     TRAY_PICTURES_MAX = 10000,
@@ -17,32 +16,27 @@ enum {
     TRAY_SHEETS_MAX = 1000000,
 };
 
-/* One side of a sheet. */
-typedef struct TrayPage {
-    Bytes jpeg; /* the whole file, FFD8 ... FFD9; owned by the tray           */
-    uint32_t width_px, height_px;
-    size_t head_bytes; /* from FFD8 to the end of the SOS segment: where pixels begin */
-} TrayPage;
-
-/* Finds size and head of a picture; ret_page->jpeg is borrowed from jpeg. ERR_BAD_INPUT says what is
- * wrong: no JPEG, cut, without a size. Entropy-coded data is not looked at. */
-bool tray_page_read(Bytes jpeg, TrayPage *ret_page, Err *err);
-
 typedef struct Tray Tray;
 
 /* An empty tray. NULL with ERR_TEMPORARY when memory is gone. */
 Tray *tray_new(Err *err);
+/* A tray with the pictures of another one, which must live longer; its feeder is empty. */
+Tray *tray_share(const Tray *pictures, Err *err);
 void tray_free(Tray *tray); /* accepts NULL */
 DEFINE_AUTO(Tray, tray_free);
 
-/* Appends a copy of a picture. ERR_BAD_INPUT as above; ERR_PERMANENT over the maxima. */
-bool tray_add(Tray *tray, Bytes jpeg, Err *err);
+/* Appends a copy of a file: its one picture, or each page of a TIFF. ERR_BAD_INPUT: picture_read; ERR_PERMANENT
+ * over the maxima. Not for a tray that shares. */
+bool tray_add(Tray *tray, Bytes file, Err *err);
 
-/* Appends every file of a folder in the order of their names (bytes compared); names that begin with
- * a dot and folders are left out. Every file must be a JPEG picture, and there must be one:
- * ERR_BAD_INPUT names the file, ERR_NOT_FOUND or ERR_DENIED the folder. Reads files, so it is called
- * before the loop runs. */
+/* Appends every file of a folder in the order of their names (bytes compared); names that begin with a dot and
+ * folders are left out. Every file must be a JPEG, PNG, TIFF or PDF, and there must be one: ERR_BAD_INPUT names
+ * the file, ERR_NOT_FOUND or ERR_DENIED the folder. A PDF is rendered here (mfp/pdf.h). Reads files and waits, so
+ * it is called before the loop runs. */
 bool tray_add_folder(Tray *tray, const char *folder, Err *err);
+
+/* Says the resolution of pictures that do not say their own. */
+void tray_set_dpi(Tray *tray, uint32_t dpi);
 
 /* Pictures of the tray, each counted once however often it is dealt. */
 size_t tray_picture_count(const Tray *tray);
@@ -55,10 +49,16 @@ void tray_load(Tray *tray, size_t sheets);
 /* Sheets left in the feeder. */
 size_t tray_sheets(const Tray *tray);
 
-/* Draws the next sheet from the feeder; NULL when it is empty. The page lives as long as the tray. */
-const TrayPage *tray_feed(Tray *tray);
+/* The sides of one sheet. They live as long as the pictures. */
+typedef struct Sheet {
+    const Picture *sides[2]; /* front, back */
+} Sheet;
+
+/* Draws the next sheet of the stack. sides: 1 or 2, how many pictures a sheet stands for; a scan that begins on a stack
+ * decides it for the stack. last_first: the feeder takes the stack from below. False when it is empty. */
+bool tray_feed(Tray *tray, unsigned sides, bool last_first, Sheet *ret_sheet);
 
 /* The picture on the glass; each call turns to the next one. NULL only without any picture. */
-const TrayPage *tray_glass(Tray *tray);
+const Picture *tray_glass(Tray *tray);
 
 #endif

@@ -59,7 +59,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0 || !tray || !tray_add(tray, (Bytes){ picture, sizeof picture }, &err))
         return 0;
-    MfpUnit unit = { .source = data[0] & 1 ? MFP_FLATBED : MFP_ADF, .tray = tray };
+    bool glass = data[0] & 1;
+    MfpUnit unit = { .source = glass ? MFP_FLATBED : MFP_ADF, .tray = tray };
+    unit.kind = (ModelKind){ .glass = glass, .duplex = MFP_DUPLEX_DOUBLE_PASS };
+    unit.interleaves = size & 1;
     size_t step = (size_t)(data[0] >> 1) + 1;
     bool in_one = step > 1U << (HEAD_BITS - 1);
     if (unit.source == MFP_ADF)

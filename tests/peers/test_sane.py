@@ -6,50 +6,11 @@ success is not believed alone (it takes a lost connection for a normal end): pic
 import os
 import subprocess
 
-import pytest
-
 import common
+from sane_peer import (AREA, DEVICE, SIZE, assert_same, fixture_net as net, fixture_sane as sane,  # noqa: F401
+                       scanimage, start)
 
-DEVICE = "epsonds:net:127.0.0.1"
 NO_DOCUMENTS, CANCELLED = 7, 2  # exit codes of scanimage are SANE_Status
-# 200 x 250 mm at 75 dpi, the width rounded down to a multiple of eight, as SANE does.
-SIZE = (584, 738)
-AREA = ["--resolution", "75", "-x", "200", "-y", "250"]
-
-
-@pytest.fixture
-def net():
-    namespace = common.Namespace()
-    yield namespace
-    namespace.close()
-
-
-@pytest.fixture
-def sane(tmp_path):
-    """Private configuration: this driver and this address only."""
-    folder = tmp_path / "sane.d"
-    folder.mkdir()
-    (folder / "dll.conf").write_text("epsonds\n")
-    (folder / "epsonds.conf").write_text("net 127.0.0.1\n")
-    return folder
-
-
-def scanimage(net, sane, *options, cwd=None):
-    return net.run("env", f"SANE_CONFIG_DIR={sane}", "scanimage", *options, cwd=cwd, text=True)
-
-
-def start(net, folder, *options):
-    # No server listens there; the announcements go nowhere.
-    return common.start_mfp("--pages", folder, "--server", "127.0.0.9", *options, namespace=net)
-
-
-def assert_same(scanned, fed):
-    # Both sides decode with the same libjpeg-turbo, so every pixel is equal.
-    width, height, rgb = common.pixels(scanned)
-    wanted = common.pixels(fed)
-    assert (width, height) == wanted[:2]
-    assert len(rgb) == 3 * width * height
-    assert rgb == wanted[2]
 
 
 def test_is_found(net, sane, tmp_path):
@@ -61,7 +22,7 @@ def test_is_found(net, sane, tmp_path):
 
 def test_feeder_pages_are_those_that_were_fed(net, sane, tmp_path):
     fed = common.make_pictures(tmp_path / "in", 3, *SIZE)
-    with start(net, tmp_path / "in", "--sheets", 5, "--exit-after", 1) as mfp:
+    with start(net, tmp_path / "in", "--sheets", 5, "--formats", "jpeg", "--exit-after", 1) as mfp:
         done = scanimage(net, sane, "-d", DEVICE, *AREA, "--batch=%d.pnm", "--format=pnm",
                          cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -157,7 +157,12 @@ static inline void talk_unit(MfpUnit *unit, MfpSource source, size_t sheets)
     Err err;
 
     *unit = (MfpUnit){
-        .source = source, .product = "PID 1147", .serial = "VIRTUAL001", .tray = tray_new(&err)
+
+        .source = source,
+        .kind = { .glass = source == MFP_FLATBED },
+        .product = "PID 1147",
+        .serial = "VIRTUAL001",
+        .tray = tray_new(&err)
     };
     assert_non_null(unit->tray);
     talk_add_page(unit->tray, TALK_PAGE_BYTES);

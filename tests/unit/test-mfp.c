@@ -84,7 +84,7 @@ static void fetch_page(const char *last_reply)
 
     assert_string_equal(talk_page(&talk, &page), last_reply);
     assert_int_equal(page.n, TALK_PAGE_BYTES);
-    assert_bytes_equal(buf_bytes(&page), tray_glass(unit.tray)->jpeg);
+    assert_bytes_equal(buf_bytes(&page), tray_glass(unit.tray)->file);
 }
 
 /* ---- recorded clients ---- */
@@ -213,7 +213,7 @@ static void blocks_are_as_devices_send_them(void **state)
     assert_non_null(memmem(info.p, info.n, "#S/Nh00AVIRTUAL001\0\0", 20));
     assert_int_equal(talk_read(&talk, 10).n, 0); /* nothing is left in the queue */
     n = talk_length(talk_command(&talk, "CAPA", ""));
-    assert_non_null(memmem(talk_read(&talk, n).p, n, "#FMTLISTJPG #JPGRANGd001d100", 28));
+    assert_non_null(memmem(talk_read(&talk, n).p, n, "#FMTLISTRAW JPG #JPGRANGd001d100", 32));
     assert_string_equal(talk_command(&talk, "STAT", ""), "STATx000000C");
     assert_bytes_equal(talk_read(&talk, 12), bytes_of_text("#ERRADF PE  "));
     assert_string_equal(talk_command(&talk, "PARA", FB_JPEG), "PARAx0000000#parFAIL");
@@ -270,7 +270,7 @@ static void a_mode_excludes_the_others(void **state)
 static void bad_parameters_fail(void **state)
 {
     static const char *const blocks[] = {
-        "#ADF#RSM",     "#RSMzzzz0000", "ADF",          "#FMTRAW ",
+        "#ADF#RSM",     "#RSMzzzz0000", "ADF",          "#FMTTIF ",
         "#FB #FMTJPG ", "#ADFDPLX",
 
         "#BSZi-000001", "#PAGi-000005", "#RSMi-000300", "#ACQi0000000i0000000i0000000i0000010",
@@ -322,7 +322,7 @@ static void image_blocks_obey_the_client(void **state)
     assert_true(buf_put(&page, talk_read(&talk, 1000)));
     assert_int_equal(page.n, 400);
     assert_string_equal(talk_page(&talk, &page), PAGE_END "#lftd000#typIMGA");
-    assert_bytes_equal(buf_bytes(&page), tray_glass(unit.tray)->jpeg);
+    assert_bytes_equal(buf_bytes(&page), tray_glass(unit.tray)->file);
     assert_int_equal(tray_sheets(unit.tray), 1); /* one was asked for, one is left */
 }
 

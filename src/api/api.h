@@ -47,6 +47,7 @@ typedef struct ApiConfig {
     HttpEvents *events;          /* streams; may be NULL in tests                              */
     const char *spool_path;      /* absolute                                                   */
     int64_t spool_reserve_bytes; /* health complains when less is left                         */
+    unsigned panel_names;        /* names this server can show on a panel, 0 = one             */
     ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
     ApiCancelScan *cancel_scan;  /* the same                                                   */
     void *scan_arg;              /* of both                                                    */

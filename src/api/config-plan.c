@@ -289,6 +289,7 @@ static bool device_take(ConfigPlan *plan, const DeviceWish *wish, Err *err)
     device->listed = true;
     (void)text_copy(device->wanted.name, sizeof device->wanted.name, wish->name);
     device->wanted.registration = wish->registration;
+    device->wanted.jobs_by = wish->jobs_by;
     if (group)
         (void)text_copy(device->wanted.job_group, sizeof device->wanted.job_group,
                         row_id(group->exists ? &group->now : &group->wanted));

@@ -11,6 +11,8 @@ const Field device_wish_fields[] = {
     TEXT(DeviceWish, job_group, false, "Name of the job group whose jobs its panel starts."),
     CHOICE(DeviceWish, registration, device_registration_words, DEVICE_REGISTRATION_AUTO,
            "Version in which the device is told our name; auto: as it asks."),
+    CHOICE(DeviceWish, jobs_by, device_jobs_by_words, DEVICE_JOBS_BY_AUTO,
+           "How its panel chooses a job; auto: the best it can do."),
     BOOLEAN(DeviceWish, approved, true, "The device may start jobs."),
     FIELDS_END,
 };
@@ -200,7 +202,8 @@ Json *config_show_device(const ConfigPlan *plan, const Device *device)
     const ConfigEntry *group = config_entry_with_id(&plan->tables[groups],
                                                     device->settings.job_group);
     DeviceWish wish = { .approved = device->state != DEVICE_SEEN,
-                        .registration = device->settings.registration };
+                        .registration = device->settings.registration,
+                        .jobs_by = device->settings.jobs_by };
 
     (void)text_copy(wish.address, sizeof wish.address, device->address);
     (void)text_copy(wish.serial, sizeof wish.serial, device->serial);

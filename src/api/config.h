@@ -35,6 +35,7 @@ typedef struct DeviceWish {
     char name[NAME_TEXT_SIZE];
     char job_group[NAME_TEXT_SIZE]; /* its name */
     int64_t registration;           /* DeviceRegistration */
+    int64_t jobs_by;                /* DeviceJobsBy       */
     bool approved;
 } DeviceWish;
 extern const Field device_wish_fields[];

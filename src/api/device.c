@@ -6,7 +6,7 @@
 #include "store/scan-json.h"
 
 /* With the name of the job group, so that a list of devices need not show ids to people. */
-static Json *device_show(Db *db, const Device *device)
+static Json *device_show(const ApiRead *read, const Device *device)
 {
     Json *object = json_new_object();
     JobGroupId group_id;
@@ -18,10 +18,13 @@ static Json *device_show(Db *db, const Device *device)
     json_set_text(object, "name", device->settings.name);
     json_set_text(object, "job_group", device->settings.job_group);
     if (id_parse(device->settings.job_group, &group_id) &&
-        job_group_get(db, &group_id, &group, &ignored))
+        job_group_get(read->db, &group_id, &group, &ignored))
         json_set_text(object, "job_group_name", group.group.name);
     json_set_text(object, "registration", device_registration_words[device->settings.registration]);
     json_set_text(object, "panel", device_panel_words[device->panel]);
+    json_set_text(object, "jobs_by", device_jobs_by_words[device->settings.jobs_by]);
+    json_set_text(object, "jobs_by_now",
+                  device_jobs_by_words[device_jobs_by(device, api_config(read->api)->panel_names)]);
     json_set_text(object, "state", device_state_words[device->state]);
     json_set_text(object, "address", device->address);
     json_set_text(object, "product", device->product);
@@ -67,7 +70,7 @@ static bool devices_get(HttpRequest *req, HttpResponse *res, Err *err)
     if (ok && list.no_memory)
         ok = err_set(err, ERR_TEMPORARY, 0, "no memory for the list of devices");
     for (size_t i = 0; ok && i < list.n; i++)
-        json_add_take(items, device_show(read.db, &list.rows[i]));
+        json_add_take(items, device_show(&read, &list.rows[i]));
     free(list.rows);
     if (ok)
         api_items(res, STEAL(items));
@@ -91,7 +94,7 @@ bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err 
         !device_offer_text(read.db, id, &text, err))
         return false;
     offer = text.n > 0 ? json_parse(buf_bytes(&text), &ignored) : json_new_object();
-    object = device_show(read.db, &device);
+    object = device_show(&read, &device);
     json_set_take(object, "offer", offer);
     http_response_json(res, object);
     api_etag(res, device.revision);

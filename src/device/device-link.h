@@ -34,6 +34,7 @@ typedef struct DeviceSighting {
     const char *address; /* numeric, without port */
     const char *product; /* "PID 11D1", "" unknown */
     bool wants_v3;       /* its request is one of version 3 (wire/slp.h) */
+    unsigned door;       /* by which of our interfaces it came, from 0; 0 when they are one */
 } DeviceSighting;
 
 /* What a device is to see of us. */
@@ -97,7 +98,10 @@ typedef struct DeviceHost {
 
 typedef struct DeviceLinkConfig {
     const char *address; /* numeric local address to listen on, "0.0.0.0"       */
-    uint16_t udp_port;   /* 0 = a free one, for tests                           */
+    const char *
+        interfaces; /* "eth0,pj1": doors of their own, each with a name on panels; "" = one door for
+                               all. The address must be 0.0.0.0 then */
+    uint16_t udp_port; /* 0 = a free one, for tests                           */
     uint16_t tcp_port;
     uint16_t scan_port; /* where devices listen                                */
     bool multicast;     /* join 239.255.255.253 on every interface, loopback too, and on those
@@ -113,11 +117,17 @@ enum {
     DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
     DEVICE_SCANS_MAX = 512,
     DEVICE_LISTED_MAX = 100, /* jobs of one answer */
+    DEVICE_DOORS_MAX = 32,
+    DEVICE_INTERFACE_SIZE = 16, /* IFNAMSIZ */
 };
 
 /* Binds the ports. Everything in config but host and arg is copied. ERR_TEMPORARY (port in use: the
  * remedy names it), ERR_DENIED, ERR_BAD_INPUT (address). */
 DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *err);
+
+/* How many doors there are, at least 1. An interface that goes and comes back is taken again within half a
+ * minute. */
+unsigned device_link_doors(const DeviceLink *link);
 
 /* Ports in use, for tests and logs. */
 uint16_t device_link_udp_port(const DeviceLink *link);
@@ -135,8 +145,8 @@ void device_press_refuse(DevicePress *press);
  * press is gone. False without memory. */
 bool device_press_talk(DevicePress *press, DeviceTalk talk, DeviceTalkFn *done, void *arg);
 
-/* Answers OK to a device that asked for the jobs; it gets their names only when it wanted them. The
- * press is gone. */
+/* Answers OK to a device that asked for the jobs; jobs NULL: without their names, which it gets only when it
+ * wanted them anyway. The press is gone. */
 void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t count);
 
 /* Answers OK, closes, connects to the device and scans. The press is gone. NULL when the panel has hung up or waited

@@ -77,7 +77,7 @@ static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wa
     *ask = *wanted;
     ask->link = link;
     ask->late = loop_timer_new(link->loop, on_late, ask, err);
-    ask->scan = ask->late ? link_scan_new(link, &device, &order, NULL) : NULL;
+    ask->scan = ask->late ? link_scan_new(link, &device, NULL, &order, NULL) : NULL;
     if (!ask->scan) {
         loop_timer_free(ask->late);
         free(ask);

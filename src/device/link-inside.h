@@ -19,7 +19,8 @@ struct DevicePress {
     TcpStream *stream; /* NULL: the panel is gone, the host still has to answer */
     LoopTimer *timer;
     PushSession session;
-    NetAddress peer;
+    NetAddress peer, local; /* local: our address that was reached */
+    unsigned door;
     bool held_by_host;
     LinkJob *job; /* job control that runs for it */
 };
@@ -51,32 +52,52 @@ struct DeviceScan {
         *ask; /* it is an inquiry and no scan (link-ask.c); the host hears nothing of it */
 };
 
+/* One interface, or all of them when its name is "": its registrations and presses. */
+typedef struct LinkDoor {
+    DeviceLink *link;
+    unsigned number;
+    char interface[DEVICE_INTERFACE_SIZE];
+    uint32_t index; /* of the interface when the sockets were opened */
+    UdpSocket *udp;
+    TcpListener *listener;
+    LoopTimer *answer_timer;
+    RegisterSession registrations;
+} LinkDoor;
+
 struct DeviceLink {
     Loop *loop;
     DeviceHost host;
     void *arg;
     NetAddress bind; /* port 0 */
     uint16_t scan_port;
-    UdpSocket *udp;
-    TcpListener *listener;
-    LoopTimer *answer_timer, *join_timer;
-    RegisterSession registrations;
+    uint16_t udp_port, tcp_port; /* as configured */
+    bool multicast;
+    LinkDoor *doors;
+    unsigned door_count;
+    LoopTimer *join_timer;
     char name[SLP_NAME_SIZE];
     DevicePress *presses;
     DeviceScan *scans;
     unsigned press_count, scan_count, ask_count;
 };
 
-/* A connection to TCP 2968 was accepted; arg is the link. */
+/* Opens the sockets of a door whose interface is there. */
+bool link_door_open(LinkDoor *door, Err *err);
+void link_door_close(LinkDoor *door);
+/* Joins the group; opens a door anew whose interface went and came back. */
+void link_door_refresh(LinkDoor *door);
+
+/* A connection to TCP 2968 was accepted; arg is the door. */
 void link_press_accepted(void *arg, TcpStream *stream_take);
 void link_press_free(DevicePress *press);
 
 /* Ends job control at once, without a word to the host. Accepts NULL. */
 void link_job_free(LinkJob *job);
 
-/* Starts a scan at the device; NULL when there are too many or memory is gone. */
-DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
-                          void *scan_arg);
+/* Starts a scan at the device, from this address of ours (NULL: that of the link); NULL when there are too
+ * many or memory is gone. */
+DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
+                          const ScanOrder *order, void *scan_arg);
 /* Cuts the scan with a reason of device/scan-reason.h. */
 void link_scan_end(DeviceScan *scan, const char *code);
 /* Cuts the scan and tells the host that the server stops. */

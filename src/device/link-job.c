@@ -82,7 +82,9 @@ static const TcpEvents job_events = { .on_read = on_read, .on_end = on_end };
 static bool begin(LinkJob *job)
 {
     const DeviceLink *link = job->press->link;
-    const NetAddress *local = link_is_any_address(&link->bind) ? NULL : &link->bind;
+    const NetAddress *local = link->door_count > 1               ? &job->press->local
+                              : link_is_any_address(&link->bind) ? NULL
+                                                                 : &link->bind;
     NetAddress device = job->press->peer;
     Err err;
 

@@ -51,7 +51,7 @@ static void drive(DevicePress *press)
     if (session->ask) {
         char address[NET_ADDRESS_TEXT_SIZE];
         const PushScanBody *body = &session->body;
-        DeviceSighting sighting = { address, body->product, false };
+        DeviceSighting sighting = { address, body->product, false, press->door };
         DeviceStart start = { body->choice, body->job_number };
 
         session->ask = false;
@@ -124,7 +124,8 @@ static const TcpEvents press_events = { .on_read = on_read, .on_end = on_end };
 
 void link_press_accepted(void *arg, TcpStream *stream_take)
 {
-    DeviceLink *link = arg;
+    const LinkDoor *door = arg;
+    DeviceLink *link = door->link;
     NetAddress peer = tcp_peer_address(stream_take);
     DevicePress *press = make_room(link, &peer) ? calloc(1, sizeof *press) : NULL;
     Err err;
@@ -135,6 +136,8 @@ void link_press_accepted(void *arg, TcpStream *stream_take)
     }
     press->link = link;
     press->peer = peer;
+    press->local = tcp_local_address(stream_take);
+    press->door = door->number;
     press->stream = stream_take;
     push_session_init(&press->session, mono_now());
     press->next = link->presses;
@@ -161,10 +164,10 @@ void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t c
     size_t n = count < PUSHSCAN_JOBS_MAX ? count : PUSHSCAN_JOBS_MAX;
     PushScanJob *told = calloc(n + 1, sizeof *told);
     PushScanList list = {
-        .request = &press->session.body, .with_jobs = true, .jobs = told, .job_count = n
+        .request = &press->session.body, .with_jobs = jobs != NULL, .jobs = told, .job_count = n
     };
 
-    for (size_t i = 0; told && i < n; i++) {
+    for (size_t i = 0; told && jobs && i < n; i++) {
         told[i].number = jobs[i].number;
         (void)text_copy(told[i].name, sizeof told[i].name, jobs[i].name);
     }
@@ -182,7 +185,8 @@ DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void
         NetAddress device = press->peer;
 
         device.port = press->link->scan_port;
-        scan = link_scan_new(press->link, &device, order, scan_arg);
+        scan = link_scan_new(press->link, &device,
+                             press->link->door_count > 1 ? &press->local : NULL, order, scan_arg);
         push_session_answer(&press->session, scan != NULL, NULL);
     }
     /* When this answer gets lost the panel shows an error, but the pages come all the same: the scan

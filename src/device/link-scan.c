@@ -190,10 +190,10 @@ static const TcpEvents scan_events = { .on_connected = on_connected,
                                        .on_read = on_read,
                                        .on_end = on_end };
 
-DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const ScanOrder *order,
-                          void *scan_arg)
+DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
+                          const ScanOrder *order, void *scan_arg)
 {
-    const NetAddress *local = link_is_any_address(&link->bind) ? NULL : &link->bind;
+    const NetAddress *local = link_is_any_address(&link->bind) ? from : &link->bind;
     DeviceScan *scan = link->scan_count < DEVICE_SCANS_MAX ? calloc(1, sizeof *scan) : NULL;
     Mono now = mono_now();
     Err err;
@@ -231,7 +231,7 @@ DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanO
 
     if (!net_address_parse(address, link->scan_port, &device, &err))
         return NULL;
-    return link_scan_new(link, &device, order, scan_arg);
+    return link_scan_new(link, &device, NULL, order, scan_arg);
 }
 
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)

@@ -47,11 +47,13 @@ bool flow_list_admit(const ScanRequest *r, Reason *ret_reason)
     return admit_asker(r->device, r->draining, ret_reason) == 0 && has_jobs(r->group, ret_reason);
 }
 
-/* The job that a number of the panel's list stands for. */
+/* The job that a number of the panel's list, or a name of its own, stands for. */
 static int find_number(const ScanRequest *r, Reason *ret_reason)
 {
     if (!r->job[0] && r->job_number == 0)
         return 0;
+    if (!r->job[0] && r->job_number < 0 && (size_t)r->name < r->group->job_count)
+        return r->name; /* shown by a server that ran before */
     for (size_t i = 0; r->job[0] && i < r->group->job_count; i++)
         if (text_equal(r->group->jobs[i].job, r->job))
             return (int)i;
@@ -65,7 +67,7 @@ int flow_scan_admit(const ScanRequest *r, Reason *ret_reason)
 {
     if (admit_device(r->device, r->draining, ret_reason) < 0 || !has_jobs(r->group, ret_reason))
         return -1;
-    if (r->job_number >= 0)
+    if (r->job_number >= 0 || r->name >= 0)
         return find_number(r, ret_reason);
     int found = job_group_find(r->group, r->panel_choice);
     if (found < 0)

@@ -12,8 +12,9 @@ typedef struct ScanRequest {
     const JobGroup *group;    /* of the device; NULL: it has none     */
     const char *panel_choice; /* PushScanIDIn, "" when absent         */
     int32_t job_number;       /* JobNumberIn, -1 when absent          */
-    const char *job;          /* id of the job this number was told for, "" none */
-    bool draining;            /* the server is being stopped          */
+    const char *job;          /* id of the job this number or name was told for, "" none */
+    int name;      /* the device shows names of jobs: which one was chosen, from 0; -1 not */
+    bool draining; /* the server is being stopped          */
 } ScanRequest;
 
 /* The index in group->jobs of the job to start, or -1 with the reason of the refusal. A number goes

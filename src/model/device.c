@@ -25,11 +25,17 @@ const char *const device_registration_words[] = { "auto", "version-2", "version-
 
 const char *const device_panel_words[] = { "plain", "version-3", "job-list", NULL };
 
+const char *const device_jobs_by_words[] = {
+    "auto", "choice", "name", "version-3", "job-list", NULL
+};
+
 const Field device_settings_fields[] = {
     TEXT(DeviceSettings, name, false, "Name of the device."),
     TEXT(DeviceSettings, job_group, false, "Id of the job group whose jobs the panel starts."),
     CHOICE(DeviceSettings, registration, device_registration_words, DEVICE_REGISTRATION_AUTO,
            "Version in which the device is told our name; auto: as it asks."),
+    CHOICE(DeviceSettings, jobs_by, device_jobs_by_words, DEVICE_JOBS_BY_AUTO,
+           "How its panel chooses a job; auto: the best it can do."),
     FIELDS_END,
 };
 
@@ -51,6 +57,12 @@ const Field device_new_fields[] = {
       .choices = device_registration_words,
       .preset = DEVICE_REGISTRATION_AUTO,
       .help = "Version in which the device is told our name; auto: as it asks." },
+    { .name = "jobs_by",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(DeviceNew, settings.jobs_by),
+      .choices = device_jobs_by_words,
+      .preset = DEVICE_JOBS_BY_AUTO,
+      .help = "How its panel chooses a job; auto: the best it can do." },
     FIELDS_END,
 };
 
@@ -66,6 +78,21 @@ bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err)
     err_set(err, ERR_BAD_INPUT, 0, "\"%.60s\" is no numeric address", address);
     err_remedy(err, "Write it as 192.168.1.7; a name is not looked up.");
     return err_field(err, "address");
+}
+
+DeviceJobsBy device_jobs_by(const Device *device, unsigned names)
+{
+    static const DeviceJobsBy of_panel[DEVICE_PANEL_MAX_] = {
+        [DEVICE_PANEL_V3] = DEVICE_JOBS_BY_V3,
+        [DEVICE_PANEL_JOB_LIST] = DEVICE_JOBS_BY_JOB_LIST,
+    };
+    DeviceJobsBy by = (DeviceJobsBy)device->settings.jobs_by;
+
+    if (by == DEVICE_JOBS_BY_AUTO)
+        by = of_panel[device->panel];
+    if (by == DEVICE_JOBS_BY_AUTO)
+        by = DEVICE_JOBS_BY_NAME;
+    return by == DEVICE_JOBS_BY_NAME && names < 2 ? DEVICE_JOBS_BY_CHOICE : by;
 }
 
 bool device_step(DeviceState *state, DeviceEvent event)

@@ -58,11 +58,24 @@ typedef enum DevicePanel {
 
 extern const char *const device_panel_words[]; /* ends with NULL */
 
+/* How the jobs of its group reach the panel of a device. */
+typedef enum DeviceJobsBy {
+    DEVICE_JOBS_BY_AUTO,
+    DEVICE_JOBS_BY_CHOICE,   /* one name; sides and action choose one of six jobs       */
+    DEVICE_JOBS_BY_NAME,     /* a name for each job, each on an interface of the server */
+    DEVICE_JOBS_BY_V3,       /* job control of version 3: the first job                 */
+    DEVICE_JOBS_BY_JOB_LIST, /* names and numbers of all jobs (X-JobList/1)             */
+    DEVICE_JOBS_BY_MAX_
+} DeviceJobsBy;
+
+extern const char *const device_jobs_by_words[]; /* ends with NULL */
+
 /* What an administrator may set of a device. */
 typedef struct DeviceSettings {
     char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */
     char job_group[ID_TEXT_SIZE]; /* JobGroupId as text, "" = none                 */
     int64_t registration;         /* DeviceRegistration                            */
+    int64_t jobs_by;              /* DeviceJobsBy                                  */
 } DeviceSettings;
 
 extern const Field device_settings_fields[];
@@ -94,5 +107,9 @@ typedef struct Device {
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
 } Device;
+
+/* The way that is in force: what is set, or by what the panel can do. names: how many names the server can
+ * show, one for each of its interfaces; with one name nothing is shown by name. Never AUTO. */
+DeviceJobsBy device_jobs_by(const Device *device, unsigned names);
 
 #endif

@@ -83,6 +83,19 @@ int net_socket(const NetAddress *address, int type, Err *err)
     return fd;
 }
 
+bool net_bind_interface(int fd, const char *interface_name, Err *err)
+{
+    if (!interface_name || interface_name[0] == '\0')
+        return true;
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface_name,
+                   (socklen_t)strlen(interface_name)) == 0)
+        return true;
+    if (errno != ENODEV)
+        return err_errno(err, errno, "bind a socket to the interface %s", interface_name);
+    err_set(err, ERR_NOT_FOUND, ENODEV, "there is no network interface \"%s\"", interface_name);
+    return err_remedy(err, "\"ip link\" shows those there are.");
+}
+
 /* Reads the digits of an address, without port or brackets. */
 static bool parse_host(const char *host, NetAddress *ret_address)
 {
@@ -211,12 +224,18 @@ bool net_address_is_loopback(const NetAddress *address)
 
 bool net_address_local_for(const NetAddress *peer, NetAddress *ret_local, Err *err)
 {
+    return net_address_local_through(NULL, peer, ret_local, err);
+}
+
+bool net_address_local_through(const char *interface_name, const NetAddress *peer,
+                               NetAddress *ret_local, Err *err)
+{
     AUTO_FD fd = net_socket(peer, SOCK_DGRAM, err);
     char text[NET_ADDRESS_TEXT_SIZE];
     struct sockaddr_storage storage;
     NetAddress target = *peer;
 
-    if (fd < 0)
+    if (fd < 0 || !net_bind_interface(fd, interface_name, err))
         return false;
     if (target.port == 0)
         target.port = 1; /* any port will do: connecting a UDP socket only looks up the route */

@@ -40,4 +40,9 @@ bool net_address_is_loopback(const NetAddress *address);              /* 127/8, 
  * when there is no route at the moment. */
 bool net_address_local_for(const NetAddress *peer, NetAddress *ret_local, Err *err);
 
+/* The same through one interface by name; NULL: whichever the kernel takes. ERR_NOT_FOUND when there is none
+ * of this name. */
+bool net_address_local_through(const char *interface_name, const NetAddress *peer,
+                               NetAddress *ret_local, Err *err);
+
 #endif

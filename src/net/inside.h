@@ -36,6 +36,10 @@ NetAddress net_address_from_kernel(const struct sockaddr_storage *storage);
 /* Bound address of a socket; NET_NONE when the kernel does not say. */
 NetAddress net_address_of_socket(int fd);
 
+/* From now on the socket hears and speaks through this interface only. NULL or "": every one. ERR_NOT_FOUND
+ * when there is none of this name. */
+bool net_bind_interface(int fd, const char *interface_name, Err *err);
+
 /* A non-blocking socket of the address's family. -1 with err set. */
 int net_socket(const NetAddress *address, int type, Err *err);
 

@@ -98,9 +98,16 @@ static bool start_listening(int fd, const NetAddress *bind_address, int backlog,
 TcpListener *tcp_listen(Loop *loop, const NetAddress *bind_address, int backlog,
                         TcpAcceptFn *accept, void *arg, Err *err)
 {
+    return tcp_listen_on(loop, NULL, bind_address, backlog, accept, arg, err);
+}
+
+TcpListener *tcp_listen_on(Loop *loop, const char *interface_name, const NetAddress *bind_address,
+                           int backlog, TcpAcceptFn *accept, void *arg, Err *err)
+{
     AUTO_FD fd = net_socket(bind_address, SOCK_STREAM, err);
 
-    if (fd < 0 || !start_listening(fd, bind_address, backlog, err))
+    if (fd < 0 || !net_bind_interface(fd, interface_name, err) ||
+        !start_listening(fd, bind_address, backlog, err))
         return NULL;
     TcpListener *listener = calloc(1, sizeof *listener);
     if (!listener) {

@@ -128,6 +128,11 @@ typedef void TcpAcceptFn(void *arg, TcpStream *stream_take);
  * (port in use), ERR_DENIED, ERR_PERMANENT. */
 TcpListener *tcp_listen(Loop *loop, const NetAddress *bind_address, int backlog,
                         TcpAcceptFn *accept, void *arg, Err *err);
+
+/* The same for connections that come by one interface (by name), and stay on it: several listeners may
+ * have one port then. ERR_NOT_FOUND when there is none of this name. */
+TcpListener *tcp_listen_on(Loop *loop, const char *interface_name, const NetAddress *bind_address,
+                           int backlog, TcpAcceptFn *accept, void *arg, Err *err);
 NetAddress tcp_listener_address(const TcpListener *listener);
 void tcp_listener_free(TcpListener *listener); /* accepts NULL */
 DEFINE_AUTO(TcpListener, tcp_listener_free);

@@ -124,9 +124,15 @@ static bool bind_socket(UdpSocket *udp, const NetAddress *bind_address, Err *err
 UdpSocket *udp_open(Loop *loop, const NetAddress *bind_address, UdpReceiveFn *receive, void *arg,
                     Err *err)
 {
+    return udp_open_on(loop, NULL, bind_address, receive, arg, err);
+}
+
+UdpSocket *udp_open_on(Loop *loop, const char *interface_name, const NetAddress *bind_address,
+                       UdpReceiveFn *receive, void *arg, Err *err)
+{
     AUTO_FD fd = net_socket(bind_address, SOCK_DGRAM, err);
 
-    if (fd < 0)
+    if (fd < 0 || !net_bind_interface(fd, interface_name, err))
         return NULL;
     AUTO(UdpSocket) udp = calloc(1, sizeof *udp);
     if (!udp) {

@@ -33,6 +33,10 @@ typedef void UdpReceiveFn(void *arg, const UdpDatagram *datagram);
  * below 1024 without the right), ERR_PERMANENT (not an address of this host). */
 UdpSocket *udp_open(Loop *loop, const NetAddress *bind_address, UdpReceiveFn *receive, void *arg,
                     Err *err);
+/* The same for what one interface (by name) receives and sends only: several sockets may have one port
+ * then. ERR_NOT_FOUND when there is none of this name. */
+UdpSocket *udp_open_on(Loop *loop, const char *interface_name, const NetAddress *bind_address,
+                       UdpReceiveFn *receive, void *arg, Err *err);
 void udp_free(UdpSocket *udp); /* accepts NULL */
 DEFINE_AUTO(UdpSocket, udp_free);
 

@@ -99,7 +99,7 @@ static void over_posted(void *arg)
     Look *look = arg;
 
     if (look->moved) {
-        panel_book_put(&look->service->panels, &look->known);
+        panel_book_put(&look->service->panels, &look->known, NULL);
         forget(look->service, look->former_address);
     } else if (!look->ok || look->step == IDENTITY_CHECK_FORMER) {
         ask_sooner(look);

@@ -37,7 +37,7 @@ static void answer(Listing *l)
     if (l->names)
         panel_book_told(&l->service->panels, l->address, l->jobs, l->count);
     if (l->press)
-        device_press_list(STEAL(l->press), l->listed, l->count);
+        device_press_list(STEAL(l->press), l->names ? l->listed : NULL, l->count);
 }
 
 static void talked(void *arg, bool ok, const Reason *reason)
@@ -59,7 +59,7 @@ static void admit_posted(void *arg)
     Listing *l = arg;
 
     if (l->ok)
-        panel_book_put(&l->service->panels, &l->device);
+        panel_book_put(&l->service->panels, &l->device, NULL);
     if (l->ok && l->admitted && l->names) {
         answer(l);
         gone(l);
@@ -98,6 +98,21 @@ static bool read_jobs(Tx *tx, Listing *l, const JobGroup *group, Err *err)
     return true;
 }
 
+/* Lists are told to devices that choose by list; to one that offers names but is to be treated as of version 3
+ * no names. */
+static bool is_told(Listing *l)
+{
+    DeviceJobsBy by = device_jobs_by(&l->device, l->service->panels.doors);
+
+    l->names = l->names && by == DEVICE_JOBS_BY_JOB_LIST;
+    if (by == DEVICE_JOBS_BY_JOB_LIST || by == DEVICE_JOBS_BY_V3)
+        return true;
+    l->reason = (Reason){ .code = "no-lists",
+                          .text = "This device is set not to be told lists of jobs.",
+                          .remedy = "Set it: platen device set DEVICE --jobs-by auto." };
+    return false;
+}
+
 /* Writer thread. */
 static bool admit_write(Tx *tx, void *arg, Err *err)
 {
@@ -114,7 +129,7 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
     ScanRequest request = { .device = &l->device,
                             .group = has_group ? &group.group : NULL,
                             .draining = l->service->draining };
-    l->admitted = flow_list_admit(&request, &l->reason);
+    l->admitted = flow_list_admit(&request, &l->reason) && is_told(l);
     return !l->admitted || read_jobs(tx, l, &group.group, err);
 }
 

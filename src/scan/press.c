@@ -63,7 +63,8 @@ static void talked(void *arg, bool ok, const Reason *reason)
 /* A number without a list of names comes from a device of version 3. */
 static bool wants_talk(const Run *run)
 {
-    return run->press && run->job_number >= 0 && run->device.panel != DEVICE_PANEL_JOB_LIST;
+    return run->press && run->job_number >= 0 &&
+           device_jobs_by(&run->device, run->service->panels.doors) != DEVICE_JOBS_BY_JOB_LIST;
 }
 
 static void accept_posted(void *arg)
@@ -207,6 +208,7 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
                             .panel_choice = run->choice,
                             .job_number = run->job_number,
                             .job = run->job,
+                            .name = run->name,
                             .draining = run->service->draining };
     int chosen = flow_scan_admit(&request, &run->reason);
     run->look_now = run->service->config.identify && !run->looked &&
@@ -249,7 +251,11 @@ void run_pressed(void *arg, DevicePress *press, const DeviceSighting *sighting,
     (void)text_copy(run->product, sizeof run->product, sighting->product);
     (void)text_copy(run->choice, sizeof run->choice, start->choice);
     run->job_number = start->job_number;
+    const char *shown = panel_book_shown(&service->panels, run->address, sighting->door,
+                                         &run->name);
     (void)text_copy(run->job, sizeof run->job,
-                    panel_book_job(&service->panels, run->address, run->job_number));
+                    run->job_number < 0
+                        ? shown
+                        : panel_book_job(&service->panels, run->address, run->job_number));
     store_write(service->config.store, admit_write, admit_done, run);
 }

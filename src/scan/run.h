@@ -32,6 +32,7 @@ struct ScanService {
     pthread_mutex_t pulled_lock;
     struct Run *pulled; /* admitted by another thread, for the loop to take. Under pulled_lock */
     PanelBook panels;   /* what each device is to see */
+    struct Sighting *sighted; /* those writes */
     struct Listing *listings; /* devices that asked for jobs, until they are answered */
     atomic_bool draining;     /* also read by the writer thread */
     LoopFn *idle;
@@ -49,7 +50,8 @@ typedef struct Run {
     SpoolBatch *spool;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE], choice[8];
     int32_t job_number;     /* -1: started by the choice                                 */
-    char job[ID_TEXT_SIZE]; /* that was told under this number, "" none                  */
+    int name;               /* which of the names of jobs was pressed, -1: none of those */
+    char job[ID_TEXT_SIZE]; /* that was told under this number or name, "" none          */
     bool talking;           /* job control runs: nothing comes back when the press goes  */
     /* filled by the writer thread in admit_write */
     Device device;

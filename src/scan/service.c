@@ -17,9 +17,11 @@ void service_say_idle(ScanService *s)
 
 typedef struct Sighting {
     ScanService *service;
+    struct Sighting *next;
     char address[ADDRESS_TEXT_SIZE], product[PRODUCT_TEXT_SIZE];
     bool wants_v3;
     Device device;
+    PanelNames names;
     bool ok;
 } Sighting;
 
@@ -29,7 +31,9 @@ static bool sighted_write(Tx *tx, void *arg, Err *err)
 
     return device_sighted(tx, s->address, s->product, &s->device, err) &&
            (!s->wants_v3 || s->device.panel != DEVICE_PANEL_PLAIN ||
-            device_panel_learned(tx, &s->device, DEVICE_PANEL_V3, err));
+            device_panel_learned(tx, &s->device, DEVICE_PANEL_V3, err)) &&
+           (device_jobs_by(&s->device, s->service->panels.doors) != DEVICE_JOBS_BY_NAME ||
+            panel_names_read(tx, &s->device, &s->names, err));
 }
 
 static void sighted_posted(void *arg)
@@ -37,12 +41,16 @@ static void sighted_posted(void *arg)
     Sighting *s = arg;
 
     if (s->ok)
-        panel_book_put(&s->service->panels, &s->device);
+        panel_book_put(&s->service->panels, &s->device, &s->names);
     if (s->ok && (s->device.state == DEVICE_SEEN || !s->device.serial[0]))
         (void)identity_look(s->service, s->address,
                             s->device.first_seen.ms == s->device.last_seen.ms ? LOOK_NEW
                                                                               : LOOK_ANNOUNCED,
                             NULL, NULL);
+    struct Sighting **at = &s->service->sighted;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
     s->service->sightings--;
     service_say_idle(s->service);
     free(s);
@@ -63,12 +71,18 @@ static void sighted_done(void *arg, bool ok, const Err *err)
 static void seen(void *arg, const DeviceSighting *sighting)
 {
     ScanService *service = arg;
-    Sighting *s = service->sightings < SIGHTINGS_UNDER_WAY_MAX ? calloc(1, sizeof *s) : NULL;
 
+    /* A device is heard by each of our interfaces at once. */
+    for (const Sighting *s = service->sighted; s; s = s->next)
+        if (text_equal(s->address, sighting->address))
+            return;
+    Sighting *s = service->sightings < SIGHTINGS_UNDER_WAY_MAX ? calloc(1, sizeof *s) : NULL;
     if (!s)
         return; /* a device announces itself every minute */
     s->service = service;
     s->wants_v3 = sighting->wants_v3;
+    s->next = service->sighted;
+    service->sighted = s;
     service->sightings++;
     (void)text_copy(s->address, sizeof s->address, sighting->address);
     (void)text_copy(s->product, sizeof s->product, sighting->product);
@@ -77,7 +91,7 @@ static void seen(void *arg, const DeviceSighting *sighting)
 
 static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
 {
-    const ScanService *service = arg;
+    ScanService *service = arg;
 
     return panel_book_shows(&service->panels, sighting, shown);
 }
@@ -111,10 +125,13 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
     service->discover = discover_new(service, err);
-    if (!service->discover || !panel_book_load(&service->panels, config->store, err))
+    if (!service->discover)
         return NULL;
     service->link = device_link_open(config->loop, &service->config.link, err);
-    return service->link ? STEAL(service) : NULL;
+    if (!service->link)
+        return NULL;
+    service->panels.doors = device_link_doors(service->link);
+    return panel_book_load(&service->panels, config->store, err) ? STEAL(service) : NULL;
 }
 
 void scan_service_drain(ScanService *service)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { INTERFACES_MAX = 32, INTERFACE_NAME_SIZE = 16 /* IFNAMSIZ */ };
 enum { SOCKET_PATH_BYTES_MAX = 100 }; /* sun_path has 108, and a NUL */
 
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
@@ -34,6 +35,8 @@ static const Field server_fields[] = {
 static const Field device_fields[] = {
     TEXT_PRESET(ServerConfig, device_address, "0.0.0.0",
                 "Local address devices reach us at; 0.0.0.0: every one."),
+    TEXT(ServerConfig, interfaces, false,
+         "Network interfaces with a name on panels each, separated by commas; empty: one name."),
     INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
     INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
     INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),
@@ -227,6 +230,41 @@ static int take_line(void *arg, const char *section, const char *key, const char
     return 1;
 }
 
+unsigned server_config_names(const ServerConfig *config)
+{
+    unsigned names = 1;
+
+    for (const char *c = config->interfaces; *c; c++)
+        names += *c == ',';
+    return names;
+}
+
+/* The names of interfaces: as many as there may be, none twice. */
+static void check_interfaces(Reading *r)
+{
+    char list[sizeof r->config->interfaces], *left = list, *name;
+    const char *seen[INTERFACES_MAX];
+    size_t count = 0;
+
+    (void)text_copy(list, sizeof list, r->config->interfaces);
+    while (list[0] && (name = strsep(&left, ",")) != NULL) {
+        name += strspn(name, " ");
+        name[strcspn(name, " ")] = '\0';
+        if (name[0] == '\0' || strlen(name) >= INTERFACE_NAME_SIZE || strchr(name, '/'))
+            say(r, "devices", "interfaces", "has a name that no network interface can have");
+        for (size_t i = 0; i < count; i++)
+            if (text_equal(name, seen[i]))
+                say(r, "devices", "interfaces", "names an interface twice");
+        if (count == INTERFACES_MAX) {
+            say(r, "devices", "interfaces", "names more than 32");
+            return;
+        }
+        seen[count++] = name;
+    }
+    if (list[0] && !text_equal(r->config->device_address, "0.0.0.0"))
+        say(r, "devices", "interfaces", "needs device_address = 0.0.0.0: each has its own address");
+}
+
 static void check_whole(Reading *r)
 {
     const ServerConfig *c = r->config;
@@ -235,6 +273,7 @@ static void check_whole(Reading *r)
         say(r, "server", "data_dir", "must not be empty");
     if (!panel_name_is_plain(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
+    check_interfaces(r);
     if (c->socket[0] == '\0' || strlen(c->socket) > SOCKET_PATH_BYTES_MAX)
         say(r, "http", "socket", "must have 1 to 100 bytes");
     if (!c->certificate[0] != !c->key[0])

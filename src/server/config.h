@@ -22,6 +22,7 @@ typedef struct ServerConfig {
     int64_t free_space_mib; /* a scan is refused when less would be left             */
     /* [devices] */
     char device_address[64];    /* local address to listen on                            */
+    char interfaces[512];       /* one name on panels each, "" = one for all             */
     int64_t udp_port, tcp_port; /* registration and push scan                            */
     int64_t scan_port;          /* where devices listen                                  */
     bool multicast;             /* join 239.255.255.253                                  */
@@ -47,6 +48,9 @@ typedef void ConfigProblem(void *arg, const char *sentence);
  * said) or the file could not be read (said as well). */
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg);
+
+/* How many names panels can be shown: one for each interface, at least 1. */
+unsigned server_config_names(const ServerConfig *config);
 
 /* Appends the configuration as a file that server_config_read takes: every key below a comment with
  * its help and the values it can have. False when `to` is full. */

@@ -274,6 +274,7 @@ static bool open_api(Platend *p, Err *err)
                       .devices_arg = p,
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
+                      .panel_names = server_config_names(p->config),
                       .destinations_json = (const char *)destinations_json };
     HttpConfig http = { .routes = api_routes,
                         .authorise = api_authorise,
@@ -300,6 +301,7 @@ static bool open_devices(Platend *p, Err *err)
                                 .queue = p->queue,
                                 .identify = c->identify,
                                 .link = { .address = c->device_address,
+                                          .interfaces = c->interfaces,
                                           .udp_port = (uint16_t)c->udp_port,
                                           .tcp_port = (uint16_t)c->tcp_port,
                                           .scan_port = (uint16_t)c->scan_port,

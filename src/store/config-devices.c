@@ -6,7 +6,7 @@
 
 #define DEVICE_COLUMNS                                                                   \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
-    " last_seen, revision, registration, panel FROM device "
+    " last_seen, revision, registration, panel, jobs_by FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -23,6 +23,7 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->revision = query_int(query, 10);
     ret_device->settings.registration = query_word(query, 11, device_registration_words);
     ret_device->panel = (DevicePanel)query_word(query, 12, device_panel_words);
+    ret_device->settings.jobs_by = query_word(query, 13, device_jobs_by_words);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -291,11 +292,13 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
         !job_group_exists(tx, settings, err) || !device_next(&before, event, &state, err))
         return false;
     if (!db_run(tx->db,
-                "UPDATE device SET name = ?2, job_group = ?3, state = ?4, registration = ?5,"
+                "UPDATE device SET name = ?2, job_group = ?3, state = ?4, registration = ?5, "
+                "jobs_by = ?6,"
                 " revision = revision + 1 WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(settings->name),
                      ARG_TEXT_OR_NULL(settings->job_group), ARG_TEXT(device_state_words[state]),
-                     ARG_TEXT(device_registration_words[settings->registration])),
+                     ARG_TEXT(device_registration_words[settings->registration]),
+                     ARG_TEXT(device_jobs_by_words[settings->jobs_by])),
                 NULL, err))
         return false;
     if (state != before.state) {

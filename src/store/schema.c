@@ -223,9 +223,23 @@ static const char script_settings[] =
     "ALTER TABLE device ADD COLUMN offer TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE batch ADD COLUMN notes TEXT NOT NULL DEFAULT '';";
 
+/* How its panel chooses a job. */
+static const char script_jobs_by[] =
+    "ALTER TABLE device ADD COLUMN jobs_by TEXT NOT NULL DEFAULT 'auto'"
+    " CHECK (jobs_by IN ('auto', 'choice', 'name', 'version-3', 'job-list'));";
+
 const char *const schema_scripts[] = {
-    script_1,          script_2,     script_retention, script_notification, script_registration,
-    script_page_notes, script_turns, script_panel,     script_settings,     NULL,
+    script_1,
+    script_2,
+    script_retention,
+    script_notification,
+    script_registration,
+    script_page_notes,
+    script_turns,
+    script_panel,
+    script_settings,
+    script_jobs_by,
+    NULL,
 };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */

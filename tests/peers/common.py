@@ -39,13 +39,14 @@ UNSHARE_USER = [] if IS_ROOT else ["-Ur"]
 
 
 class Namespace:
-    """A network of its own, so that fixed ports collide with nobody. Needs no root."""
+    """A network of its own, so that fixed ports collide with nobody. Needs no root. beside: another
+    one that links may lead to."""
 
-    def __init__(self):
-        self.holder = subprocess.Popen(
-            ["unshare", *UNSHARE_USER, "-n", "sh", "-c",
-             "ip link set lo up && echo ready && exec sleep 3600"],
-            stdout=subprocess.PIPE, text=True)
+    def __init__(self, beside=None):
+        words = ["sh", "-c", "ip link set lo up && echo ready && exec sleep 3600"]
+        words = (beside.command("unshare", "-n", *words) if beside
+                 else ["unshare", *UNSHARE_USER, "-n", *words])
+        self.holder = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "ready\n", "no network name space"
 
     def command(self, *words):

@@ -110,9 +110,12 @@ static void scans_are_admitted_or_refused_with_a_reason(void **state)
 {
     Device device = { .state = DEVICE_REGISTERED };
     JobGroup group = { .job_count = 2 };
-    ScanRequest r = {
-        .device = &device, .group = &group, .panel_choice = "01", .job_number = -1, .job = ""
-    };
+    ScanRequest r = { .device = &device,
+                      .group = &group,
+                      .panel_choice = "01",
+                      .job_number = -1,
+                      .job = "",
+                      .name = -1 };
     Reason why;
 
     (void)state;

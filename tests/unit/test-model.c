@@ -279,10 +279,38 @@ static void more_than_six_jobs_have_six_choices(void **state)
     assert_int_equal(group.jobs[6].panel_choice, PANEL_CHOICE_AUTOMATIC);
 }
 
+static void how_jobs_reach_a_panel(void **state)
+{
+    static const struct {
+        DevicePanel panel;
+        DeviceJobsBy set;
+        unsigned names;
+        DeviceJobsBy in_force;
+    } cases[] = {
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 1, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 0, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 2, DEVICE_JOBS_BY_NAME },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_CHOICE, 2, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_NAME, 1, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_V3, DEVICE_JOBS_BY_AUTO, 2, DEVICE_JOBS_BY_V3 },
+        { DEVICE_PANEL_V3, DEVICE_JOBS_BY_NAME, 2, DEVICE_JOBS_BY_NAME },
+        { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_AUTO, 2, DEVICE_JOBS_BY_JOB_LIST },
+        { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_V3, 1, DEVICE_JOBS_BY_V3 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Device device = { .panel = cases[i].panel, .settings = { .jobs_by = cases[i].set } };
+
+        assert_int_equal(device_jobs_by(&device, cases[i].names), cases[i].in_force);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_on_panels),
+        cmocka_unit_test(how_jobs_reach_a_panel),
         cmocka_unit_test(names_of_a_group_differ_on_panels),
         cmocka_unit_test(more_than_six_jobs_have_six_choices),
         cmocka_unit_test(every_batch_pair),

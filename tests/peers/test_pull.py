@@ -87,14 +87,17 @@ def test_scan_without_a_panel(house, pages, source):
         assert house.settled_batch(bench.id, [batch["id"]])["state"] == "done"
 
 
-def test_flatbed_only_device(house, pages):
-    """The kind that has no panel to press at."""
+def test_device_that_never_pushes(house, pages):
+    """The kind that has no panel to press at and announces nothing: it is added by its address."""
     model = epson_models.ET2750._replace(product="PID 118A", info=epson_models.ET2750.info.replace(
         b"PID 112A", b"PID 118A"))
-    with Bench(house, pages[:1], model=model) as bench:
-        answer = json.loads(pull(house, bench.id, "--wait", "--json").stdout)
-        assert (answer["state"], answer["pages"]) == ("done", 1)
-        assert answer["device_id"] == bench.id and bench.device.complaints == []
+    with Device(next(addresses), house.scan_port, model, pages[:1], Manner()) as device:
+        house.cli("device", "add", device.address, "--name", "Glass", "--job-group", "Everyone")
+        common.wait_until(lambda: not device.sessions or device.finished.is_set(), "being asked")
+        answer = json.loads(pull(house, "Glass", "--wait", "--json").stdout)
+        assert (answer["state"], answer["pages"]) == ("done", 1), answer
+        assert answer["device_name"] == "Glass" and device.complaints == []
+        assert device.responses == [] and device.destinations == {}
 
 
 def test_without_waiting(house, pages):

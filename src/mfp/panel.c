@@ -99,6 +99,34 @@ static Json *list_destinations(const Finder *finder)
     return list;
 }
 
+/* What is wrong, or will be; and what can be. */
+static Json *tell_fault(const Fault *fault)
+{
+    Json *json = json_new_object();
+
+    if (fault->standing) {
+        json_set_text(json, "kind", fault->standing->name);
+        json_set_text(json, "text", fault->standing->text);
+    } else if (fault->armed) {
+        json_set_text(json, "armed", fault->armed->name);
+        json_set_int(json, "page", fault->page);
+    }
+    return json;
+}
+
+static Json *list_kinds(void)
+{
+    Json *list = json_new_array();
+
+    for (size_t i = 0; fault_at(i); i++) {
+        Json *item = json_new_object();
+        json_set_text(item, "kind", fault_at(i)->name);
+        json_set_text(item, "text", fault_at(i)->text);
+        json_add_take(list, item);
+    }
+    return list;
+}
+
 static bool ask_state(Call *call)
 {
     const Device *device = call->panel->device;
@@ -113,6 +141,8 @@ static bool ask_state(Call *call)
     json_set_bool(json, "feeder", options->source == MFP_ADF);
     json_set_int(json, "sheets", (int64_t)device_sheets(device));
     json_set_text(json, "result", device_last_result(device));
+    json_set_take(json, "fault", tell_fault(device_fault(device)));
+    json_set_take(json, "kinds", list_kinds());
     json_set_take(json, "destinations", list_destinations(device_finder(device)));
     call->answer = json;
     return true;
@@ -149,6 +179,30 @@ static const Field load_fields[] = {
     INTEGER(LoadSettings, sheets, 1, TRAY_SHEETS_MAX, 1, "Sheets to put into the feeder."),
     FIELDS_END,
 };
+
+typedef struct FaultSettings {
+    char kind[FAULT_WORD_SIZE];
+    int64_t page;
+} FaultSettings;
+
+static const Field fault_fields[] = {
+    TEXT(FaultSettings, kind, true, "What goes wrong: jam, cover, drop ..."),
+    INTEGER(FaultSettings, page, 0, FAULT_PAGE_MAX, 0, "Within which page; 0: at once."),
+    FIELDS_END,
+};
+
+static bool ask_fault(Call *call)
+{
+    const FaultSettings *fault = call->settings;
+
+    return device_break(call->panel->device, fault->kind, fault->page, &call->err);
+}
+
+static bool ask_clear(Call *call)
+{
+    device_clear(call->panel->device);
+    return true;
+}
 
 static bool ask_press(Call *call)
 {
@@ -195,6 +249,22 @@ static bool post_load(HttpRequest *req, HttpResponse *res, Err *err)
     return push_button(req, load_fields, &settings, sizeof settings, ask_load, err);
 }
 
+static bool post_fault(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    FaultSettings settings;
+
+    (void)res;
+    return push_button(req, fault_fields, &settings, sizeof settings, ask_fault, err);
+}
+
+static bool post_clear(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    Call call = { .panel = http_request_server_arg(req), .ask = ask_clear };
+
+    (void)res;
+    return call_device(&call, err);
+}
+
 static bool post_cancel(HttpRequest *req, HttpResponse *res, Err *err)
 {
     Call call = { .panel = http_request_server_arg(req), .ask = ask_cancel };
@@ -226,6 +296,16 @@ static const Route routes[] = {
       .summary = "Puts sheets into the feeder.",
       .body_fields = load_fields,
       .body_bytes_max = PANEL_BODY_MAX },
+    { .method = "POST",
+      .path = "/fault",
+      .handler = post_fault,
+      .summary = "Something goes wrong.",
+      .body_fields = fault_fields,
+      .body_bytes_max = PANEL_BODY_MAX },
+    { .method = "POST",
+      .path = "/clear",
+      .handler = post_clear,
+      .summary = "What was wrong is put right." },
     { .method = "POST", .path = "/cancel", .handler = post_cancel, .summary = "Presses Cancel." },
     { .method = NULL },
 };

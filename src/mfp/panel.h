@@ -3,6 +3,8 @@
  *   GET  /        the page                       POST /press   {"name": "...", "choice": "02"}
  *   GET  /state   what the panel shows, JSON     POST /load    {"sheets": 5}
  *                                                POST /cancel  no body
+ *                                                POST /fault   {"kind": "jam", "page": 2}
+ *                                                POST /clear   no body
  *
  * Handlers run on threads of the HTTP server and hand each question to the loop thread, where the
  * device lives. Errors are problem documents. There is no log-in: whoever reaches the panel of a

@@ -107,8 +107,8 @@ class EventPort:
         self.listener.close()
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+@pytest.fixture(scope="module", name="pages")
+def fixture_pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     common.make_pictures(folder, 2, 320, 440)
     return folder
@@ -159,7 +159,7 @@ class Client:
     """A scan client by hand."""
 
     def __init__(self, mfp):
-        self.socket = socket.create_connection((HOST, int(mfp.ready["scan_port"])),
+        self.socket = socket.create_connection((mfp.ready["address"], int(mfp.ready["scan_port"])),
                                                timeout=common.PATIENCE_S)
         assert self.take(len(WELCOME)) == WELCOME
 

@@ -4,6 +4,7 @@ The real server against epson_device.py: both versions of the registration."""
 
 import itertools
 import os
+import re
 import socket
 import threading
 
@@ -295,3 +296,52 @@ def test_names_that_panels_cannot_show_or_tell_apart(house):
     with pytest.raises(AssertionError, match="same name"):
         house.cli("config", "apply", path)
     assert house.api("GET", f"/api/v1/jobs/{south}")[1]["panel_name"] == "Old invoices"
+
+
+# ---- lists of jobs by name (our own extension) ---------------------------------------------------
+
+def names_of(answer):
+    return dict(re.findall(r'<j:Job number="(\d+)" name="([^"]*)"/>', answer.decode()))
+
+
+def test_names_of_jobs_go_only_to_whom_offers_them(house):
+    """A panel that offers X-JobList/1 gets the jobs of its group and starts them by number; no job
+    control is done with it."""
+    first, second = job(house, "Bills", panel_name="R&D \"bills\""), job(house, "Notes")
+    status, group = house.api("POST", "/api/v1/job-groups", {
+        "name": "Listed", "jobs": [{"job": first}, {"job": second}]})
+    assert status == 201, group
+    with device_at(house) as device:
+        to = ("127.0.0.1", house.tcp_port)
+        register(house, device)
+        id_ = house.approve(device.address, job_group="Listed")
+        assert house.show("device", "show", id_)["jobs_by_now"] == "choice"
+        answer = device.ask_jobs(to, ["PanelData=0110", "X-JobList=1"])
+        assert answer == response(device, "OK", [
+            *capabilities("PanelData=0110", "X-JobList=1"),
+            '<j:Jobs xmlns:j="urn:x-scan-server:joblist:1">'
+            '<j:Job number="1" name="R&amp;D &quot;bills&quot;"/><j:Job number="2" name="Notes"/>'
+            "</j:Jobs>"])
+        shown = house.show("device", "show", id_)
+        assert (shown["panel"], shown["jobs_by_now"]) == ("job-list", "job-list")
+
+        def started(number):
+            before = [b["id"] for b in house.batches(id_)]
+            assert b">OK<" in device.press(to, job=number)
+            device.wait_end()
+            return house.settled_batch(id_, before)["job"]
+
+        def name(batch_job):
+            return batch_job["name"] if isinstance(batch_job, dict) else batch_job
+
+        assert name(started(2)) == "Notes"
+        # The numbers stay those that were told, whatever the group is now.
+        body = {"name": "Listed", "jobs": [{"job": second}]}
+        assert house.api("PUT", f"/api/v1/job-groups/{group['id']}", body)[0] == 200
+        assert name(started(2)) == "Notes"
+        assert b">ERROR<" in device.press(to, job=1) and b">ERROR<" in device.press(to, job=3)
+        assert names_of(device.ask_jobs(to, ["X-JobList=1"])) == {"1": "Notes"}
+        assert name(started(1)) == "Notes"
+        assert device.complaints == [] and not {"JOBW", "JOBR"} & set(device.talks)
+        house.cli("device", "set", id_, "--jobs-by", "choice")
+        assert b">ERROR<" in device.ask_jobs(to, ["X-JobList=1"])

@@ -83,7 +83,8 @@ typedef struct DeviceHost {
      * device_scan_page_stored: that is what "acknowledged" means. */
     void (*identified)(void *scan_arg, const DeviceIdentity *identity);
     /* The device said something beside the scan. notice is a stable word: start, stop (pressed at the panel),
-     * cancel, disconnect, time-out, rejected (the scan ends by these and says why), unknown. */
+     * cancel, disconnect, time-out, rejected (the scan ends by these and says why), unknown;
+     * and of the scan itself: waits-for-sheets, more-sheets. */
     void (*noticed)(void *scan_arg, const char *notice);
     void (*offered)(void *scan_arg, const DeviceOffer *offer);
     /* What is not as the order says; may come twice, then the last one counts. */
@@ -168,6 +169,9 @@ void device_scan_refuse(DeviceScan *scan, const Reason *reason);
 /* Back-pressure: no bytes are read from the device while paused. */
 void device_scan_pause(DeviceScan *scan);
 void device_scan_resume(DeviceScan *scan);
+
+/* A scan that waits for more sheets ends as complete; one that runs will not wait. */
+void device_scan_no_more_sheets(DeviceScan *scan);
 
 /* Ends the scan: at once in the protocol's orderly way, or when the page that is coming is stored; leave
  * is cancel with little patience. ended() follows with CANCELLED (cancel) or BROKEN "server-stopping". */

@@ -279,6 +279,14 @@ void device_scan_stop_at_page(DeviceScan *scan)
     drive_soon(scan);
 }
 
+void device_scan_no_more_sheets(DeviceScan *scan)
+{
+    if (!scan->talk->no_more_sheets)
+        return;
+    scan->talk->no_more_sheets(scan->session, mono_now());
+    drive_soon(scan);
+}
+
 void device_scan_leave(DeviceScan *scan)
 {
     scan->talk->leave(scan->session, mono_now());

@@ -67,6 +67,9 @@ struct ScanSession {
     uint32_t begun[SCAN_SIDES_MAX]; /* pages of each side so far: sheets                     */
     bool last;                      /* the device says that no other page follows              */
     uint8_t trailer[RAW_PAGE_TRAILER_SIZE];
+    /* All pages came, and the feeder may get more sheets until then. */
+    bool resting, sheets; /* sheets: the last status says that it has some */
+    Mono sheets_until;
     ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
     bool stop, stop_at_page;
     bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */

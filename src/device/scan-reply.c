@@ -324,10 +324,23 @@ static ScanEvent refused(ScanSession *s)
     return SCAN_EVENT_REFUSED;
 }
 
+/* The feeder was looked at: on with its sheets, or look again, or that is all. */
+static ScanEvent after_look(const ScanSession *s, ScanEvent event, Mono now)
+{
+    if (!s->resting || s->stop || s->hurried)
+        return event;
+    if (s->sheets)
+        return SCAN_EVENT_SHEETS;
+    return mono_reached(now, s->sheets_until) ? event : SCAN_EVENT_REST;
+}
+
 /* A reply that is neither an error nor a refusal, by the state that asked. */
-static ScanEvent granted(ScanSession *s, const Esci2Reply *reply)
+static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     ScanEvent event = reply->length > 0 ? SCAN_EVENT_MORE : SCAN_EVENT_DONE;
+
+    if (s->state == SCAN_LAST_STATUS)
+        s->sheets = event == SCAN_EVENT_DONE; /* nothing is wrong: the feeder is not empty */
 
     switch (s->state) {
     case SCAN_PARAMETERS:
@@ -335,6 +348,8 @@ static ScanEvent granted(ScanSession *s, const Esci2Reply *reply)
         return s->para_done < s->para_block.n ? SCAN_EVENT_PART : event;
     case SCAN_FIN:
         return s->feeder_used ? SCAN_EVENT_CHECK : event;
+    case SCAN_LAST_FIN:
+        return after_look(s, event, now);
     default:
         if (reply->length > ESCI2_BLOCK_MAX)
             return SCAN_EVENT_WRONG;
@@ -354,7 +369,10 @@ static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
     if (reply->error.cause[0] != '\0') {
         Reason reason = scan_reason_of_error(&reply->error);
 
-        if (s->state < SCAN_CANCEL)
+        /* The sheets that were there are gone again: they are waited for as before. */
+        if (s->state == SCAN_START && scan_page_came(s) && esci2_word_is(reply->error.cause, "PE"))
+            s->resting = true;
+        else if (s->state < SCAN_CANCEL)
             scan_decide(s, SCAN_END_BROKEN, &reason);
         return SCAN_EVENT_FAULT;
     }
@@ -368,7 +386,7 @@ static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
     if (s->state == SCAN_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
         reply->parameters[0] != '\0')
         return refused(s);
-    return granted(s, reply);
+    return granted(s, reply, now);
 }
 
 /* What a reply means; after the first status the unit is chosen, whatever FIN was answered with. */
@@ -394,6 +412,19 @@ static ScanEvent info_block(ScanSession *s)
     return SCAN_EVENT_BLOCK;
 }
 
+/* What STAT says while more sheets are waited for; what cannot be read is no reason to feed. */
+static bool feeder_is_ready(Bytes block)
+{
+    Esci2Stat stat;
+
+    if (esci2_stat_decode(block, &stat) != WIRE_OK)
+        return false;
+    for (size_t i = 0; i < stat.error_count; i++)
+        if (esci2_word_is(stat.errors[i].part, "ADF"))
+            return false;
+    return true;
+}
+
 static ScanEvent block_event(ScanSession *s)
 {
     WireResult result = WIRE_OK;
@@ -406,6 +437,8 @@ static ScanEvent block_event(ScanSession *s)
         result = esci2_capa_decode(buf_bytes(&s->payload), &s->capa);
     else if (s->state == SCAN_STATUS_DATA)
         result = esci2_stat_decode(buf_bytes(&s->payload), &s->stat);
+    else if (s->state == SCAN_LAST_STATUS_DATA && s->resting)
+        s->sheets = feeder_is_ready(buf_bytes(&s->payload));
     return result == WIRE_OK ? SCAN_EVENT_BLOCK : SCAN_EVENT_WRONG;
 }
 
@@ -521,6 +554,10 @@ static void device_event(ScanSession *s, Mono now)
         scan_decide(s, SCAN_END_CANCELLED, &reason);
         s->stop = true;
         if (!s->waiting && s->state != SCAN_STORING && s->state != SCAN_STORING_LOST)
+            scan_dispatch(s, SCAN_EVENT_STOP, now);
+    } else if (code == IS_EVENT_STOP && s->resting) { /* no more sheets will come */
+        s->stop = true;
+        if (!s->waiting)
             scan_dispatch(s, SCAN_EVENT_STOP, now);
     } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
                code == IS_EVENT_REJECTED) {

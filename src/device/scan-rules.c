@@ -145,11 +145,15 @@ const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [SCAN_FIN] = { [SCAN_EVENT_CHECK] = SEND(SCAN_LAST_MODE), WIND_DOWN(SCAN_UNLOCK) },
     [SCAN_LAST_MODE] = { [SCAN_EVENT_ACK] = SEND(SCAN_LAST_STATUS),
                          [SCAN_EVENT_NAK] = SEND(SCAN_UNLOCK),
+                         [SCAN_EVENT_AGAIN] = SEND(SCAN_LAST_MODE),
+                         [SCAN_EVENT_STOP] = SEND(SCAN_UNLOCK), /* only while no mode is on */
                          ENDINGS },
     [SCAN_LAST_STATUS] = { [SCAN_EVENT_MORE] = SEND(SCAN_LAST_STATUS_DATA),
                            WIND_DOWN(SCAN_LAST_FIN) },
     [SCAN_LAST_STATUS_DATA] = { [SCAN_EVENT_BLOCK] = SEND(SCAN_LAST_FIN), ENDINGS },
-    [SCAN_LAST_FIN] = { WIND_DOWN(SCAN_UNLOCK) },
+    [SCAN_LAST_FIN] = { [SCAN_EVENT_REST] = RULE(SCAN_LAST_MODE, SCAN_DO_PAUSE),
+                        [SCAN_EVENT_SHEETS] = SEND(SCAN_CONTROL_MODE),
+                        WIND_DOWN(SCAN_UNLOCK) },
     [SCAN_UNLOCK] = { [SCAN_EVENT_ACK] = CLOSE, ENDINGS },
 };
 
@@ -231,9 +235,9 @@ const char *scan_state_name(ScanState state)
 const char *scan_event_name(ScanEvent event)
 {
     static const char *const names[SCAN_EVENT_MAX_] = {
-        "WELCOMED", "LEGACY",   "ACK",   "NAK",  "DONE",    "MORE",  "BLOCK", "PART",
-        "SPARE",    "BUSY",     "AGAIN", "MEND", "REFUSED", "FAULT", "PAGE",  "BAD_PAGE",
-        "STORED",   "FINISHED", "CHECK", "STOP", "STALLED", "LOST",  "LATE",  "WRONG",
+        "WELCOMED", "LEGACY",   "ACK",   "NAK",  "DONE",    "MORE",    "BLOCK", "PART",  "SPARE",
+        "BUSY",     "AGAIN",    "MEND",  "REST", "SHEETS",  "REFUSED", "FAULT", "PAGE",  "BAD_PAGE",
+        "STORED",   "FINISHED", "CHECK", "STOP", "STALLED", "LOST",    "LATE",  "WRONG",
     };
 
     return event < SCAN_EVENT_MAX_ ? names[event] : "?";

@@ -175,6 +175,8 @@ static void do_send(ScanSession *s, Mono now)
     encode_step(s);
     s->waiting = true;
     s->again_at = MONO_NEVER;
+    if (s->state == SCAN_LAST_STATUS)
+        s->sheets = false;
     if (s->state == SCAN_START)
         s->feeder_used = s->unit == SCAN_UNIT_ADF;
     be_patient(s, now);
@@ -187,6 +189,8 @@ static void do_pause(ScanSession *s, Mono now)
 
     if (s->state == SCAN_LOCK) {
         pause_ms = SCAN_LOCK_PAUSE_MS;
+    } else if (s->state == SCAN_LAST_MODE) {
+        pause_ms = SCAN_SHEETS_PAUSE_MS;
     } else if (s->state == SCAN_IMAGE) {
         pause_ms = (SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms)) / SCAN_POLL_PART;
         if (pause_ms < SCAN_POLL_MIN_MS)
@@ -219,6 +223,8 @@ static void do_close(ScanSession *s)
 {
     bool hands_over = s->is_legacy && s->state == SCAN_WELCOME;
 
+    if (s->resting)
+        scan_decide(s, SCAN_END_COMPLETE, NULL);
     scan_fail(s, "protocol-error", scan_state_name(s->state)); /* when nothing else was said */
     s->state = SCAN_CLOSED;
     s->waiting = false;
@@ -255,7 +261,8 @@ static void explain(ScanSession *s, ScanEvent event)
 static ScanEvent with_stop(const ScanSession *s, ScanEvent event)
 {
     bool page_ends = s->page->open && s->page->end_seen;
-    bool own_end = page_ends || (event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_STORED);
+    bool own_end = page_ends || s->state == SCAN_LAST_MODE ||
+                   (event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_STORED);
 
     return s->stop && !own_end && scan_rules[s->state][SCAN_EVENT_STOP].allowed ? SCAN_EVENT_STOP
                                                                                 : event;
@@ -272,6 +279,35 @@ static void drop_pages(ScanSession *s)
     }
 }
 
+/* Whether more sheets are waited for. Of a feeder that delivers the last sheet first two stacks would be put
+ * together in the wrong order; a limit of pages is an end of its own. */
+static bool rest(ScanSession *s, Mono now)
+{
+    enum { MS_PER_S = 1000 };
+    bool can = s->unit == SCAN_UNIT_ADF && s->para.pages == 0 && !s->info.adf.last_first;
+
+    if (s->order.more_sheets_s == 0 || !can || s->stop || s->stop_at_page || s->decided)
+        return false;
+    s->resting = true;
+    s->sheets_until = mono_after(now, (int64_t)s->order.more_sheets_s * MS_PER_S);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "waits-for-sheets" });
+    return true;
+}
+
+/* The feeder has sheets again: they are scanned as those before. */
+static void go_on(ScanSession *s)
+{
+    uint32_t sheets = s->begun[0] > s->begun[1] ? s->begun[0] : s->begun[1];
+
+    s->begun[0] = sheets;
+    s->begun[1] = s->two_sides ? sheets : 0;
+    s->resting = s->last = s->busy = false;
+    s->after_page = SCAN_EVENT_STORED;
+    s->para_done = s->para_part = 0;
+    s->mend_tries = 0;
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "more-sheets" });
+}
+
 void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
 {
     if (s->state == SCAN_CLOSED)
@@ -280,8 +316,10 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
     explain(s, event);
     s->hurried |= event == SCAN_EVENT_STALLED;
     const ScanRule *rule = &scan_rules[s->state][event];
-    if (event == SCAN_EVENT_FINISHED)
+    if (event == SCAN_EVENT_FINISHED && !rest(s, now))
         scan_decide(s, SCAN_END_COMPLETE, NULL);
+    if (event == SCAN_EVENT_SHEETS)
+        go_on(s);
     if (event == SCAN_EVENT_DONE && s->state == SCAN_START)
         s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
     ScanState next = rule->allowed ? rule->next : SCAN_CLOSED;
@@ -471,6 +509,13 @@ void scan_session_cancel(ScanSession *s, Mono now)
     stop(s, now);
 }
 
+void scan_session_no_more_sheets(ScanSession *s, Mono now)
+{
+    s->order.more_sheets_s = 0;
+    if (s->resting)
+        stop(s, now);
+}
+
 void scan_session_leave(ScanSession *s, Mono now)
 {
     bool host_has_page = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
@@ -480,6 +525,7 @@ void scan_session_leave(ScanSession *s, Mono now)
     s->hurried = true;
     if (!host_has_page)
         s->late_at = mono_earlier(s->late_at, mono_after(now, SCAN_GOODBYE_MS));
+    scan_session_no_more_sheets(s, now);
     if (s->state >= SCAN_CANCEL || (host_has_page && s->last && !scan_page_is_open(s)))
         return; /* it ends already */
     scan_fail(s, "server-stopping", "");
@@ -489,6 +535,7 @@ void scan_session_leave(ScanSession *s, Mono now)
 void scan_session_stop_at_page(ScanSession *s, Mono now)
 {
     s->stop_at_page = true;
+    scan_session_no_more_sheets(s, now);
     if (scan_page_is_open(s) || s->state == SCAN_STORING || s->state == SCAN_STORING_LOST ||
         s->state >= SCAN_CANCEL)
         return;

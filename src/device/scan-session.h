@@ -15,6 +15,9 @@
  *   stalled: IMAGE -> CANCEL, but only between an answer and the next IMG: the answer that is still
  *   out may be the end of a page, which CAN would acknowledge
  *
+ *   more sheets are waited for: LAST_FIN, a second, LAST_MODE again; with sheets -> CONTROL_MODE; a scan
+ *   that ends while it waits is complete, unless it was cancelled
+ *
  * The last STATUS is read after every use of the feeder: it holds "paper empty", and a device that
  * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
  * devices show "Scanning Error" when it stays.
@@ -78,6 +81,8 @@ typedef enum ScanEvent {
     SCAN_EVENT_BUSY,     /* reply says not ready yet                                        */
     SCAN_EVENT_AGAIN,    /* the pause is over                                               */
     SCAN_EVENT_MEND,     /* the same after a refused mode: FIN first                        */
+    SCAN_EVENT_REST,     /* the feeder is still empty and may be waited for                  */
+    SCAN_EVENT_SHEETS,   /* it has sheets again                                             */
     SCAN_EVENT_REFUSED,  /* the device does not know or allow it, or was busy too often     */
     SCAN_EVENT_FAULT,    /* the device reports an error, or cannot do what the job asks     */
     SCAN_EVENT_PAGE,     /* a page is whole                                                 */
@@ -122,14 +127,15 @@ enum {
     SCAN_LOCK_TRIES = 5,
     SCAN_LOCK_PAUSE_MS = 2000,
     SCAN_BUSY_PAUSE_MS = 500,
-    SCAN_MEND_TRIES = 3,      /* FIN after a refused mode, so often                  */
-    SCAN_BUSY_MS = 30000,     /* busy for so long: give up                           */
-    SCAN_POLL_MIN_MS = 10,    /* pause before an image is asked for again, ...       */
-    SCAN_POLL_PART = 1000,    /* ... or this part of the time that nothing came: devices count
+    SCAN_SHEETS_PAUSE_MS = 1000, /* between looks at an empty feeder                */
+    SCAN_MEND_TRIES = 3,         /* FIN after a refused mode, so often                  */
+    SCAN_BUSY_MS = 30000,        /* busy for so long: give up                           */
+    SCAN_POLL_MIN_MS = 10,       /* pause before an image is asked for again, ...       */
+    SCAN_POLL_PART = 1000,       /* ... or this part of the time that nothing came: devices count
                                  thousands of empty answers before a page (2600 in a capture), and
                                  these must fit into SCAN_PROGRESS_MS               */
-    SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
-    SCAN_GOODBYE_MS = 5000,   /* for each answer when a device that stalls is left, or in a hurry */
+    SCAN_PROGRESS_MS = 60000,    /* without a byte of image or a page token: give up    */
+    SCAN_GOODBYE_MS = 5000, /* for each answer when a device that stalls is left, or in a hurry */
 };
 
 typedef enum ScanActionKind {
@@ -200,7 +206,10 @@ void scan_session_refuse(ScanSession *s, const Reason *reason, Mono now);
 /* Ends the scan in order at the next safe moment, dropping the page in progress. */
 void scan_session_cancel(ScanSession *s, Mono now);
 
-/* The same when the page in progress is stored; at once when there is none. */
+/* More sheets are not waited for any more; a scan that waits ends as complete. */
+void scan_session_no_more_sheets(ScanSession *s, Mono now);
+
+/* The same as cancel when the page in progress is stored; at once when there is none. */
 void scan_session_stop_at_page(ScanSession *s, Mono now);
 
 /* The host has no more time: the scan ends in order at the next safe moment, dropping the page in

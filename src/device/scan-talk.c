@@ -61,6 +61,11 @@ static void talk_stop_at_page(void *session, Mono now)
     scan_session_stop_at_page(session, now);
 }
 
+static void talk_no_more_sheets(void *session, Mono now)
+{
+    scan_session_no_more_sheets(session, now);
+}
+
 static void talk_leave(void *session, Mono now)
 {
     scan_session_leave(session, now);
@@ -79,5 +84,6 @@ const ScanTalk scan_talk_esci2 = {
     .refuse = talk_refuse,
     .cancel = talk_cancel,
     .stop_at_page = talk_stop_at_page,
+    .no_more_sheets = talk_no_more_sheets,
     .leave = talk_leave,
 };

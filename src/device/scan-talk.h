@@ -21,6 +21,7 @@ typedef struct ScanTalk {
     void (*refuse)(void *session, const Reason *reason, Mono now);
     void (*cancel)(void *session, Mono now);
     void (*stop_at_page)(void *session, Mono now);
+    void (*no_more_sheets)(void *session, Mono now); /* NULL: it never waits for sheets */
     void (*leave)(void *session, Mono now);
 } ScanTalk;
 

@@ -45,6 +45,8 @@ const Field job_fields[] = {
         "Colour, grey or black and white; black and white only where the device makes it itself."),
     CHOICE(Job, sides, sides_words, JOB_SIDES_AS_PANEL,
            "Sides of a sheet in the feeder; as-panel scans what was chosen at the panel."),
+    INTEGER(Job, wait_for_sheets_s, 0, JOB_SHEETS_WAIT_MAX_S, 0,
+            "Seconds to wait for more sheets when the feeder is empty; they join the same batch."),
     INTEGER(Job, jpeg_quality, 1, 100, 85,
             "JPEG quality asked of the device, and of raw colour and grey pages in files."),
     INTEGER(Job, threshold, 0, 255, SCAN_THRESHOLD_PRESET,
@@ -149,6 +151,7 @@ void job_scan_settings(const Job *job, const char *panel_choice, ScanSettings *r
         .quiet = job->quiet,
         .slow_feed = job->slow_feed,
         .page_limit = (uint32_t)job->page_limit,
+        .more_sheets_s = (uint32_t)job->wait_for_sheets_s,
         .strict = job->strict_settings,
     };
 }

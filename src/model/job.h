@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "model/scan-settings.h"
 
+enum { JOB_SHEETS_WAIT_MAX_S = 600 };
 typedef enum JobSides { JOB_SIDES_AS_PANEL, JOB_SIDES_ONE, JOB_SIDES_TWO } JobSides;
 typedef enum FileFormat {
     FILE_FORMAT_PDF,
@@ -40,12 +41,13 @@ enum { FILE_NAME_PATTERN_SIZE = 160 };
 typedef struct Job {
     char name[NAME_TEXT_SIZE];
     char panel_name[NAME_TEXT_SIZE]; /* on panels; "": the name, cut (model/panel.h) */
-    int64_t source;       /* ScanSource: auto = feeder when it holds paper, else flatbed */
-    int64_t dpi;          /* wanted; the device's nearest value is used                 */
-    int64_t color;        /* ScanColor                                                  */
-    int64_t sides;        /* JobSides                                                   */
-    int64_t jpeg_quality; /* 1..100 as the device understands it                        */
-    int64_t threshold;    /* these and below: see scan-settings.h                       */
+    int64_t source;            /* ScanSource: auto = feeder when it holds paper, else flatbed */
+    int64_t dpi;               /* wanted; the device's nearest value is used                 */
+    int64_t color;             /* ScanColor                                                  */
+    int64_t sides;             /* JobSides                                                   */
+    int64_t wait_for_sheets_s; /* after the feeder is empty; 0: the scan ends           */
+    int64_t jpeg_quality;      /* 1..100 as the device understands it                        */
+    int64_t threshold;         /* these and below: see scan-settings.h                       */
     int64_t paper, paper_width_mm, paper_height_mm;
     bool crop, deskew;
     int64_t crop_margin_mm;

@@ -72,8 +72,9 @@ typedef struct ScanSettings {
     ScanEdge edge_fill;
     uint32_t edge_left_mm, edge_right_mm, edge_top_mm, edge_bottom_mm;
     bool quiet, slow_feed;
-    uint32_t page_limit; /* pages after which the scan ends, 0 = none                 */
-    bool strict;         /* what cannot be had as it is said ends the scan            */
+    uint32_t page_limit;    /* pages after which the scan ends, 0 = none                 */
+    uint32_t more_sheets_s; /* how long an empty feeder is waited for, 0: the scan ends */
+    bool strict;            /* what cannot be had as it is said ends the scan            */
 } ScanSettings;
 
 #endif

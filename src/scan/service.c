@@ -137,6 +137,9 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
 void scan_service_drain(ScanService *service)
 {
     service->draining = true;
+    for (Run *run = service->runs; run; run = run->next)
+        if (run->scan)
+            device_scan_no_more_sheets(run->scan);
 }
 
 void scan_service_stop_at_page(ScanService *service)

@@ -55,7 +55,7 @@ bool scan_service_discovered(ScanService *service, Discovery *ret, Err *err);
 /* Asks the device that was added at this address who it is. Any thread, returns at once. */
 void scan_service_look(ScanService *service, const char *address);
 
-/* From now on presses are refused; running scans go on. */
+/* From now on presses are refused; running scans go on, but none waits for more sheets. */
 void scan_service_drain(ScanService *service);
 
 /* Running scans end at their next page boundary; their batches are BROKEN and kept. */

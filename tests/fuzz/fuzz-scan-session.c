@@ -29,7 +29,7 @@ typedef struct World {
 } World;
 
 enum {
-    ONE_SOURCE = 0x01, /* the feeder; else automatic                    */
+    ONE_SOURCE = 0x01, /* the feeder, which is waited for; else automatic */
     TWO_SIDES = 0x02,
     CANCELS = 0x04,
     STOPS = 0x08,
@@ -205,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ScanOrder order = { .source = data[0] & ONE_SOURCE ? SCAN_SOURCE_ADF : SCAN_SOURCE_AUTO,
                         .color = data[0] & LINES ? SCAN_COLOR_BW : SCAN_COLOR_COLOR,
                         .dpi = 300,
+                        .more_sheets_s = data[0] & ONE_SOURCE ? 5 : 0,
                         .jpeg_quality = 90,
                         .sides = data[0] & TWO_SIDES ? SCAN_SIDES_TWO : SCAN_SIDES_ONE };
     World w = { .choice = data[0], .session = scan_session_new(&order, (Mono){ 0 }) };

@@ -55,6 +55,7 @@ class Manner:
     end_by_error: bool = False     # no #lft: the feeder just says that it is empty
     two_sided: bool = False        # the client is expected to want both sides of each sheet
     in_turn: bool = False          # two sensors: blocks of front and back in turn
+    refills: tuple = ()            # ((looks, pages), ...): after so many looks at the empty feeder
     capa: tuple = ()               # (what, instead) in the model's CAPA
     info: tuple = ()               # the same in its INFO
     fault: str = ""                # a key of FAULTS
@@ -265,10 +266,11 @@ class Session:
         self.mode, self.locked, self.lock_naks = "", False, device.manner.lock_naks
         self.mode_naks, self.busy = device.manner.mode_naks, dict(device.manner.busy)
         self.events = dict(device.manner.events)
+        self.refills, self.looks = list(device.manner.refills), 0
         self.left, self.mode_refused = device.manner.left_in_mode, False
         self.queue = b""        # of the last command, fetched by pure reads
         self.expects = None     # (code, length) of a parameter block that was announced
-        self.source, self.block_size = "", 0
+        self.source, self.block_size, self.given = "", 0, b""
         self.feeder_empty = not device.manner.feeder_loaded
         self.page, self.polls, self.whole = 0, 0, 0
         self.progress, self.ended = {}, set()  # bytes sent of each page; pages that ended
@@ -457,7 +459,7 @@ class Session:
             self.mode_refused = True
             self.answer(NAK, 1)
         else:
-            self.mode, self.mode_refused = mode, False
+            self.mode, self.mode_refused, self.given = mode, False, b""
             self.answer(ACK, 1)
 
     def request(self, code):
@@ -507,7 +509,16 @@ class Session:
     def on_resa(self, code):
         self.block(code, b"#BSZi0065536")
 
+    def refill(self):
+        """Somebody may have put more sheets into the feeder."""
+        self.looks += 1
+        if self.feeder_empty and self.refills and self.looks >= self.refills[0][0]:
+            self.device.pages = list(self.refills.pop(0)[1])
+            self.feeder_empty, self.looks = False, 0
+
     def on_stat(self, code):
+        if self.whole:
+            self.refill()
         cause = {"cover-open-before": b"OPN ", "cause-before": self.manner.cause}.get(self.manner.fault)
         errors = b"#ERRADF " + cause + b"#ERRFB  " + cause if cause else b""
         if self.feeder_empty and self.device.model.adf:
@@ -538,9 +549,11 @@ class Session:
         if self.manner.fault == "parameters" or (self.manner.refuse_optional and optional):
             self.answer(self.header(b"PARA", 0, b"#parFAIL"), REPLY_SIZE)
             return
-        for text in wrong_parameters(block, self.device.offers, self.manner.two_sided):
-            self.complain("PARA: " + text)
-        self.device.parameters = block
+        most = dict(quads(self.device.offers.info)).get("DSZ", [1536])[0]
+        if len(block) > most or len(block) % 4:
+            self.complain(f"PARA of {len(block)} bytes, {most} are taken")
+        self.given += block  # what was given before stays
+        self.device.parameters = block = self.given
         self.two_sides = "DPLX" in dict(quads(block)).get("ADF", [])
         self.source = "FB" if b"#FB " in block else "ADF"
         size = re.search(rb"#BSZi(\d{7})", block)
@@ -557,8 +570,8 @@ class Session:
         if self.manner.fault == "cause-at-start":
             self.answer(self.header(code, 0, b"#errADF " + self.manner.cause), REPLY_SIZE)
             return
-        if not self.device.parameters:
-            self.complain("TRDT without parameters")
+        for text in wrong_parameters(self.given, self.device.offers, self.manner.two_sided):
+            self.complain("parameters: " + text)
         self.mode, self.scanning = "D", True
         self.page, self.polls = 0, self.manner.empty_polls
         self.progress, self.ended = {}, set()
@@ -794,9 +807,6 @@ def offered(model, key, part=None):
 def wrong_parameters(block, model, two_sided=False):
     """What is wrong with a block of scan parameters, judged by what the device offers."""
     given = dict(quads(block))
-    maximum = dict(quads(model.info)).get("DSZ", [1536])[0]
-    if len(block) > maximum or len(block) % 4:
-        yield f"{len(block)} bytes, {maximum} are taken"
     sources = [key for key in ("ADF", "FB") if key in given]
     if len(sources) != 1:
         yield f"sources {sources}"

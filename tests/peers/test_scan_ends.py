@@ -3,13 +3,14 @@ log-in, cancel at the panel and at the server. The named reason reaches the batc
 
 import re
 import subprocess
+import time
 
 import pytest
 
 import common
 import epson_models
 import scan_bench
-from served import SANITIZERS, House
+from served import SANITIZERS, House, pdf_pages
 
 ADDRESSES = scan_bench.addresses(3000)
 CAUSES = {b"PJ  ": "paper-jam", b"OPN ": "cover-open", b"DFED": "double-feed", b"ERR ": "device-error",
@@ -108,6 +109,71 @@ def test_events_that_end_a_scan(house, small, event, code):
         bench.press()
         batch = bench.batch()
         assert_named(house, batch, "cancelled" if event == 3 else "broken", code, 0)
+
+
+# ---- more sheets ------------------------------------------------------------------------------
+
+def jobs(house, **settings):
+    """The settings of the only job."""
+    job = house.show("job", "show", "Scan")
+    house.cli("job", "set", job["id"], *(w for k, v in settings.items() for w in ("--" + k, str(v))))
+
+
+@pytest.fixture
+def waiting_house(house):
+    jobs(house, wait_for_sheets_s=6)
+    yield house
+    jobs(house, wait_for_sheets_s=0)
+
+
+def test_more_sheets_join_the_batch(waiting_house, small):
+    """The feeder is filled twice; the third time nobody comes, and the batch is whole."""
+    with scan(waiting_house, small[:2], refills=((2, small[2:]), (4, small[:1])), split=True) as bench:
+        batch = bench.run()
+        assert (batch["state"], batch["pages"]) == ("done", 4), batch
+        assert bench.stored(batch)[1] == small + small[:1]
+        assert bench.device.commands.count("TRDT") == 3 and bench.device.sessions == 1
+        assert pdf_pages(waiting_house.delivered_file(batch["id"], ".pdf")) == small + small[:1]
+        said = re.findall(rf"scan.notice .*batch={batch['id']} notice=(\S+)", waiting_house.log_text())
+        assert said == ["waits-for-sheets", "more-sheets"] * 2 + ["waits-for-sheets"]
+
+
+def test_jam_in_the_second_stack(waiting_house, small):
+    with scan(waiting_house, small[:2], refills=((1, small),), fault="jam", fault_page=3) as bench:
+        assert_named(waiting_house, bench.run(), "broken", "paper-jam", 4)
+
+
+def test_wait_for_sheets_is_cancelled(waiting_house, small):
+    with scan(waiting_house, small[:2]) as bench:
+        bench.press()
+        batch = bench.running()
+        common.wait_until(lambda: f"batch={batch['id']} notice=waits-for-sheets"
+                          in waiting_house.log_text(), "the wait")
+        assert cancel(waiting_house, batch).returncode == 0
+        assert_named(waiting_house, bench.batch(), "cancelled", "cancelled", 2)
+        assert bench.device.commands[-2:] == ["STAT", "FIN"]
+
+
+def test_server_that_stops_does_not_wait_for_sheets(small):
+    """The scan that waits is complete, and the server does not use up its time for draining."""
+    own = House({"server": {"drain_s": 25}}).start()
+    try:
+        own.configure(wait_for_sheets_s=600)
+        with scan(own, small[:2]) as bench:
+            bench.press()
+            batch = bench.running()
+            common.wait_until(lambda: "notice=waits-for-sheets" in own.log_text(), "the wait")
+            begun = time.monotonic()
+            own.stop()
+            assert time.monotonic() - begun < 12
+            bench.device.wait_end()
+            assert bench.device.complaints == []
+            own.start()
+            settled = own.settled_batch(bench.id, [])
+            assert (settled["id"], settled["state"], settled["pages"]) == (batch["id"], "done", 2)
+            own.stop()
+    finally:
+        own.remove()
 
 
 # ---- cancel at the server ---------------------------------------------------------------------

@@ -160,6 +160,16 @@ def test_asked_for_more_only_when_a_side_is_stored(house, small):
         assert [rows >= page for page, rows in seen] == [True] * 6, seen
 
 
+@pytest.mark.parametrize("most", [40, 64, 100])
+def test_parameters_in_parts(house, small, most):
+    """A device that takes small blocks (#DSZ) gets the parameters in parts, each of whole keys."""
+    with Scan(house, small[:2], two_sided=True, info=(b"#DSZi0001536", b"#DSZi%07d" % most)) as scan:
+        batch = scan.run("Sheets")
+        assert (batch["state"], batch["pages"]) == ("done", 2), batch
+        assert scan.device.commands.count("PARA") > 1
+        assert dict(quads(scan.device.parameters))["ADF"] == ["DPLX"]
+
+
 # ---- lines ------------------------------------------------------------------------------------
 
 def lines(width, height, channels, bits, padding=0, seed=1, end=None):

@@ -39,7 +39,10 @@ typedef struct FakeScanner {
     FakeFault fault;
     const char *fault_text;
 
-    bool feeder_empty;  /* STAT says so                                  */
+    bool feeder_empty; /* STAT says so                                  */
+    /* The feeder is empty after its pages; after so many looks it has more.   */
+    bool empties;
+    unsigned refill_looks, refill_pages, looks;
     const char *status; /* what STAT says before the scan               */
     unsigned pages;
     unsigned empty_polls; /* IMG replies without anything before a page    */
@@ -203,6 +206,18 @@ static inline void fake_page_ends(FakeScanner *f, unsigned side)
     if (f->page % 2 == 0)
         f->page_ended[0] = f->page_ended[1] = false;
     f->data_state = !last;
+    if (last && f->empties)
+        f->feeder_empty = true;
+}
+
+/* Somebody may have put more sheets in. */
+static inline void fake_look(FakeScanner *f)
+{
+    if (!f->empties || !f->feeder_empty || ++f->looks != f->refill_looks)
+        return;
+    f->looks = 0;
+    f->feeder_empty = false;
+    f->pages += f->refill_pages;
 }
 
 static inline void fake_image(FakeScanner *f)
@@ -253,6 +268,7 @@ static inline void fake_request(FakeScanner *f, const Esci2Request *request, uin
     } else if (strcmp(code, "CAPA") == 0) {
         fake_block(f, code, bytes_of_text(f->capa ? f->capa : FAKE_CAPA));
     } else if (strcmp(code, "STAT") == 0) {
+        fake_look(f);
         fake_block(f, code,
                    bytes_of_text(f->status         ? f->status
                                  : f->feeder_empty ? "#ERRADF PE  "

@@ -21,6 +21,8 @@ static Json *device_show(const ApiRead *read, const Device *device)
         job_group_get(read->db, &group_id, &group, &ignored))
         json_set_text(object, "job_group_name", group.group.name);
     json_set_text(object, "registration", device_registration_words[device->settings.registration]);
+    json_set_text(object, "transport", device_transport_words[device->settings.transport]);
+    json_set_text(object, "certificate", device->certificate);
     json_set_text(object, "panel", device_panel_words[device->panel]);
     json_set_text(object, "jobs_by", device_jobs_by_words[device->settings.jobs_by]);
     json_set_text(object, "jobs_by_now",
@@ -205,6 +207,21 @@ static bool device_revoke(HttpRequest *req, HttpResponse *res, Err *err)
     return device_run(req, res, device_write, &w, err) && device_answer(req, res, &w.id, err);
 }
 
+static bool device_trust_write(Tx *tx, void *arg, Err *err)
+{
+    DeviceWrite *w = arg;
+    Device device;
+
+    return device_begin(w, tx, &device, err) && device_trust(tx, &w->actor, &w->id, err);
+}
+
+static bool device_trust_post(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    DeviceWrite w = { .event = DEVICE_EVENT_MAX_ };
+
+    return device_run(req, res, device_trust_write, &w, err) && device_answer(req, res, &w.id, err);
+}
+
 static bool device_one_delete(HttpRequest *req, HttpResponse *res, Err *err)
 {
     DeviceWrite w = { .event = DEVICE_EVENT_MAX_ };
@@ -247,6 +264,9 @@ const Route device_routes[] = {
       .query = no_query, .body_fields = job_start_fields, .answer = "Batch" },
     { "POST", "/api/v1/devices/{id}/revoke", "devices.write", device_revoke,
       "Takes the approval of a device back.", .query = no_query, .answer = "Device" },
+    { "POST", "/api/v1/devices/{id}/trust", "devices.write", device_trust_post,
+      "Forgets the certificate of a device; the one it shows at its next scan is trusted.",
+      .query = no_query, .answer = "Device" },
     { "DELETE", "/api/v1/devices/{id}", "devices.write", device_one_delete,
       "Forgets a device; it comes back as seen when it announces itself.", .query = no_query },
     { .method = NULL },

@@ -74,6 +74,8 @@ const Command command_table[] = {
     ROW("device", "show", "DEVICE", 1, 1, "Shows one device.", run_device_show),
     ROW("device", "approve", "DEVICE", 1, 1, "Lets a device scan to this server.", run_device_approve),
     ROW("device", "revoke", "DEVICE", 1, 1, "Takes the approval back.", run_device_revoke),
+    ROW("device", "trust", "DEVICE", 1, 1, "Takes the certificate that the device shows at its next scan.",
+        run_device_trust),
     ROW("device", "set", "DEVICE [FIELDS]", 1, 1, "Changes name or job group of a device.",
         run_device_set, .fields = device_settings_fields),
     ROW("device", "delete", "DEVICE", 1, 1, "Forgets a device.", run_device_delete),

@@ -97,6 +97,12 @@ bool run_device_revoke(Cli *cli, const Args *args, Err *err)
     return noun_post(cli, &cli_device, args, "/revoke", "is no longer approved", err);
 }
 
+bool run_device_trust(Cli *cli, const Args *args, Err *err)
+{
+    return noun_post(cli, &cli_device, args, "/trust",
+                     "is trusted with the certificate of its next scan", err);
+}
+
 /* Only what was given is sent: PATCH, because most of a device is not ours to set. */
 bool run_device_set(Cli *cli, const Args *args, Err *err)
 {

@@ -74,6 +74,36 @@ static bool open_services(DeviceLink *link, const DeviceLinkConfig *config, Err 
     return true;
 }
 
+TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAddress *local,
+                        const DeviceReach *reach, Mono deadline, size_t queue_bytes,
+                        const TcpEvents *events, void *arg, Err *err)
+{
+    /* A device that was once reached over TLS is never spoken to plainly again by itself. */
+    static const TcpTransport transports[DEVICE_TRANSPORT_MAX_][2] = {
+        [DEVICE_TRANSPORT_AUTO] = { TCP_TLS_ELSE_PLAIN, TCP_TLS },
+        [DEVICE_TRANSPORT_TLS] = { TCP_TLS, TCP_TLS },
+        [DEVICE_TRANSPORT_PLAIN] = { TCP_PLAIN, TCP_PLAIN },
+    };
+    bool known = reach->certificate[0] != '\0';
+    TcpSecurity security = { .context = link->tls,
+                             .transport = transports[reach->transport][known] };
+
+    (void)text_copy(security.pin, sizeof security.pin, reach->certificate);
+    return tcp_connect_secure(link->loop, device, local, deadline, queue_bytes, &security, events,
+                              arg, err);
+}
+
+const char *link_end_code(TcpEnd end)
+{
+    static const char *const codes[TCP_END_MAX_] = {
+        [TCP_END_CONNECT_FAILED] = "connect-failed",
+        [TCP_END_NO_TLS] = "no-tls",
+        [TCP_END_UNTRUSTED] = "certificate-changed",
+    };
+
+    return codes[end] ? codes[end] : "connection-lost";
+}
+
 DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *err)
 {
     NetAddress bind;
@@ -96,7 +126,8 @@ DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *er
     link->scan_port = config->scan_port;
     link->bind = bind;
     link->bind.port = 0;
-    return open_services(link, config, err) ? STEAL(link) : NULL;
+    link->tls = tls_device_context_new(err);
+    return link->tls && open_services(link, config, err) ? STEAL(link) : NULL;
 }
 
 void device_link_close(DeviceLink *link)
@@ -111,6 +142,7 @@ void device_link_close(DeviceLink *link)
     while (link->scans)
         link_scan_cut(link->scans);
     free(link->doors);
+    tls_context_free(link->tls);
     free(link);
 }
 

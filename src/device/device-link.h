@@ -144,7 +144,8 @@ void device_press_refuse(DevicePress *press);
 /* Job control with the device before the press is answered: a session of its own, ended when done is
  * called. Once per press; done is never called inside a function the host calls, and not after the
  * press is gone. False without memory. */
-bool device_press_talk(DevicePress *press, DeviceTalk talk, DeviceTalkFn *done, void *arg);
+bool device_press_talk(DevicePress *press, DeviceTalk talk, const DeviceReach *reach,
+                       DeviceTalkFn *done, void *arg);
 
 /* Answers OK to a device that asked for the jobs; jobs NULL: without their names, which it gets only when it
  * wanted them anyway. The press is gone. */
@@ -152,12 +153,13 @@ void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t c
 
 /* Answers OK, closes, connects to the device and scans. The press is gone. NULL when the panel has hung up or waited
  * too long (nothing will be called for scan_arg). */
-DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void *scan_arg);
+DeviceScan *device_press_accept(DevicePress *press, const DeviceReach *reach,
+                                const ScanOrder *order, void *scan_arg);
 
 /* Connects to the device at a numeric address and scans, without a press. NULL: too many scans run, no
  * memory, or no address. */
-DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanOrder *order,
-                              void *scan_arg);
+DeviceScan *device_scan_start(DeviceLink *link, const char *address, const DeviceReach *reach,
+                              const ScanOrder *order, void *scan_arg);
 
 /* The answer to page_end. ok=false: the page could not be kept; the scan ends as BROKEN with the reason. */
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason);

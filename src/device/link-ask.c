@@ -64,6 +64,7 @@ static void on_late(void *arg)
 static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wanted, Err *err)
 {
     static const ScanOrder order = { .dpi = 300, .jpeg_quality = 90 };
+    static const DeviceReach reach = { .transport = DEVICE_TRANSPORT_AUTO };
     NetAddress device;
 
     if (!net_address_parse(address, link->scan_port, &device, err))
@@ -77,7 +78,7 @@ static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wa
     *ask = *wanted;
     ask->link = link;
     ask->late = loop_timer_new(link->loop, on_late, ask, err);
-    ask->scan = ask->late ? link_scan_new(link, &device, NULL, &order, NULL) : NULL;
+    ask->scan = ask->late ? link_scan_new(link, &device, NULL, &reach, &order, NULL) : NULL;
     if (!ask->scan) {
         loop_timer_free(ask->late);
         free(ask);

@@ -66,6 +66,7 @@ typedef struct LinkDoor {
 
 struct DeviceLink {
     Loop *loop;
+    TlsContext *tls;
     DeviceHost host;
     void *arg;
     NetAddress bind; /* port 0 */
@@ -97,7 +98,7 @@ void link_job_free(LinkJob *job);
 /* Starts a scan at the device, from this address of ours (NULL: that of the link); NULL when there are too
  * many or memory is gone. */
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
-                          const ScanOrder *order, void *scan_arg);
+                          const DeviceReach *reach, const ScanOrder *order, void *scan_arg);
 /* Cuts the scan with a reason of device/scan-reason.h. */
 void link_scan_end(DeviceScan *scan, const char *code);
 /* Cuts the scan and tells the host that the server stops. */
@@ -107,6 +108,15 @@ void link_scan_cut(DeviceScan *scan);
 void link_ask_connected(struct DeviceAsk *ask);
 void link_ask_identified(struct DeviceAsk *ask, const DeviceIdentity *identity);
 void link_ask_ended(struct DeviceAsk *ask, int connect_error, const Reason *reason);
+
+/* Connects to a device as it has to be reached, from local (NULL: any address of ours). NULL: failed at once, err says
+ * why. */
+TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAddress *local,
+                        const DeviceReach *reach, Mono deadline, size_t queue_bytes,
+                        const TcpEvents *events, void *arg, Err *err);
+
+/* The code of the reason why a connection to a device ended so. */
+const char *link_end_code(TcpEnd end);
 
 /* True for 0.0.0.0 and ::. */
 bool link_is_any_address(const NetAddress *address);

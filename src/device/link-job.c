@@ -70,18 +70,16 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
     LinkJob *job = arg;
 
     (void)err;
-    job_session_lost(&job->session,
-                     end == TCP_END_CONNECT_FAILED ? "connect-failed" : "connection-lost",
-                     mono_now());
+    job_session_lost(&job->session, link_end_code(end), mono_now());
     drive(job);
 }
 
 static const TcpEvents job_events = { .on_read = on_read, .on_end = on_end };
 
 /* Connects. False when that failed at once; the host hears of it all the same. */
-static bool begin(LinkJob *job)
+static bool begin(LinkJob *job, const DeviceReach *reach)
 {
-    const DeviceLink *link = job->press->link;
+    DeviceLink *link = job->press->link;
     const NetAddress *local = link->door_count > 1               ? &job->press->local
                               : link_is_any_address(&link->bind) ? NULL
                                                                  : &link->bind;
@@ -89,12 +87,13 @@ static bool begin(LinkJob *job)
     Err err;
 
     device.port = link->scan_port;
-    job->stream = tcp_connect(link->loop, &device, local, job->session.late_at, JOB_QUEUE_MAX,
-                              &job_events, job, &err);
+    job->stream = link_connect(link, &device, local, reach, job->session.late_at, JOB_QUEUE_MAX,
+                               &job_events, job, &err);
     return job->stream != NULL;
 }
 
-bool device_press_talk(DevicePress *press, DeviceTalk talk, DeviceTalkFn *done, void *arg)
+bool device_press_talk(DevicePress *press, DeviceTalk talk, const DeviceReach *reach,
+                       DeviceTalkFn *done, void *arg)
 {
     LinkJob *job = calloc(1, sizeof *job);
     Mono now = mono_now();
@@ -112,7 +111,7 @@ bool device_press_talk(DevicePress *press, DeviceTalk talk, DeviceTalkFn *done, 
         link_job_free(job);
         return false;
     }
-    if (!begin(job))
+    if (!begin(job, reach))
         job->lost_code = "connect-failed";
     loop_timer_start(job->timer, job->lost_code ? now : job_session_deadline(&job->session));
     return true;

@@ -177,7 +177,8 @@ void device_press_list(DevicePress *press, const DeviceListedJob *jobs, size_t c
     link_press_free(press);
 }
 
-DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void *scan_arg)
+DeviceScan *device_press_accept(DevicePress *press, const DeviceReach *reach,
+                                const ScanOrder *order, void *scan_arg)
 {
     DeviceScan *scan = NULL;
 
@@ -186,7 +187,8 @@ DeviceScan *device_press_accept(DevicePress *press, const ScanOrder *order, void
 
         device.port = press->link->scan_port;
         scan = link_scan_new(press->link, &device,
-                             press->link->door_count > 1 ? &press->local : NULL, order, scan_arg);
+                             press->link->door_count > 1 ? &press->local : NULL, reach, order,
+                             scan_arg);
         push_session_answer(&press->session, scan != NULL, NULL);
     }
     /* When this answer gets lost the panel shows an error, but the pages come all the same: the scan

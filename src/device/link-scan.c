@@ -75,6 +75,19 @@ static bool become_legacy(DeviceScan *scan)
     return false;
 }
 
+static void tell_identity(DeviceScan *scan, const DeviceIdentity *said)
+{
+    DeviceIdentity identity = *said;
+
+    if (scan->stream)
+        (void)text_copy(identity.certificate, sizeof identity.certificate,
+                        tcp_peer_certificate(scan->stream));
+    if (scan->ask)
+        link_ask_identified(scan->ask, &identity);
+    else
+        scan->link->host.identified(scan->scan_arg, &identity);
+}
+
 /* Carries out what the session wants. False when the scan has ended and is gone. */
 static bool carry_out(DeviceScan *scan)
 {
@@ -87,10 +100,7 @@ static bool carry_out(DeviceScan *scan)
             send_command(scan, action.bytes);
             break;
         case SCAN_ACTION_IDENTIFIED:
-            if (scan->ask)
-                link_ask_identified(scan->ask, action.identity);
-            else
-                host->identified(scan->scan_arg, action.identity);
+            tell_identity(scan, action.identity);
             break;
         case SCAN_ACTION_NOTICE:
             host->noticed(scan->scan_arg, action.notice);
@@ -174,7 +184,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
     DeviceScan *scan = arg;
 
     scan->connect_error = end == TCP_END_CONNECT_FAILED ? err->code : 0;
-    scan->lost_code = end == TCP_END_CONNECT_FAILED ? "connect-failed" : "connection-lost";
+    scan->lost_code = link_end_code(end);
     drive(scan);
 }
 
@@ -191,7 +201,7 @@ static const TcpEvents scan_events = { .on_connected = on_connected,
                                        .on_end = on_end };
 
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
-                          const ScanOrder *order, void *scan_arg)
+                          const DeviceReach *reach, const ScanOrder *order, void *scan_arg)
 {
     const NetAddress *local = link_is_any_address(&link->bind) ? from : &link->bind;
     DeviceScan *scan = link->scan_count < DEVICE_SCANS_MAX ? calloc(1, sizeof *scan) : NULL;
@@ -213,8 +223,8 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
         scan_free(scan);
         return NULL;
     }
-    scan->stream = tcp_connect(link->loop, device, local, mono_after(now, CONNECT_MS),
-                               COMMAND_QUEUE_MAX, &scan_events, scan, &err);
+    scan->stream = link_connect(link, device, local, reach, mono_after(now, CONNECT_MS),
+                                COMMAND_QUEUE_MAX, &scan_events, scan, &err);
     if (!scan->stream) {
         scan->lost_code = "connect-failed";
         scan->connect_error = err.code;
@@ -223,15 +233,15 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
     return scan;
 }
 
-DeviceScan *device_scan_start(DeviceLink *link, const char *address, const ScanOrder *order,
-                              void *scan_arg)
+DeviceScan *device_scan_start(DeviceLink *link, const char *address, const DeviceReach *reach,
+                              const ScanOrder *order, void *scan_arg)
 {
     NetAddress device;
     Err err;
 
     if (!net_address_parse(address, link->scan_port, &device, &err))
         return NULL;
-    return link_scan_new(link, &device, NULL, order, scan_arg);
+    return link_scan_new(link, &device, NULL, reach, order, scan_arg);
 }
 
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)

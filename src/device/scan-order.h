@@ -7,8 +7,8 @@
  *               lamp-error carriage-locked tray-closed login-needed login-failed not-permitted
  *               battery-low sensor-error carrier-sheet paper-protection separation-lever
  *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
- *               of the link: device-busy connect-failed connection-lost no-answer no-progress
- *               device-timeout device-rejected protocol-error warming-up source-missing
+ *               of the link: device-busy certificate-changed no-tls connect-failed connection-lost
+ *               no-answer no-progress device-timeout device-rejected protocol-error warming-up source-missing
  *               format-not-offered settings-not-offered parameters-refused two-sided-page
  *               page-broken page-too-large too-many-pages server-stopping out-of-memory
  *               or what the host gave when it could not keep a page (page-not-stored ...) or found
@@ -24,9 +24,17 @@
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
 typedef ScanSettings ScanOrder;
 
+/* How the device is reached. */
+typedef struct DeviceReach {
+    DeviceTransport transport;
+    char
+        certificate[CERTIFICATE_TEXT_SIZE]; /* the only one that is trusted; "" = the first shown */
+} DeviceReach;
+
 /* What a scan learned from INFO. Texts are "" when the device does not say. */
 typedef struct DeviceIdentity {
     char product[PRODUCT_TEXT_SIZE], serial[64], firmware[64];
+    char certificate[CERTIFICATE_TEXT_SIZE]; /* "" = it was reached without TLS */
 } DeviceIdentity;
 
 typedef enum ScanEnd { SCAN_END_COMPLETE, SCAN_END_CANCELLED, SCAN_END_BROKEN } ScanEnd;

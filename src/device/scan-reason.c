@@ -37,6 +37,12 @@ static const Reason reasons[] = {
     { "paper-skewed", "A sheet went in askew.", "Straighten the sheets and scan again." },
     { "device-reserved", "Somebody else has reserved the device.", "Wait and scan again." },
     { "device-busy", "The device is busy.", "Wait until it is ready and scan again." },
+    { "certificate-changed",
+      "The device shows another certificate than before: it was reset or replaced, or somebody is "
+      "in between.",
+      "If you know why, let it be trusted (platen device trust) and scan again." },
+    { "no-tls", "The device does not speak TLS, which it has to.",
+      "If its TLS was switched off, set its transport to plain, or trust it anew." },
     { "connect-failed", "No connection to the device.",
       "Check that it is on and that TCP port 1865 is not blocked." },
     { "connection-lost", "The connection to the device was lost.",

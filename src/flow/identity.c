@@ -39,3 +39,19 @@ bool flow_identity_may_move(const Device *known, const char *address, FormerAnsw
                         : "If the device has moved, wait until its former address is free.");
     return false;
 }
+
+bool flow_identity_is_proven(const Device *known, const char *address, const char *certificate,
+                             Reason *ret_reason)
+{
+    *ret_reason = (Reason){ 0 };
+    if (!known->certificate[0] || text_equal(known->certificate, certificate))
+        return true;
+    (void)text_copy(ret_reason->code, sizeof ret_reason->code, "certificate-changed");
+    (void)text_printf(
+        ret_reason->text, sizeof ret_reason->text,
+        "%.45s says the serial number %.40s, but has not the certificate of that device.", address,
+        known->serial);
+    (void)text_copy(ret_reason->remedy, sizeof ret_reason->remedy,
+                    "If the device was reset, let it be trusted (platen device trust).");
+    return false;
+}

@@ -32,4 +32,9 @@ typedef enum FormerAnswer {
 bool flow_identity_may_move(const Device *known, const char *address, FormerAnswer answer,
                             const char *former_serial, Reason *ret_reason);
 
+/* A device whose certificate is known is only who shows that certificate. False with the reason
+ * "certificate-changed". */
+bool flow_identity_is_proven(const Device *known, const char *address, const char *certificate,
+                             Reason *ret_reason);
+
 #endif

@@ -37,6 +37,7 @@ struct Device {
     NetAddress announce_to;
     UdpSocket *udp;
     TcpListener *listener;
+    TlsContext *tls; /* NULL: the scan port is plain */
     Client clients[DEVICE_CLIENTS_MAX];
     Finder finder;
     LoopTimer *announce_timer;
@@ -273,7 +274,7 @@ static void on_accept(void *arg, TcpStream *stream_take)
         return;
     AUTO(MfpSession) session = mfp_session_new(&device->unit, mono_now(), &err);
     AUTO(LoopTimer) timer = loop_timer_new(device->loop, on_client_time, client, &err);
-    if (!session || !timer)
+    if (!session || !timer || (device->tls && !tcp_accept_tls(stream, device->tls, &err)))
         return;
     net_address_format(&peer, client->peer);
     client->device = device;
@@ -485,6 +486,10 @@ static bool open_all(Device *device, Err *err)
     char text[NET_ADDRESS_TEXT_SIZE];
 
     scan.port = device->options->scan_port;
+    if (device->options->tls)
+        device->tls = tls_server_context_new(device->options->product, err);
+    if (device->options->tls && !device->tls)
+        return false;
     net_address_format(&scan, text);
     device->listener = tcp_listen(device->loop, &scan, SCAN_BACKLOG, on_accept, device, err);
     if (!device->listener) {
@@ -549,6 +554,7 @@ void device_free(Device *device)
     loop_timer_free(device->waiting_timer);
     udp_free(device->udp);
     tcp_listener_free(device->listener);
+    tls_context_free(device->tls);
     free(device);
 }
 

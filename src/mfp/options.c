@@ -276,6 +276,14 @@ static bool take_registration(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_tls(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->tls = true;
+    return true;
+}
+
 static bool take_help(Options *options, const char *value, Err *err)
 {
     (void)value;
@@ -332,6 +340,7 @@ static const struct Option {
       "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
     { "--registration", "2|3", take_registration, "version of the announcements (2)" },
+    { "--tls", NULL, take_tls, "scan port over TLS only, with a new certificate" },
     { "--press", "NAME[:CHOICE]", take_press,
       "when this destination appears, press Start once;\n"
       "CHOICE: sides (0, 1) and action (1 JPEG, 2 PDF,\n4 preview), default " DEFAULT_CHOICE },

@@ -38,6 +38,7 @@ typedef struct Options {
     char serial[SCANNER_SERIAL_SIZE];
     uint32_t exit_after; /* scans; 0: serve until a signal       */
     int64_t announce_ms;
+    bool tls; /* the scan port speaks TLS only */
 } Options;
 
 /* Reads the arguments (argv[0] is left out) over the defaults. ERR_BAD_INPUT says which option and

@@ -23,6 +23,8 @@ static const DeviceRule device_rules[DEVICE_STATE_MAX_][DEVICE_EVENT_MAX_] = {
 
 const char *const device_registration_words[] = { "auto", "version-2", "version-3", NULL };
 
+const char *const device_transport_words[] = { "auto", "tls", "plain", NULL };
+
 const char *const device_panel_words[] = { "plain", "version-3", "job-list", NULL };
 
 const char *const device_jobs_by_words[] = {
@@ -36,6 +38,8 @@ const Field device_settings_fields[] = {
            "Version in which the device is told our name; auto: as it asks."),
     CHOICE(DeviceSettings, jobs_by, device_jobs_by_words, DEVICE_JOBS_BY_AUTO,
            "How its panel chooses a job; auto: the best it can do."),
+    CHOICE(DeviceSettings, transport, device_transport_words, DEVICE_TRANSPORT_AUTO,
+           "How scans are fetched; auto: over TLS, or plainly from a device that knows none."),
     FIELDS_END,
 };
 

@@ -70,12 +70,26 @@ typedef enum DeviceJobsBy {
 
 extern const char *const device_jobs_by_words[]; /* ends with NULL */
 
+/* How the device's port for scans is spoken to. */
+typedef enum DeviceTransport {
+    DEVICE_TRANSPORT_AUTO, /* TLS, and plainly when it knows none; TLS only once a certificate is known */
+    DEVICE_TRANSPORT_TLS,
+    DEVICE_TRANSPORT_PLAIN,
+    DEVICE_TRANSPORT_MAX_
+} DeviceTransport;
+
+extern const char *const device_transport_words[]; /* ends with NULL */
+
+enum { CERTIFICATE_TEXT_SIZE = 65 }; /* SHA-256 of a certificate in hex, "" = none */
+
 /* What an administrator may set of a device. */
 typedef struct DeviceSettings {
     char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */
     char job_group[ID_TEXT_SIZE]; /* JobGroupId as text, "" = none                 */
     int64_t registration;         /* DeviceRegistration                            */
     int64_t jobs_by;              /* DeviceJobsBy                                  */
+
+    int64_t transport; /* DeviceTransport                               */
 } DeviceSettings;
 
 extern const Field device_settings_fields[];
@@ -104,6 +118,8 @@ typedef struct Device {
     char serial[64];                 /* learned at the first scan, "" before     */
     char firmware[64];
     DevicePanel panel;
+    char certificate
+        [CERTIFICATE_TEXT_SIZE]; /* seen at the first scan over TLS; the only one that is trusted */
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
 } Device;

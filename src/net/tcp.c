@@ -58,6 +58,7 @@ const char *tcp_end_name(TcpEnd end)
         [TCP_END_STALLED] = "stalled",
         [TCP_END_BROKEN] = "broken",
         [TCP_END_CONNECT_FAILED] = "connect-failed",
+        [TCP_END_NO_TLS] = "no-tls",
         [TCP_END_UNTRUSTED] = "untrusted",
     };
 
@@ -448,7 +449,7 @@ static void fail_handshake(TcpStream *stream, TlsResult result, const Err *err)
     else if (stream->may_fall_back)
         fall_back(stream);
     else
-        end(stream, TCP_END_CONNECT_FAILED, err);
+        end(stream, TCP_END_NO_TLS, err);
 }
 
 /* False: the stream is gone, or is not OPEN. */
@@ -587,7 +588,7 @@ static void stream_later(evutil_socket_t fd, short what, void *arg)
     else if (stream->state == HANDSHAKE && stream->may_fall_back)
         fall_back(stream);
     else if (stream->state == HANDSHAKE)
-        end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "speak TLS with");
+        end_with_errno(stream, TCP_END_NO_TLS, ETIMEDOUT, "speak TLS with");
     else if (stream->state == OPEN)
         end_with_errno(stream, TCP_END_BROKEN, stream->write_errno, "write to");
     else

@@ -32,6 +32,7 @@ typedef enum TcpEnd {
     TCP_END_STALLED,        /* the peer took nothing for TCP_WRITE_STALL_MS                  */
     TCP_END_BROKEN,         /* reset, or the network is gone                                 */
     TCP_END_CONNECT_FAILED, /* refused, unreachable, or late (err->code is then ETIMEDOUT)   */
+    TCP_END_NO_TLS,         /* TLS was wanted, and the handshake failed                        */
     TCP_END_UNTRUSTED,      /* TLS: not the certificate that was asked for; nothing was sent  */
     TCP_END_MAX_
 } TcpEnd;

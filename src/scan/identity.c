@@ -144,7 +144,8 @@ static bool move_write(Tx *tx, void *arg, Err *err)
     if (!device_find_serial(tx_db(tx), look->identity.serial, look->address, &known, &gone) ||
         known.state != DEVICE_REGISTERED || !text_equal(known.address, look->known.address))
         return distrust(tx, look, err);
-    if (!flow_identity_may_move(&known, look->address, look->former, look->former_serial, &reason))
+    if (!flow_identity_is_proven(&known, look->address, look->identity.certificate, &reason) ||
+        !flow_identity_may_move(&known, look->address, look->former, look->former_serial, &reason))
         return device_not_moved(tx, &known.id, &reason, err) && distrust(tx, look, err);
     (void)text_copy(look->former_address, sizeof look->former_address, known.address);
     look->moved = device_move(tx, &known.id, look->address, &look->known, err);

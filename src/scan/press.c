@@ -28,14 +28,15 @@ static void give_up(Run *run)
 
 static void accept_run(Run *run)
 {
+    const DeviceReach reach = reach_of(&run->device);
     ScanOrder order;
 
     job_scan_settings(&run->batch.job, run->choice, &order);
     spool_on_drained(run->spool, run_spool_drained, run);
     if (run->is_pull && run->service->link)
-        run->scan = device_scan_start(run->service->link, run->device.address, &order, run);
+        run->scan = device_scan_start(run->service->link, run->device.address, &reach, &order, run);
     else if (run->press)
-        run->scan = device_press_accept(STEAL(run->press), &order, run);
+        run->scan = device_press_accept(STEAL(run->press), &reach, &order, run);
     if (run->scan && run->cancelled)
         device_scan_cancel(run->scan);
     if (run->scan)
@@ -78,7 +79,9 @@ static void accept_posted(void *arg)
     } else if (!wants_talk(run)) {
         accept_run(run);
     } else {
-        run->talking = device_press_talk(run->press, DEVICE_TALK_CHOSEN, talked, run);
+        const DeviceReach reach = reach_of(&run->device);
+
+        run->talking = device_press_talk(run->press, DEVICE_TALK_CHOSEN, &reach, talked, run);
         if (run->talking)
             return;
         run->reason = no_scan;

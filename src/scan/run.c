@@ -18,6 +18,14 @@ void run_log_failure(const char *event, const Run *run, const Err *err)
              log_quote(remedy, sizeof remedy, err->remedy));
 }
 
+DeviceReach reach_of(const Device *device)
+{
+    DeviceReach reach = { .transport = (DeviceTransport)device->settings.transport };
+
+    (void)text_copy(reach.certificate, sizeof reach.certificate, device->certificate);
+    return reach;
+}
+
 void reason_of_err(const char *code, const Err *err, Reason *ret)
 {
     *ret = (Reason){ 0 };
@@ -65,6 +73,8 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
     BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
 
     return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
+           (!text_equal(run->reason.code, "certificate-changed") ||
+            device_certificate_changed(tx, &run->device.id, &run->reason, err)) &&
            (!run->another.code[0] || run->service->config.identify ||
             device_distrust(tx, &run->device.id, run->another.text, err)) &&
            queue_batch_advance(tx, &run->batch.id, err);
@@ -278,7 +288,8 @@ static bool identified_write(Tx *tx, void *arg, Err *err)
     const Learned *l = arg;
 
     return device_identified(tx, &l->id, l->identity.product, l->identity.serial,
-                             l->identity.firmware, err);
+                             l->identity.firmware, err) &&
+           device_certified(tx, &l->id, l->identity.certificate, err);
 }
 
 static void free_done(void *arg, bool ok, const Err *err)

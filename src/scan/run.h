@@ -111,6 +111,9 @@ void run_gone(Run *run);
 void run_refuse(Run *run);
 
 /* One error line with device, batch, cause and cure. */
+/* How the device of a row is reached. */
+DeviceReach reach_of(const Device *device);
+
 void run_log_failure(const char *event, const Run *run, const Err *err);
 /* The reason of a batch that failed by one of our own errors. code: its stable word. */
 void reason_of_err(const char *code, const Err *err, Reason *ret);

@@ -6,7 +6,7 @@
 
 #define DEVICE_COLUMNS                                                                   \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
-    " last_seen, revision, registration, panel, jobs_by FROM device "
+    " last_seen, revision, registration, panel, jobs_by, transport, certificate FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -24,6 +24,8 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->settings.registration = query_word(query, 11, device_registration_words);
     ret_device->panel = (DevicePanel)query_word(query, 12, device_panel_words);
     ret_device->settings.jobs_by = query_word(query, 13, device_jobs_by_words);
+    ret_device->settings.transport = query_word(query, 14, device_transport_words);
+    QUERY_COPY(query, 15, ret_device->certificate);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -203,6 +205,36 @@ bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err
     return device_event(tx, id, "device.not-moved", text, err);
 }
 
+bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *err)
+{
+    int rows;
+
+    return db_run(tx->db,
+                  "UPDATE device SET certificate = ?2 WHERE id = ?1 AND certificate = ''"
+                  " AND ?2 <> ''",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(certificate)), &rows, err) &&
+           (rows == 0 || device_event(tx, id, "device.certificate", certificate, err));
+}
+
+bool device_certificate_changed(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
+{
+    char text[sizeof reason->text + sizeof reason->remedy + 2];
+
+    (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
+    return device_event(tx, id, "device.certificate-changed", text, err);
+}
+
+bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
+{
+    int rows;
+
+    if (!db_run(tx->db, "UPDATE device SET certificate = '', revision = revision + 1 WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text)), &rows, err))
+        return false;
+    return (rows > 0 || not_found(err, "device", id->text)) &&
+           audit_insert(tx, actor, "device.trust", "device", id->text, "", err);
+}
+
 bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err)
 {
     if (device->panel == panel)
@@ -293,12 +325,12 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
         return false;
     if (!db_run(tx->db,
                 "UPDATE device SET name = ?2, job_group = ?3, state = ?4, registration = ?5, "
-                "jobs_by = ?6,"
-                " revision = revision + 1 WHERE id = ?1",
+                "jobs_by = ?6, transport = ?7, revision = revision + 1 WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(settings->name),
                      ARG_TEXT_OR_NULL(settings->job_group), ARG_TEXT(device_state_words[state]),
                      ARG_TEXT(device_registration_words[settings->registration]),
-                     ARG_TEXT(device_jobs_by_words[settings->jobs_by])),
+                     ARG_TEXT(device_jobs_by_words[settings->jobs_by]),
+                     ARG_TEXT(device_transport_words[settings->transport])),
                 NULL, err))
         return false;
     if (state != before.state) {

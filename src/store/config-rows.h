@@ -111,6 +111,15 @@ bool device_add(Tx *tx, const Actor *actor, const DeviceNew *wish, DeviceId *ret
 /* What a scan learned about it. */
 bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,
                        const char *firmware, Err *err);
+/* The certificate at a scan over TLS: kept when none is known. */
+bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *err);
+
+/* Another certificate was shown: an event that says what to do. */
+bool device_certificate_changed(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
+
+/* A person takes the certificate that the device shows at its next scan. ERR_NOT_FOUND. */
+bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err);
+
 /* What its panel can do, as its requests tell; *device is what device_sighted has read. */
 bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err);
 /* What a scan learned that it can do. No such row: nothing. */

@@ -228,18 +228,16 @@ static const char script_jobs_by[] =
     "ALTER TABLE device ADD COLUMN jobs_by TEXT NOT NULL DEFAULT 'auto'"
     " CHECK (jobs_by IN ('auto', 'choice', 'name', 'version-3', 'job-list'));";
 
+/* TLS with devices. */
+static const char script_transport[] =
+    "ALTER TABLE device ADD COLUMN transport TEXT NOT NULL DEFAULT 'auto'"
+    " CHECK (transport IN ('auto', 'tls', 'plain'));"
+    "ALTER TABLE device ADD COLUMN certificate TEXT NOT NULL DEFAULT '';";
+
 const char *const schema_scripts[] = {
-    script_1,
-    script_2,
-    script_retention,
-    script_notification,
-    script_registration,
-    script_page_notes,
-    script_turns,
-    script_panel,
-    script_settings,
-    script_jobs_by,
-    NULL,
+    script_1,          script_2,     script_retention, script_notification, script_registration,
+    script_page_notes, script_turns, script_panel,     script_settings,     script_jobs_by,
+    script_transport,  NULL,
 };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */

@@ -58,6 +58,7 @@ class Manner:
     refills: tuple = ()            # ((looks, pages), ...): after so many looks at the empty feeder
     capa: tuple = ()               # (what, instead) in the model's CAPA
     info: tuple = ()               # the same in its INFO
+    tls: object = None             # an ssl.SSLContext: the scan port speaks TLS only
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
     job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
@@ -96,6 +97,9 @@ class Device:
         self.page_ends = None   # called with the number of a page before its end is sent
         self.page_asked = None  # and when more is asked for after that
         self.asked_at = {}  # page: when more was asked for after it
+        self.deaf_once = False  # the next connection gets nothing, and stays
+        self.deaf = []
+        self.hellos = 0  # clients that tried TLS with a device that has none
         self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
         self.responses, self.destinations = [], {}
         self.tags = b"ClientName,IPAddress,EventPort"  # what its requests ask for
@@ -236,6 +240,14 @@ class Device:
                 return
             stream.settimeout(SOCKET_SECONDS)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            session = None
+            try:
+                stream = self._shake_hands(stream)
+            except OSError:
+                stream.close()
+                continue
+            if stream is None:
+                continue
             session = self.session_type(self, stream)
             self.sessions += 1
             try:
@@ -250,6 +262,28 @@ class Device:
                     self.sessions -= 1
                 else:
                     self.finished.set()
+
+    def _shake_hands(self, stream):
+        """The stream to speak on. A device without TLS hangs up when it is greeted with a handshake; one that
+        has it knows nothing else. None: the client is gone."""
+        if self.deaf_once:
+            self.deaf_once = False
+            self.deaf.append(stream)
+            return None
+        if self.manner.tls:
+            return self.manner.tls.wrap_socket(stream, server_side=True)
+        stream.settimeout(0.05)  # a client that speaks plainly waits for our welcome
+        try:
+            first = stream.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            first = None
+        stream.settimeout(SOCKET_SECONDS)
+        if first == b"\x16":
+            self.hellos += 1
+        if first is not None:
+            stream.close()
+            return None
+        return stream
 
     def wait_end(self, patience_s=60):
         """Until a scan session has ended."""

@@ -80,6 +80,16 @@ static inline void fake_init(FakeScanner *f)
     is_welcome_encode(&f->out, IS_DEVICE_FLAGS, IS_FAMILY_ESCI2);
 }
 
+/* The client tried TLS, which this scanner has not: it hangs up and greets the next one. */
+static inline bool fake_wants_no_tls(FakeScanner *f, Bytes bytes)
+{
+    if (f->in.n > 0 || bytes.n == 0 || bytes.p[0] != 0x16)
+        return false;
+    buf_clear(&f->out);
+    is_welcome_encode(&f->out, IS_DEVICE_FLAGS, IS_FAMILY_ESCI2);
+    return true;
+}
+
 static inline void fake_done(FakeScanner *f)
 {
     buf_done(&f->in);

@@ -240,6 +240,11 @@ static void devices_are_approved_named_and_forgotten(void **state)
     assert_status(200, call("GET", at("devices", device.id.text, ""), NULL));
     assert_true(header_of(&answer, "ETag")[0] == '"');
     assert_string_equal(said("address"), "10.0.0.9");
+    assert_write(fx, device_certified(tx, &device.id, "ab12", &fx->err));
+    assert_status(200, call("GET", at("devices", device.id.text, ""), NULL));
+    assert_string_equal(said("certificate"), "ab12");
+    assert_status(200, call("POST", at("devices", device.id.text, "/trust"), NULL));
+    assert_string_equal(said("certificate"), "");
     assert_status(200, call("POST", at("devices", device.id.text, "/revoke"), NULL));
     assert_string_equal(said("state"), "seen");
     assert_status(204, call("DELETE", at("devices", device.id.text, ""), NULL));

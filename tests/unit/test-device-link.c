@@ -55,6 +55,10 @@ static void scanner_read(void *arg, Bytes bytes)
 {
     Scanner *s = arg;
 
+    if (fake_wants_no_tls(&s->fake, bytes)) {
+        tcp_abort(STEAL(s->stream));
+        return;
+    }
     fake_feed(&s->fake, bytes);
     scanner_sends(s);
 }
@@ -94,6 +98,7 @@ static void seen(void *arg, const DeviceSighting *sighting)
 static void answer_press(void *arg)
 {
     static const ScanOrder order = { .dpi = 300, .jpeg_quality = 90 };
+    static const DeviceReach reach = { .transport = DEVICE_TRANSPORT_AUTO };
     Host *h = arg;
 
     if (h->refuse) {
@@ -101,7 +106,7 @@ static void answer_press(void *arg)
         return;
     }
     h->in_call = true;
-    h->scan = device_press_accept(STEAL(h->press), &order, h);
+    h->scan = device_press_accept(STEAL(h->press), &reach, &order, h);
     h->in_call = false;
     if (!h->scan)
         h->ended = true; /* nothing else will be called */

@@ -40,6 +40,10 @@ static void scanner_read(void *arg, Bytes bytes)
 {
     House *h = arg;
 
+    if (fake_wants_no_tls(&h->fake, bytes)) {
+        tcp_abort(STEAL(h->stream));
+        return;
+    }
     fake_feed(&h->fake, bytes);
     scanner_sends(h);
 }

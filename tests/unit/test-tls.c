@@ -237,7 +237,7 @@ static void a_peer_of_which_tls_is_wanted_is_not_spoken_to_plainly(void **state)
     connect_with(TCP_TLS, "");
     while (!client_side.ended)
         run();
-    assert_int_equal(client_side.end, TCP_END_CONNECT_FAILED);
+    assert_int_equal(client_side.end, TCP_END_NO_TLS);
     assert_non_null(strstr(client_side.text, "TLS"));
     assert_int_equal(accepted, 1);
 }
@@ -273,7 +273,7 @@ static void a_client_without_tls_is_let_go(void **state)
     assert_true(tcp_write(client_side.stream, bytes_of_text("IS no handshake at all"), &err));
     while (!server_side.ended)
         run();
-    assert_int_equal(server_side.end, TCP_END_CONNECT_FAILED);
+    assert_int_equal(server_side.end, TCP_END_NO_TLS);
     assert_int_equal(server_side.received, 0);
 }
 

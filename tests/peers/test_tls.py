@@ -1,0 +1,177 @@
+"""Scans over TLS. Device and client of these tests use Python's ssl, which shares nothing with the project's streams
+but the library below; the certificate is made by openssl."""
+
+import contextlib
+import hashlib
+import socket
+import ssl
+import struct
+import subprocess
+import time
+import warnings
+
+import pytest
+
+import common
+import epson_models
+from served import House
+from test_device import Bench, assert_ended
+
+OLD = "ALL:@SECLEVEL=0"  # what firmware of 2010 offers
+
+
+@pytest.fixture(scope="module")
+def house():
+    made = House().start()
+    try:
+        made.configure()
+        yield made
+        made.stop()
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return [epson_models.ff680w_page()]
+
+
+def certificate(folder, name, *more):
+    """A context with a key and a certificate of its own."""
+    made, key = str(folder / f"{name}.pem"), str(folder / f"{name}.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", made,
+                    "-days", "2", "-subj", f"/CN={name}", *more], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    with open(made, encoding="ascii") as f:
+        der = ssl.PEM_cert_to_DER_cert(f.read())
+    return context, hashlib.sha256(der).hexdigest()
+
+
+def test_a_device_with_tls(house, pages, tmp_path):
+    tls, sha256 = certificate(tmp_path, "ET-4950")
+    names = []
+    tls.sni_callback = lambda _, name, __: names.append(name)
+    with Bench(house, pages, tls=tls, split=True, drip=1000) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        shown = house.show("device", "show", bench.id)
+        assert (shown["transport"], shown["certificate"]) == ("auto", sha256)
+        assert names == [None], "devices are not told a server's name"
+        assert [e["text"] for e in house.show("event", "list") if e["kind"] == "device.certificate"][-1] == sha256
+        bench.assert_delivered(bench.scan(), pages)  # now it is known
+        assert bench.device.complaints == []
+
+
+def test_a_device_without_tls_is_greeted_and_left_first(house, pages):
+    with Bench(house, pages) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        assert bench.device.hellos == 1 and bench.device.complaints == []
+        assert house.show("device", "show", bench.id)["certificate"] == ""
+        house.cli("device", "set", bench.id, "--transport", "plain")
+        bench.assert_delivered(bench.scan(), pages)
+        assert bench.device.hellos == 1
+
+
+def test_another_certificate_gets_nothing(house, pages, tmp_path):
+    tls, former = certificate(tmp_path, "first")
+    with Bench(house, pages, tls=tls) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        bench.device.manner.tls, sha256 = certificate(tmp_path, "second")
+        bench.device.commands.clear()
+        bench.press()
+        bench.device.finished.set()  # no session begins
+        assert_ended(bench, bench.batch(), "certificate-changed", [])
+        assert bench.device.commands == []
+        event, = [e for e in house.show("event", "list") if e["kind"] == "device.certificate-changed"]
+        assert event["device"] == bench.id and "platen device trust" in event["text"]
+        assert house.show("device", "show", bench.id)["certificate"] == former
+        house.cli("device", "trust", bench.id)
+        bench.assert_delivered(bench.scan(), pages)
+        assert house.show("device", "show", bench.id)["certificate"] == sha256
+
+
+def test_what_spoke_tls_is_not_spoken_to_plainly(house, pages, tmp_path):
+    tls, _ = certificate(tmp_path, "once")
+    with Bench(house, pages, tls=tls) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        bench.device.manner.tls = None
+        bench.press()
+        bench.device.finished.set()
+        assert_ended(bench, bench.batch(), "no-tls", [])
+        house.cli("device", "set", bench.id, "--transport", "plain")
+        bench.assert_delivered(bench.scan(), pages)
+
+
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2"])
+def test_old_firmware(house, pages, tmp_path, version):
+    tls, _ = certificate(tmp_path, version, "-sha1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        tls.minimum_version = tls.maximum_version = getattr(ssl.TLSVersion, version)
+    tls.set_ciphers(OLD)
+    with Bench(house, pages, tls=tls) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+
+
+def test_the_api_does_not_speak_old_tls(house):
+    """What is allowed towards devices is not allowed towards us."""
+    client = ssl._create_unverified_context()
+    client.set_ciphers(OLD)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version, client.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", house.https_port)) as plain, pytest.raises(ssl.SSLError):
+        client.wrap_socket(plain)
+
+
+def test_a_handshake_that_is_never_answered(house, pages):
+    """Three seconds, then plainly; the silent one does not hold up others."""
+    with Bench(house, pages) as bench, Bench(house, pages) as other:
+        bench.device.deaf_once = True
+        begun = time.monotonic()
+        bench.press()
+        other.assert_delivered(other.scan(), pages)
+        bench.assert_delivered(bench.batch(), pages)
+        assert time.monotonic() - begun >= 3
+
+
+# ---- platen-mfp --tls ----------------------------------------------------------------------------------
+
+def packet(stream):
+    """The next IS packet: type and payload."""
+    head = b""
+    while len(head) < 12:
+        head += stream.recv(12 - len(head)) or pytest.fail("the device hung up")
+    magic, kind, _, offset, length, _ = struct.unpack(">2sHBBIH", head)
+    assert magic == b"IS" and offset == 12
+    body = b""
+    while len(body) < length:
+        body += stream.recv(length - len(body)) or pytest.fail("the device hung up")
+    return kind, body
+
+
+def test_the_virtual_device_speaks_tls(tmp_path, pages):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(pages[0])
+    with common.start_mfp("--pages", folder, "--port", 0, "--server", "127.0.0.1:9", "--tls") as mfp:
+        scan = mfp.ready["address"], int(mfp.ready["scan_port"])
+        client = ssl._create_unverified_context()
+        client.set_ciphers(OLD)
+        for name in None, "\x02":  # another push server sends one control character as the name
+            with socket.create_connection(scan) as plain, client.wrap_socket(
+                    plain, server_hostname=name) as stream:
+                assert packet(stream) == (0x8000, bytes.fromhex("0104000000"))
+                stream.sendall(bytes.fromhex("49532100000c00000007000001a0040000012c"))
+                assert packet(stream) == (0xa100, b"\x06")
+                stream.sendall(bytes.fromhex("49532101000c000000000000"))
+                assert packet(stream)[0] == 0xa101
+        with socket.create_connection(scan) as plain:  # one that knows no TLS is let go
+            plain.sendall(bytes.fromhex("49532100000c000000000000"))
+            plain.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                while plain.recv(1000):
+                    pass
+        with socket.create_connection(scan):  # nor does a silent one hold it up
+            with socket.create_connection(scan) as plain, client.wrap_socket(plain) as stream:
+                assert packet(stream)[0] == 0x8000

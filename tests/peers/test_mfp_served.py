@@ -1,0 +1,67 @@
+"""test_mfp_served.py - platend scans from platen-mfp when something goes wrong: the page before is kept, the
+reason has the right name. That both are ours is no proof of the bytes: test-mfp-modes.c holds them
+to the words of other drivers, SANE judges the device, epson_device.py the server."""
+
+import os
+
+import pytest
+
+import common
+from served import House
+from test_mfp import call
+
+
+@pytest.fixture(name="house", scope="module")
+def fixture_house():
+    house = House()
+    house.start()
+    house.configure()
+    yield house
+    house.stop()
+    house.remove()
+
+
+@pytest.fixture(name="mfp", scope="module")
+def fixture_mfp(house, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    common.make_pictures(folder, 3, 320, 440)
+    with common.start_mfp("--pages", folder, "--port", house.scan_port, "--address", "127.0.61.1", "--server",
+                          f"127.0.0.1:{house.udp_port}", "--announce-every", 1, "--panel-port", 0) as mfp:
+        mfp.folder = folder
+        mfp.id = house.approve("127.0.61.1")
+        mfp.wait_line("destination ")
+        yield mfp
+
+
+def post(mfp, path, body=None):
+    status, answer = call(mfp, path, body, "POST")
+    assert status == 204, answer
+
+
+@pytest.mark.parametrize("fault,reason", [
+    ("jam", "paper-jam"), ("cover", "cover-open"), ("double-feed", "double-feed"), ("lamp", "lamp-error"),
+    ("lock", "carriage-locked"), ("tray", "tray-closed"), ("auth", "login-failed"), ("permission", "not-permitted"),
+    ("battery", "battery-low"), ("remove-paper", "remove-paper"), ("skew", "paper-skewed"),
+    ("device-cancel", "cancelled-at-device"), ("drop", "connection-lost"), ("server-error", "device-rejected"),
+    ("time-out", "device-timeout")])
+def test_reason_of_a_fault_within_the_second_page(house, mfp, fault, reason):
+    known = [batch["id"] for batch in house.batches(mfp.id)]
+    post(mfp, "/load", {"sheets": 3})
+    post(mfp, "/fault", {"kind": fault, "page": 2})
+    post(mfp, "/press", {"name": "Platen", "choice": "02"})
+    assert mfp.wait_line("scan-end ").startswith("scan-end pages=1 ")
+    batch = house.settled_batch(mfp.id, known)
+    assert batch["reason"]["code"] == reason
+    assert len(house.show("batch", "pages", batch["id"])) == 1
+    post(mfp, "/clear")
+
+
+def test_scans_again_when_all_is_well(house, mfp):
+    known = [batch["id"] for batch in house.batches(mfp.id)]
+    post(mfp, "/load", {"sheets": 3})
+    post(mfp, "/press", {"name": "Platen", "choice": "02"})
+    assert mfp.wait_line("scan-end ") == "scan-end pages=3 outcome=done"
+    batch = house.settled_batch(mfp.id, known)
+    assert not batch.get("reason")
+    sizes = sorted(os.path.getsize(mfp.folder / name) for name in os.listdir(mfp.folder))
+    assert sorted(page["size_bytes"] for page in house.show("batch", "pages", batch["id"])) == sizes

@@ -34,6 +34,9 @@ static Json *device_show(const ApiRead *read, const Device *device)
     json_set_text(object, "firmware", device->firmware);
     json_set_wall(object, "first_seen", device->first_seen);
     json_set_wall(object, "last_seen", device->last_seen);
+    json_set_text(object, "contact", device_contact_words[device->contact]);
+    json_set_wall(object, "contact_since", device->contact_since);
+    json_set_wall(object, "last_scan", device->last_scan);
     return object;
 }
 

@@ -253,6 +253,8 @@ static bool metrics_get(HttpRequest *req, HttpResponse *res, Err *err)
                   facts.counts.deliveries);
     metric_states(&out, "platen_devices", "Devices by state.", device_state_words,
                   facts.counts.devices);
+    metric_states(&out, "platen_device_contacts", "Approved devices by what is heard of them.",
+                  device_contact_words, facts.counts.contacts);
     metric(&out, "platen_pages_total", "counter", "Pages stored.", facts.counts.pages);
     metric(&out, "platen_batches_removed_total", "counter", "Batches whose files were removed.",
            facts.counts.batches_removed);

@@ -67,8 +67,30 @@ const Field device_new_fields[] = {
       .choices = device_jobs_by_words,
       .preset = DEVICE_JOBS_BY_AUTO,
       .help = "How its panel chooses a job; auto: the best it can do." },
+    { .name = "transport",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(DeviceNew, settings.transport),
+      .choices = device_transport_words,
+      .preset = DEVICE_TRANSPORT_AUTO,
+      .help = "Whether its scan port speaks TLS; auto: found out." },
     FIELDS_END,
 };
+
+const char *const device_contact_words[] = { "heard", "silent", "offline", NULL };
+
+static const DeviceContact contact_rules[DEVICE_CONTACT_MAX_][DEVICE_CONTACT_EVENT_MAX_] = {
+    [DEVICE_HEARD] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_HEARD, DEVICE_HEARD },
+    [DEVICE_SILENT] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_SILENT, DEVICE_OFFLINE },
+    [DEVICE_OFFLINE] = { DEVICE_HEARD, DEVICE_OFFLINE, DEVICE_SILENT, DEVICE_OFFLINE },
+};
+
+bool device_contact_step(DeviceContact *contact, DeviceContactEvent event)
+{
+    DeviceContact before = *contact;
+
+    *contact = contact_rules[before][event];
+    return *contact != before;
+}
 
 bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err)
 {

@@ -36,6 +36,34 @@ extern const char *const device_state_words[]; /* ends with NULL */
 /* The state after the event; false (and *state unchanged) when the event is not allowed there. */
 bool device_step(DeviceState *state, DeviceEvent event);
 
+/* What is heard of an approved device. It is no condition for a scan: a silent device can be scanned from.
+ *
+ *            quiet (no announcement for N cycles)    unreachable
+ *   HEARD ------------------------------> SILENT -----------------> OFFLINE
+ *     ^                                    |  ^                        |
+ *     +------------------------------------+  +------------------------+
+ *     |  announced                                reachable            |
+ *     +----------------------------------------------------------------+
+ *                                announced */
+typedef enum DeviceContact {
+    DEVICE_HEARD,
+    DEVICE_SILENT,
+    DEVICE_OFFLINE,
+    DEVICE_CONTACT_MAX_
+} DeviceContact;
+typedef enum DeviceContactEvent {
+    DEVICE_CONTACT_ANNOUNCED, /* it asked for our name, or pressed Start              */
+    DEVICE_CONTACT_QUIET,     /* it did not for too long                              */
+    DEVICE_CONTACT_REACHABLE, /* it takes connections                                 */
+    DEVICE_CONTACT_UNREACHABLE,
+    DEVICE_CONTACT_EVENT_MAX_
+} DeviceContactEvent;
+
+extern const char *const device_contact_words[]; /* ends with NULL */
+
+/* True when the event changes *contact. */
+bool device_contact_step(DeviceContact *contact, DeviceContactEvent event);
+
 enum { ADDRESS_TEXT_SIZE = 64, PRODUCT_TEXT_SIZE = 64 };
 
 /* Which version of the registration the device is answered in. */
@@ -122,6 +150,9 @@ typedef struct Device {
         [CERTIFICATE_TEXT_SIZE]; /* seen at the first scan over TLS; the only one that is trusted */
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
+    DeviceContact contact;
+    Wall contact_since; /* 0 = from the beginning */
+    Wall last_scan;     /* begin of the last one, 0 = none */
 } Device;
 
 /* The way that is in force: what is set, or by what the panel can do. names: how many names the server can

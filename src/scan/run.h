@@ -14,6 +14,7 @@
 #include "scan/identity.h"
 #include "scan/panel.h"
 #include "scan/service.h"
+#include "scan/watch.h"
 #include "store/batch-rows.h"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ struct ScanService {
     unsigned looking;   /* addresses that are looked at */
     LookBook looks;
     Discover *discover;
+    Watch *watch;
     atomic_uint pulls; /* asked for by other threads: scans not yet runs or refused, and cancels */
     struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;

@@ -125,7 +125,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
     service->discover = discover_new(service, err);
-    if (!service->discover)
+    service->watch = watch_new(service, err);
+    if (!service->discover || !service->watch)
         return NULL;
     service->link = device_link_open(config->loop, &service->config.link, err);
     if (!service->link)
@@ -205,6 +206,7 @@ void scan_service_abort(ScanService *service)
 {
     service->draining = true;
     discover_stop(service->discover);
+    watch_stop(service->watch);
     for (Run *run = service->runs, *next; run; run = next) {
         next = run->next;
         run_refuse(run);
@@ -243,6 +245,7 @@ void scan_service_free(ScanService *service)
         free(listing);
     }
     discover_free(service->discover);
+    watch_free(service->watch);
     panel_book_done(&service->panels);
     free(service);
 }

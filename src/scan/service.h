@@ -23,8 +23,9 @@ typedef struct ScanServiceConfig {
     Store *store;
     Spool *spool;
     Queue *queue;
-    bool identify;         /* ask devices whose serial number is not known who they are */
-    DeviceLinkConfig link; /* host and arg are set by the service */
+    bool identify;           /* ask devices whose serial number is not known who they are */
+    unsigned silent_after_s; /* without an announcement; 0 = nobody looks */
+    DeviceLinkConfig link;   /* host and arg are set by the service */
 } ScanServiceConfig;
 
 /* Opens the device link. Everything in config must outlive the service. */

@@ -300,6 +300,7 @@ static bool open_devices(Platend *p, Err *err)
                                 .spool = p->spool,
                                 .queue = p->queue,
                                 .identify = c->identify,
+                                .silent_after_s = (unsigned)c->silent_after_s,
                                 .link = { .address = c->device_address,
                                           .interfaces = c->interfaces,
                                           .udp_port = (uint16_t)c->udp_port,

@@ -21,7 +21,9 @@ static bool device_scan_starts(Tx *tx, const DeviceId *id, Err *err)
     if (!device_get(tx->db, id, &device, err))
         return false;
     if (device_step(&device.state, DEVICE_EVENT_SCAN_STARTS))
-        return device_state_set(tx, id, device.state, err);
+        return device_state_set(tx, id, device.state, err) &&
+               db_run(tx->db, "UPDATE device SET last_scan = ?2 WHERE id = ?1",
+                      ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), NULL, err);
     if (device.state == DEVICE_SCANNING) {
         err_set(err, ERR_CONFLICT, 0, "device %s is scanning already", device.address);
         return err_remedy(err, "Wait until its scan has ended.");

@@ -205,10 +205,11 @@ typedef struct StoreCounts {
     int64_t batches[BATCH_STATE_MAX_];
     int64_t deliveries[DELIVERY_STATE_MAX_];
     int64_t devices[DEVICE_STATE_MAX_];
-    int64_t pages;             /* ever stored */
-    int64_t batches_removed;   /* whose files were removed, ever */
-    int64_t batches_removing;  /* whose files are to be removed now */
-    Wall oldest_open_delivery; /* created_at; 0 = none */
+    int64_t contacts[DEVICE_CONTACT_MAX_]; /* of approved devices */
+    int64_t pages;                         /* ever stored */
+    int64_t batches_removed;               /* whose files were removed, ever */
+    int64_t batches_removing;              /* whose files are to be removed now */
+    Wall oldest_open_delivery;             /* created_at; 0 = none */
 } StoreCounts;
 bool store_counts(Db *db, StoreCounts *ret_counts, Err *err);
 

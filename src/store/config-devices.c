@@ -4,9 +4,10 @@
 #include "store/rows.h"
 #include "store/scan-json.h"
 
-#define DEVICE_COLUMNS                                                                   \
-    "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen," \
-    " last_seen, revision, registration, panel, jobs_by, transport, certificate FROM device "
+#define DEVICE_COLUMNS                                                                     \
+    "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen,"   \
+    " last_seen, revision, registration, panel, jobs_by, transport, certificate, contact," \
+    " contact_since, last_scan FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -26,11 +27,29 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->settings.jobs_by = query_word(query, 13, device_jobs_by_words);
     ret_device->settings.transport = query_word(query, 14, device_transport_words);
     QUERY_COPY(query, 15, ret_device->certificate);
+    ret_device->contact = (DeviceContact)query_word(query, 16, device_contact_words);
+    ret_device->contact_since.ms = query_int(query, 17);
+    ret_device->last_scan.ms = query_int(query, 18);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
 {
     AUTO_QUERY query = db_query(db, DEVICE_COLUMNS "ORDER BY name, id", NO_ARGS);
+    Device device;
+
+    while (query_next(&query)) {
+        device_read(&query, &device);
+        if (query.failed || !visit(arg, &device))
+            break;
+    }
+    return query_ok(&query, err);
+}
+
+bool device_list_quiet(Db *db, Wall before, DeviceVisit *visit, void *arg, Err *err)
+{
+    AUTO_QUERY query = db_query(
+        db, DEVICE_COLUMNS "WHERE state = 'registered' AND max(last_seen, first_seen) < ?1",
+        ARGS(ARG_INT(before.ms)));
     Device device;
 
     while (query_next(&query)) {
@@ -106,6 +125,21 @@ static bool device_new(Tx *tx, const char *address, const char *product, DeviceI
            device_event(tx, &id, "device.seen", address, err);
 }
 
+bool device_contact(Tx *tx, Device *device, DeviceContactEvent what, Err *err)
+{
+    char kind[24];
+
+    if (!device_contact_step(&device->contact, what))
+        return true;
+    device->contact_since = tx->now;
+    (void)text_printf(kind, sizeof kind, "device.%s", device_contact_words[device->contact]);
+    return db_run(tx->db, "UPDATE device SET contact = ?2, contact_since = ?3 WHERE id = ?1",
+                  ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_contact_words[device->contact]),
+                       ARG_INT(tx->now.ms)),
+                  NULL, err) &&
+           device_event(tx, &device->id, kind, device->address, err);
+}
+
 bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err)
 {
     DeviceId id;
@@ -119,7 +153,8 @@ bool device_sighted(Tx *tx, const char *address, const char *product, Device *re
                 ARGS(ARG_TEXT(address), ARG_INT(tx->now.ms), ARG_TEXT(product)), &rows, err) ||
         (rows == 0 && !device_new(tx, address, product, &id, err)))
         return false;
-    return device_find_address(tx->db, address, ret_device, err);
+    return device_find_address(tx->db, address, ret_device, err) &&
+           device_contact(tx, ret_device, DEVICE_CONTACT_ANNOUNCED, err);
 }
 
 bool device_identified(Tx *tx, const DeviceId *id, const char *product, const char *serial,

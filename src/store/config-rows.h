@@ -92,6 +92,10 @@ bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err);
 bool device_get(Db *db, const DeviceId *id, Device *ret_device, Err *err);
 bool device_find_address(Db *db, const char *address, Device *ret_device,
                          Err *err); /* ERR_NOT_FOUND */
+/* Approved devices, not scanning, of which nothing was heard since `before`. */
+bool device_list_quiet(Db *db, Wall before, DeviceVisit *visit, void *arg, Err *err);
+/* One step of what is heard of it; a change is an event: device.heard, device.silent, device.offline. */
+bool device_contact(Tx *tx, Device *device, DeviceContactEvent what, Err *err);
 /* The approved device with this serial number at another address than this. ERR_NOT_FOUND, also when there
  * are several. */
 bool device_find_serial(Db *db, const char *serial, const char *not_address, Device *ret_device,

@@ -79,6 +79,9 @@ bool store_counts(Db *db, StoreCounts *ret_counts, Err *err)
                       delivery_state_words, counts.deliveries, err) ||
         !count_states(db, "SELECT state, count(*) FROM device GROUP BY state", device_state_words,
                       counts.devices, err) ||
+        !count_states(db,
+                      "SELECT contact, count(*) FROM device WHERE state <> 'seen' GROUP BY contact",
+                      device_contact_words, counts.contacts, err) ||
         !db_find_int(db,
                      "SELECT value + (SELECT count(*) FROM page) FROM meta"
                      " WHERE key = 'pages_forgotten'",

@@ -234,10 +234,27 @@ static const char script_transport[] =
     " CHECK (transport IN ('auto', 'tls', 'plain'));"
     "ALTER TABLE device ADD COLUMN certificate TEXT NOT NULL DEFAULT '';";
 
+/* What is heard of a device, beside what it may do. */
+static const char script_contact[] =
+    "ALTER TABLE device ADD COLUMN contact TEXT NOT NULL DEFAULT 'heard'"
+    " CHECK (contact IN ('heard', 'silent', 'offline'));"
+    "ALTER TABLE device ADD COLUMN contact_since INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE device ADD COLUMN last_scan INTEGER NOT NULL DEFAULT 0;";
+
 const char *const schema_scripts[] = {
-    script_1,          script_2,     script_retention, script_notification, script_registration,
-    script_page_notes, script_turns, script_panel,     script_settings,     script_jobs_by,
-    script_transport,  NULL,
+    script_1,
+    script_2,
+    script_retention,
+    script_notification,
+    script_registration,
+    script_page_notes,
+    script_turns,
+    script_panel,
+    script_settings,
+    script_jobs_by,
+    script_transport,
+    script_contact,
+    NULL,
 };
 
 /* Copies platen.db as it is on disk; the caller has moved the whole log into it. */

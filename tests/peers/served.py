@@ -86,7 +86,7 @@ class House:
                         "tcp_port": self.tcp_port, "scan_port": self.scan_port,
                         "multicast": "false",
                         # One session is one scan: who is asked has tests of its own.
-                        "identify": "false"},
+                        "identify": "false", "silent_after_s": 86400},
             "http": {"socket": self.socket, "http_address": "127.0.0.1",
                      "http_port": self.https_port}}
         for section, keys in (conf or {}).items():

@@ -111,6 +111,26 @@ static void every_device_pair(void **state)
         }
 }
 
+static void every_contact_pair(void **state)
+{
+    static const DeviceContact to[DEVICE_CONTACT_MAX_][DEVICE_CONTACT_EVENT_MAX_] = {
+        /* announced, quiet, reachable, unreachable */
+        [DEVICE_HEARD] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_HEARD, DEVICE_HEARD },
+        [DEVICE_SILENT] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_SILENT, DEVICE_OFFLINE },
+        [DEVICE_OFFLINE] = { DEVICE_HEARD, DEVICE_OFFLINE, DEVICE_SILENT, DEVICE_OFFLINE },
+    };
+
+    (void)state;
+    for (DeviceContact c = 0; c < DEVICE_CONTACT_MAX_; c++)
+        for (DeviceContactEvent e = 0; e < DEVICE_CONTACT_EVENT_MAX_; e++) {
+            DeviceContact now = c;
+
+            assert_int_equal(device_contact_step(&now, e), to[c][e] != c);
+            assert_int_equal(now, to[c][e]);
+        }
+    assert_null(device_contact_words[DEVICE_CONTACT_MAX_]);
+}
+
 static void panel_codes_start_their_jobs(void **state)
 {
     JobGroup group = { .name = "g", .job_count = 3 };
@@ -316,6 +336,7 @@ int main(void)
         cmocka_unit_test(every_batch_pair),
         cmocka_unit_test(every_delivery_pair),
         cmocka_unit_test(every_device_pair),
+        cmocka_unit_test(every_contact_pair),
         cmocka_unit_test(panel_codes_start_their_jobs),
         cmocka_unit_test(jobs_and_groups_are_checked),
         cmocka_unit_test(page_files_are_named_by_number_and_side),

@@ -268,7 +268,9 @@ class Device:
         """A scan during which the server may die."""
         self.load(sheets)
         server = self.house.server
-        if self.press(choice):
+        # A server may die of the device's being seen, before it is on the panel.
+        wait_until(lambda: self.state()["destinations"] or not self.house.is_running(), "the server on the panel")
+        if self.state()["destinations"] and self.press(choice):
             pressed = self.seen
             wait_until(lambda: self.is_quiet_after(pressed, server), "the end of the scan")
 

@@ -47,6 +47,8 @@ struct Device {
     bool auto_pressed; /* --press has been done */
     uint32_t presses;
     char target[SLP_NAME_SIZE], choice[OPTIONS_CHOICE_SIZE];
+    char jobs_of[SLP_NAME_SIZE]; /* whose jobs these are */
+    PushScanResponse jobs;
     char last_result[DEVICE_RESULT_SIZE];
     uint32_t scan_pages;
     uint32_t scans_done;
@@ -298,14 +300,14 @@ static void press_failed(Device *device, const char *why)
     fail(device, why);
 }
 
-static void on_pressed(void *arg, bool ok, const Err *err)
+static void on_pressed(void *arg, const PushScanResponse *response, const Err *err)
 {
     Device *device = arg;
     char name[QUOTED_SIZE];
 
     press_free(STEAL(device->press));
     device->contacting = false;
-    if (!ok) {
+    if (!response) {
         press_failed(device, err->text);
         return;
     }
@@ -326,15 +328,14 @@ static void on_no_client(void *arg)
     scan_ended(device, "no-client", 0);
 }
 
-bool device_press(Device *device, const char *name, const char *choice, Err *err)
+/* Says something to the destination of this name. */
+static bool report(Device *device, const char *name, PushScanBody *body, PressDoneFn *done,
+                   Err *err)
 {
     const FinderEntry *entry = finder_find(&device->finder, name);
-    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = PUSHSCAN_NO_JOB };
     char own[NET_ADDRESS_TEXT_SIZE];
     NetAddress server;
 
-    if (!options_choice_is_valid(choice))
-        return err_set(err, ERR_BAD_INPUT, 0, "expected a choice of two characters, like 02");
     if (device_state(device) != DEVICE_READY)
         return err_set(err, ERR_CONFLICT, 0, "the device is %s",
                        device_state_name(device_state(device)));
@@ -343,15 +344,71 @@ bool device_press(Device *device, const char *name, const char *choice, Err *err
     if (!net_address_parse(entry->server.address, entry->server.event_port, &server, err))
         return false;
     net_address_format_host(&device->options->address, own);
-    (void)text_copy(body.product, sizeof body.product, device->options->product);
-    (void)text_copy(body.address, sizeof body.address, own);
-    (void)text_copy(body.choice, sizeof body.choice, choice);
+    (void)text_copy(body->product, sizeof body->product, device->options->product);
+    (void)text_copy(body->address, sizeof body->address, own);
     (void)text_copy(device->target, sizeof device->target, name);
-    (void)text_copy(device->choice, sizeof device->choice, choice);
-    device->press = press_start(device->loop, &device->options->address, &server, &body,
-                                ++device->presses, on_pressed, device, err);
+    device->press = press_start(device->loop, &device->options->address, &server, body,
+                                ++device->presses, done, device, err);
     device->contacting = device->press != NULL;
     return device->contacting;
+}
+
+bool device_press(Device *device, const char *name, const char *choice, Err *err)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = PUSHSCAN_NO_JOB };
+
+    if (!options_choice_is_valid(choice))
+        return err_set(err, ERR_BAD_INPUT, 0, "expected a choice of two characters, like 02");
+    (void)text_copy(body.choice, sizeof body.choice, choice);
+    if (!report(device, name, &body, on_pressed, err))
+        return false;
+    (void)text_copy(device->choice, sizeof device->choice, choice);
+    return true;
+}
+
+bool device_press_job(Device *device, const char *name, uint16_t number, Err *err)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = number };
+
+    if (!report(device, name, &body, on_pressed, err))
+        return false;
+    (void)text_copy(device->choice, sizeof device->choice, "-");
+    return true;
+}
+
+/* A destination that knows no lists answers ERROR: it is started by the choice then. */
+static void on_jobs(void *arg, const PushScanResponse *response, const Err *err)
+{
+    Device *device = arg;
+    char name[QUOTED_SIZE];
+
+    (void)err;
+    if (response && response->has_jobs)
+        device->jobs = *response;
+    printf("jobs name=%s count=%zu\n", log_quote(name, sizeof name, device->jobs_of),
+           device->jobs.job_count);
+    press_free(STEAL(device->press));
+    device->contacting = false;
+}
+
+bool device_ask_jobs(Device *device, const char *name, Err *err)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_JOB_LIST,
+                          .job_number = PUSHSCAN_NO_JOB,
+                          .capabilities = { PUSHSCAN_JOB_NAMES },
+                          .capability_count = 1 };
+
+    if (!report(device, name, &body, on_jobs, err))
+        return false;
+    (void)text_copy(device->jobs_of, sizeof device->jobs_of, name);
+    device->jobs = (PushScanResponse){ 0 };
+    return true;
+}
+
+const PushScanResponse *device_jobs(const Device *device, const char **ret_name)
+{
+    *ret_name = device->jobs_of;
+    return device->jobs.has_jobs ? &device->jobs : NULL;
 }
 
 static void press_by_itself(Device *device, const char *name)

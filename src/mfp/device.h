@@ -20,6 +20,7 @@
 #include "mfp/finder.h"
 #include "mfp/options.h"
 #include "net/loop.h"
+#include "wire/pushscan.h"
 
 enum {
     DEVICE_CLIENTS_MAX = 16,           /* connections to the scan port; more are cut at once    */
@@ -69,10 +70,19 @@ uint32_t device_scan_pages(const Device *device);     /* of the running or last 
 size_t device_sheets(const Device *device);           /* in the feeder                   */
 const Fault *device_fault(const Device *device);
 
+/* The jobs that a destination told, NULL when it told none. *ret_name: the destination asked last, "". */
+const PushScanResponse *device_jobs(const Device *device, const char **ret_name);
+
 /* --- what the panel does ------------------------------------------------------------------------- */
 /* Start. ERR_NOT_FOUND (no such destination), ERR_CONFLICT (not ready), ERR_BAD_INPUT (choice), and
  * what connecting says at once. The outcome comes later: device_state, device_last_result. */
 bool device_press(Device *device, const char *name, const char *choice, Err *err);
+
+/* Asks the destination for its jobs (X-JobList/1). The same errors; the answer comes later: device_jobs. */
+bool device_ask_jobs(Device *device, const char *name, Err *err);
+
+/* Start for one of these jobs. */
+bool device_press_job(Device *device, const char *name, uint16_t number, Err *err);
 
 /* Puts a stack into the feeder. ERR_CONFLICT while it scans or without a feeder to fill; ERR_BAD_INPUT
  * unless 1..TRAY_SHEETS_MAX. */

@@ -127,6 +127,28 @@ static Json *list_kinds(void)
     return list;
 }
 
+/* What the destination asked last has told: {"of": NAME, "list": [{"number", "name"}]}; no list: none was told. */
+static Json *list_jobs(const Device *device)
+{
+    Json *jobs = json_new_object(), *list;
+    const char *of;
+    const PushScanResponse *told = device_jobs(device, &of);
+
+    json_set_text(jobs, "of", of);
+    if (!told)
+        return jobs;
+    list = json_new_array();
+    for (size_t i = 0; i < told->job_count; i++) {
+        Json *item = json_new_object();
+
+        json_set_int(item, "number", told->jobs[i].number);
+        json_set_text(item, "name", told->jobs[i].name);
+        json_add_take(list, item);
+    }
+    json_set_take(jobs, "list", list);
+    return jobs;
+}
+
 static bool ask_state(Call *call)
 {
     const Device *device = call->panel->device;
@@ -144,6 +166,7 @@ static bool ask_state(Call *call)
     json_set_take(json, "fault", tell_fault(device_fault(device)));
     json_set_take(json, "kinds", list_kinds());
     json_set_take(json, "destinations", list_destinations(device_finder(device)));
+    json_set_take(json, "jobs", list_jobs(device));
     call->answer = json;
     return true;
 }
@@ -163,11 +186,21 @@ static bool get_state(HttpRequest *req, HttpResponse *res, Err *err)
 typedef struct PressSettings {
     char name[SLP_NAME_SIZE];
     char choice[OPTIONS_CHOICE_SIZE];
+    int64_t job;
 } PressSettings;
+
+enum { NO_JOB = -1 };
 
 static const Field press_fields[] = {
     TEXT(PressSettings, name, true, "Name of a destination on the panel."),
-    TEXT(PressSettings, choice, true, "Sides (0, 1) and action (1 JPEG, 2 PDF, 4 preview)."),
+    TEXT(PressSettings, choice, false, "Sides (0, 1) and action (1 JPEG, 2 PDF, 4 preview)."),
+    INTEGER(PressSettings, job, NO_JOB, PUSHSCAN_JOB_NUMBER_MAX, NO_JOB,
+            "Number of a job in the place of a choice; -1: by the choice."),
+    FIELDS_END,
+};
+
+static const Field jobs_fields[] = {
+    TEXT(PressSettings, name, true, "Name of the destination that is asked for its jobs."),
     FIELDS_END,
 };
 
@@ -208,7 +241,16 @@ static bool ask_press(Call *call)
 {
     const PressSettings *press = call->settings;
 
+    if (press->job != NO_JOB)
+        return device_press_job(call->panel->device, press->name, (uint16_t)press->job, &call->err);
     return device_press(call->panel->device, press->name, press->choice, &call->err);
+}
+
+static bool ask_jobs(Call *call)
+{
+    const PressSettings *asked = call->settings;
+
+    return device_ask_jobs(call->panel->device, asked->name, &call->err);
 }
 
 static bool ask_load(Call *call)
@@ -239,6 +281,14 @@ static bool post_press(HttpRequest *req, HttpResponse *res, Err *err)
 
     (void)res;
     return push_button(req, press_fields, &settings, sizeof settings, ask_press, err);
+}
+
+static bool post_jobs(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    PressSettings settings;
+
+    (void)res;
+    return push_button(req, jobs_fields, &settings, sizeof settings, ask_jobs, err);
 }
 
 static bool post_load(HttpRequest *req, HttpResponse *res, Err *err)
@@ -289,6 +339,12 @@ static const Route routes[] = {
       .handler = post_press,
       .summary = "Presses Start.",
       .body_fields = press_fields,
+      .body_bytes_max = PANEL_BODY_MAX },
+    { .method = "POST",
+      .path = "/jobs",
+      .handler = post_jobs,
+      .summary = "Asks a destination for its jobs.",
+      .body_fields = jobs_fields,
       .body_bytes_max = PANEL_BODY_MAX },
     { .method = "POST",
       .path = "/load",

@@ -5,6 +5,7 @@
  *                                                POST /cancel  no body
  *                                                POST /fault   {"kind": "jam", "page": 2}
  *                                                POST /clear   no body
+ *   POST /jobs   {"name": "..."}: asks for its jobs; then /press takes {"name": "...", "job": 3}
  *
  * Handlers run on threads of the HTTP server and hand each question to the loop thread, where the
  * device lives. Errors are problem documents. There is no log-in: whoever reaches the panel of a

@@ -16,11 +16,11 @@ struct Press {
 };
 
 /* Tells the owner; the press may be gone afterwards. */
-static void finish(Press *press, bool ok, const Err *err)
+static void finish(Press *press, const PushScanResponse *response, const Err *err)
 {
     tcp_close(STEAL(press->stream));
     loop_timer_stop(press->patience);
-    press->done(press->arg, ok, err);
+    press->done(press->arg, response, err);
 }
 
 /* Head and body leave in two segments, as real devices send them. */
@@ -34,7 +34,7 @@ static void on_connected(void *arg)
 
     if (!tcp_write(press->stream, (Bytes){ request.p, cut }, &err) ||
         !tcp_write(press->stream, bytes_after(request, cut), &err))
-        finish(press, false, &err);
+        finish(press, NULL, &err);
 }
 
 static void on_read(void *arg, Bytes bytes)
@@ -56,7 +56,7 @@ static void on_read(void *arg, Bytes bytes)
                 response.uid, press->uid);
     else if (!response.ok)
         err_set(&err, ERR_DENIED, response.http_status, "the server refused: it answered ERROR");
-    finish(press, err.kind == ERR_NONE, &err);
+    finish(press, err.kind == ERR_NONE ? &response : NULL, &err);
 }
 
 static void on_end(void *arg, TcpEnd end, const Err *err)
@@ -65,7 +65,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 
     if (end == TCP_END_EOF)
         err_set(&eof, ERR_BAD_INPUT, 0, "the server closed without an answer");
-    finish(arg, false, end == TCP_END_EOF ? &eof : err);
+    finish(arg, NULL, end == TCP_END_EOF ? &eof : err);
 }
 
 static void on_late(void *arg)
@@ -74,7 +74,7 @@ static void on_late(void *arg)
 
     err_set(&err, ERR_TEMPORARY, ETIMEDOUT, "no answer from the server within %d s",
             PRESS_PATIENCE_MS / 1000);
-    finish(arg, false, &err);
+    finish(arg, NULL, &err);
 }
 
 static const TcpEvents press_events = { .on_connected = on_connected,

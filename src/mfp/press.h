@@ -12,10 +12,10 @@ enum { PRESS_PATIENCE_MS = 20000 }; /* from Start to the answer: what a person w
 
 typedef struct Press Press;
 
-/* The server's answer. ok: it will fetch the pages. Else err says why not: ERR_DENIED (it answered
+/* The server's answer. response: it said OK, and will fetch the pages or tells the jobs. NULL: err says why not: ERR_DENIED (it answered
  * ERROR), ERR_TEMPORARY (not reached, no answer in time), ERR_BAD_INPUT (no such answer, or it
  * echoed another x-uid). Called once, not inside press_start; may free the press. */
-typedef void PressDoneFn(void *arg, bool ok, const Err *err);
+typedef void PressDoneFn(void *arg, const PushScanResponse *response, const Err *err);
 
 /* Presses. local: the device's own address, which the server sees as the peer. uid: counts the
  * presses since power-on, from 1. NULL when connecting fails at once; done is then not called. */

@@ -3,10 +3,13 @@
 The real server against epson_device.py: both versions of the registration."""
 
 import itertools
+import json
 import os
 import re
 import socket
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -345,3 +348,77 @@ def test_names_of_jobs_go_only_to_whom_offers_them(house):
         assert device.complaints == [] and not {"JOBW", "JOBR"} & set(device.talks)
         house.cli("device", "set", id_, "--jobs-by", "choice")
         assert b">ERROR<" in device.ask_jobs(to, ["X-JobList=1"])
+
+
+def ask_panel(mfp, path, body=None):
+    """(status, answer) of the panel of platen-mfp."""
+    request = urllib.request.Request(mfp.ready["panel"] + path,
+                                     data=None if body is None else json.dumps(body).encode(),
+                                     headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=common.PATIENCE_S) as answer:
+            text = answer.read().decode()
+            return answer.status, json.loads(text) if text[:1] == "{" else text
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_virtual_panel_shows_jobs_and_starts_one(house, tmp_path):
+    """What platen-mfp says to a server that is not ours, and the whole way with ours."""
+    common.make_pictures(tmp_path, 1, 40, 40)
+    one, two = job(house, "Bills 2"), job(house, "Notes 2", file_name="notes-{seq:3}")
+    assert house.api("POST", "/api/v1/job-groups", {
+        "name": "Shown", "jobs": [{"job": one}, {"job": two}]})[0] == 201
+    with common.start_mfp("--pages", tmp_path, "--port", house.scan_port, "--announce-every", 1,
+                          "--address", next(addresses), "--panel-port", 0, "--server",
+                          f"127.0.0.1:{house.udp_port}") as mfp:
+        mfp.wait_line("destination ")
+        assert ask_panel(mfp, "/jobs", {"name": "Platen"})[0] < 300
+        assert mfp.wait_line("jobs ") == 'jobs name="Platen" count=0'  # not approved
+        assert ask_panel(mfp, "/state")[1]["jobs"] == {"of": "Platen"}
+        id_ = house.approve(mfp.ready["address"], job_group="Shown")
+        assert ask_panel(mfp, "/jobs", {"name": "Platen"})[0] < 300
+        assert mfp.wait_line("jobs ") == 'jobs name="Platen" count=2'
+        jobs = ask_panel(mfp, "/state")[1]["jobs"]
+        assert jobs == {"of": "Platen", "list": [{"number": 1, "name": "Bills 2"},
+                                                 {"number": 2, "name": "Notes 2"}]}
+        assert ask_panel(mfp, "/press", {"name": "Platen"})[0] == 400  # neither choice nor job
+        assert ask_panel(mfp, "/press", {"name": "Platen", "job": 2})[0] < 300
+        assert mfp.wait_line("pressed ") == 'pressed name="Platen" choice=- result=OK'
+        assert mfp.wait_line("scan-end ").endswith("outcome=done")
+        batch = house.settled_batch(id_)
+        assert os.path.basename(house.delivered_file(batch["id"], ".pdf")).startswith("notes-")
+        assert house.show("device", "show", id_)["jobs_by_now"] == "job-list"
+        assert ask_panel(mfp, "/press", {"name": "Platen", "job": 9})[0] < 300
+        assert "result=ERROR" in mfp.wait_line("pressed ")
+
+
+def test_virtual_panel_asks_another_server_in_the_documented_form(tmp_path):
+    """A server that knows no lists answers ERROR: the panel has no jobs then."""
+    common.make_pictures(tmp_path, 1, 40, 40)
+    with Device("127.0.0.1", 0, pages=[PAGE]) as agent, socket.create_server(
+            ("127.0.0.1", 0)) as events:
+        agent.udp.settimeout(common.PATIENCE_S)
+        target = "127.0.0.1:%d" % agent.udp.getsockname()[1]
+        with common.start_mfp("--pages", tmp_path, "--port", 0, "--address", next(addresses),
+                              "--panel-port", 0, "--server", target, "--announce-every", 1) as mfp:
+            packet, sender = agent.udp.recvfrom(2000)
+            values = ("(ClientName=Other),(IPAddress=127.0.0.1),(EventPort=%d)"
+                      % events.getsockname()[1]).encode()
+            rest = packet[10:16] + b"\0\0" + len(values).to_bytes(2, "big") + values + b"\0"
+            agent.udp.sendto(b"\x02\x07" + (10 + len(rest)).to_bytes(3, "big") + bytes(5) + rest,
+                             sender)
+            mfp.wait_line("destination ")
+            assert ask_panel(mfp, "/jobs", {"name": "Other"})[0] < 300
+            stream, _ = events.accept()
+            stream.settimeout(common.PATIENCE_S)
+            said = b""
+            while b"</s:Envelope>" not in said:
+                said += stream.recv(4096)
+            assert (b"<p:JobList " in said and b"<CapabilityIn>X-JobList=1</CapabilityIn>" in said
+                    and b"<ProductNameIn>" in said and b"x-uid : 1\r\n" in said)
+            body = (RESPONSE % ("ERROR", "")).encode()
+            stream.sendall(b"HTTP/1.0 200 OK\r\nContent-Length : %d\r\nx-uid : 1\r\n\r\n%s"
+                           % (len(body), body))
+            stream.close()
+            assert mfp.wait_line("jobs ") == 'jobs name="Other" count=0'

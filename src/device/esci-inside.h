@@ -37,7 +37,11 @@ struct EsciSession {
     const Quirks *quirks;
     DeviceIdentity identity;
     bool has_feeder, has_glass;
+    DeviceOffer offer;
+    ScanUsed used;   /* of the order, by the unit */
+    ScanNotes notes; /* the same                  */
     ScanUnit unit;
+    bool chosen; /* unit and parameters stand */
     bool two_sides;
     unsigned gamma_table; /* being sent */
     bool gamma_own;       /* tables were taken by the device */

@@ -12,17 +12,63 @@ enum {
     BYTE_BITS = 8,
     COLOURS = 3,
     SHEET_SIDES = 2,
+    UNITS_PER_INCH = 100,
 };
 
 /* --- the plan ------------------------------------------------------------------------------------ */
 
-static uint32_t plan_dpi(const EsciSession *s)
+static uint32_t hundredths(uint32_t pixels, uint32_t basic_dpi)
 {
-    uint32_t dpi = s->order.dpi > 0 && s->order.dpi <= UINT16_MAX ? s->order.dpi : DEFAULT_DPI;
+    return basic_dpi > 0 ? (uint32_t)((uint64_t)pixels * UNITS_PER_INCH / basic_dpi) : 0;
+}
 
-    if (s->id.max_dpi > 0 && dpi > s->id.max_dpi)
-        dpi = s->id.max_dpi;
-    return dpi < s->id.min_dpi && s->id.min_dpi <= UINT16_MAX ? s->id.min_dpi : dpi;
+static void offer_source(const EsciSession *s, bool present, uint32_t width, uint32_t height,
+                         OfferSource *to)
+{
+    if (!present)
+        return;
+    to->present = true;
+    to->width = hundredths(width, s->id.basic_dpi);
+    to->height = hundredths(height, s->id.basic_dpi);
+    to->dpi_range = s->id.min_dpi > 0 && s->id.max_dpi >= s->id.min_dpi &&
+                    s->id.max_dpi <= UINT16_MAX;
+    if (to->dpi_range) {
+        to->dpi_count = 2;
+        to->dpi[0] = (int32_t)s->id.min_dpi;
+        to->dpi[1] = (int32_t)s->id.max_dpi;
+    }
+}
+
+/* Lines in every colour, and a threshold: what its identity does not tell is not offered. */
+static void make_offer(EsciSession *s)
+{
+    DeviceOffer offer = { .raw = true,
+                          .color = { true, true, true },
+                          .jpeg_quality = { 1, 0 },
+                          .threshold = { 0, UINT8_MAX },
+                          .crop_margin = { 1, 0 } };
+
+    offer_source(s, s->has_feeder, s->id.adf_width, s->id.adf_height, &offer.adf);
+    offer_source(s, s->has_glass, s->id.flatbed_width, s->id.flatbed_height, &offer.flatbed);
+    offer.adf.two_sided = s->has_feeder && (s->id.capabilities & ESCI_CAN_DUPLEX);
+    s->offer = offer;
+}
+
+/* The order as the unit in use can fulfil it; what is replaced goes to the host. A strict order that is not
+ * fulfilled ends the scan: false. */
+static bool resolve(EsciSession *s)
+{
+    ScanSettings wanted = s->order;
+
+    if (wanted.dpi == 0 || wanted.dpi > UINT16_MAX)
+        wanted.dpi = DEFAULT_DPI;
+    s->notes = (ScanNotes){ 0 };
+    scan_settings_resolve(&s->offer, s->unit, &wanted, &s->used, &s->notes);
+    esci_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
+    if (!wanted.strict || s->notes.count == 0)
+        return true;
+    esci_fail(s, "settings-not-offered", s->notes.note[0].text);
+    return false;
 }
 
 static uint32_t scaled(uint32_t pixels, uint32_t dpi, uint32_t basic_dpi)
@@ -39,23 +85,32 @@ static EsciSource source_of(const EsciSession *s)
     return s->two_sides ? ESCI_ADF_DUPLEX_SCAN : ESCI_ADF;
 }
 
-/* The whole area of the unit, in the colour that was ordered. */
+/* The area of the unit, or of the paper from its upper left corner, in the colour that was ordered. How a feeder
+ * guides narrow paper is not told, so its whole width is scanned. */
 static void plan_parameters(EsciSession *s)
 {
     bool adf = s->unit == SCAN_UNIT_ADF;
-    EsciParameters p = { .dpi_main = plan_dpi(s),
-                         .color = s->order.color == SCAN_COLOR_COLOR ? ESCI_COLOR_PIXELS
-                                                                     : ESCI_MONO,
-                         .bits = s->order.color == SCAN_COLOR_BW ? 1 : BYTE_BITS,
+    const ScanSettings *used = &s->used.settings;
+    EsciParameters p = { .dpi_main = used->dpi,
+                         .color = used->color == SCAN_COLOR_COLOR ? ESCI_COLOR_PIXELS : ESCI_MONO,
+                         .bits = used->color == SCAN_COLOR_BW ? 1 : BYTE_BITS,
                          .source = (uint8_t)source_of(s),
                          .gamma = s->gamma_own ? ESCI_GAMMA_USER : ESCI_GAMMA_DEFAULT,
                          .threshold = ESCI_THRESHOLD_MIDDLE };
+    uint32_t paper_width = scaled(s->used.width, p.dpi_main, UNITS_PER_INCH);
+    uint32_t paper_height = scaled(s->used.height, p.dpi_main, UNITS_PER_INCH);
 
     p.dpi_sub = p.dpi_main;
     p.halftone = p.bits == 1 ? ESCI_HALFTONE_NONE : 0;
     p.width_px = scaled(adf ? s->id.adf_width : s->id.flatbed_width, p.dpi_main, s->id.basic_dpi);
     p.height_px = scaled(adf ? s->id.adf_height : s->id.flatbed_height, p.dpi_main,
                          s->id.basic_dpi);
+    if (!adf && paper_width > 0 && paper_width < p.width_px)
+        p.width_px = paper_width;
+    if (paper_height > 0 && paper_height < p.height_px)
+        p.height_px = paper_height;
+    if (p.bits == 1 && used->threshold > 0)
+        p.threshold = (uint8_t)used->threshold;
     if (s->id.line_max_px > 0 && p.width_px > s->id.line_max_px)
         p.width_px = s->id.line_max_px;
     p.width_px -= p.width_px % WIDTH_STEP_PX;
@@ -65,17 +120,23 @@ static void plan_parameters(EsciSession *s)
     s->parameters = p;
 }
 
-/* The first unit to try; false when there is none. */
+/* The first unit to try; false, with the reason, when there is none. */
 static bool choose_unit(EsciSession *s)
 {
+    make_offer(s);
+    esci_push(s, (ScanAction){ .kind = SCAN_ACTION_OFFERED, .offer = &s->offer });
     bool feeder = s->has_feeder && s->order.source != SCAN_SOURCE_FLATBED;
     bool glass = s->has_glass && s->order.source != SCAN_SOURCE_ADF;
 
-    if (!feeder && !glass)
+    if (!feeder && !glass) {
+        esci_fail(s, "source-missing", "");
         return false;
+    }
     s->unit = feeder ? SCAN_UNIT_ADF : SCAN_UNIT_FLATBED;
     s->two_sides = feeder && s->order.sides == SCAN_SIDES_TWO &&
                    (s->id.capabilities & ESCI_CAN_DUPLEX);
+    if (!resolve(s))
+        return false;
     plan_parameters(s);
     return true;
 }
@@ -133,6 +194,8 @@ static EsciEvent feeder_empty(EsciSession *s, const EsciStatus *status)
             return fault(s, status, "no-paper");
         s->unit = SCAN_UNIT_FLATBED; /* an empty feeder means the glass */
         s->two_sides = false;
+        if (!resolve(s))
+            return ESCI_EVENT_FAULT;
         plan_parameters(s);
         return ESCI_EVENT_OTHER;
     }
@@ -161,12 +224,11 @@ static EsciEvent status_event(EsciSession *s, Mono now)
         return ESCI_EVENT_WRONG;
     if (s->state == ESCI_AT_FAULT_STATUS)
         return explained(s, &status);
-    if (s->state == ESCI_AT_STATUS) {
+    if (s->state == ESCI_AT_STATUS && !s->chosen) { /* a busy device is asked again */
         s->has_feeder = s->has_feeder || (status.adf & ESCI_ADF_INSTALLED);
-        if (!choose_unit(s)) {
-            esci_fail(s, "source-missing", "");
+        if (!choose_unit(s))
             return ESCI_EVENT_FAULT;
-        }
+        s->chosen = true;
     }
     if (status.device & ESCI_DEVICE_WARMING_UP)
         return still_busy(s, "warming-up", ESCI_WARM_UP_MS, now);

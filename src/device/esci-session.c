@@ -375,8 +375,12 @@ static void talk_page_stored(void *session, bool ok, const Reason *reason, Mono 
         return; /* the host was late and the scan is being ended */
     if (!ok)
         esci_decide(s, SCAN_END_BROKEN, reason);
-    bool ends_here = s->stop_at_page && s->after_page == ESCI_EVENT_STORED;
-    if (ends_here)
+    bool more = s->after_page == ESCI_EVENT_STORED;
+    bool enough = more && s->order.page_limit > 0 && s->pages >= s->order.page_limit;
+    bool ends_here = (s->stop_at_page && more) || enough;
+    if (enough && ok)
+        esci_decide(s, SCAN_END_COMPLETE, NULL);
+    else if (ends_here)
         esci_fail(s, "server-stopping", "");
     if (!ok)
         esci_dispatch(s, ESCI_EVENT_BAD_PAGE, now);

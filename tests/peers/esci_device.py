@@ -188,9 +188,9 @@ class EsciSession(epson_device.Session):
             return NAK
         if self.manner.refuse_parameters:
             return NAK
-        numbers = struct.unpack("<6I8B", command[:32])
+        numbers = struct.unpack("<6I10B", command[:34])
         keys = ("dpi", "dpi_sub", "x", "y", "width", "height", "color", "bits", "source", "mode", "lines",
-                "gamma", "brightness", "correction")
+                "gamma", "brightness", "correction", "halftone", "threshold")
         self.parameters = dict(zip(keys, numbers))
         if self.parameters["source"] != self.source or self.parameters["width"] % 8:
             self.complain(f"parameters {self.parameters} with source {self.source}")

@@ -263,3 +263,33 @@ def test_not_ready_for_ever(slow):
         bench = slow[name]
         assert_ended(bench, bench.batch(100), code, 0)
         assert bench.device.complaints == []
+
+
+def test_settings_of_the_job(house):
+    """Size and threshold go to the device; what it cannot do is said, or refused by a strict job."""
+    job = {"source": "flatbed", "color": "bw", "threshold": 77, "paper": "a5"}
+    with Bench(house, job=job) as bench:
+        batch = bench.scan()
+        bench.assert_stored(batch, "A")
+        given = bench.device.fed[0][0]
+        assert "notes" not in batch and given["threshold"] == 77
+        assert (given["width"], given["height"]) == (583 * DPI // 100 // 8 * 8, 827 * DPI // 100)
+        offer = house.show("device", "show", bench.id)["offer"]
+        assert offer["formats"] == ["raw"] and offer["colors"] == ["color", "gray", "bw"]
+        assert offer["adf"]["sides"] == 2 and offer["flatbed"]["dpi_range"]["min"] == 75
+    job = {"source": "flatbed", "crop": True, "brightness": 20}
+    with Bench(house, job=job) as bench:
+        batch = bench.scan()
+        bench.assert_stored(batch, "A")
+        assert [n["setting"] for n in batch["notes"]] == ["crop", "brightness"]
+    with Bench(house, job={**job, "strict_settings": True}) as bench:
+        batch = bench.scan()
+        assert_ended(bench, batch, "settings-not-offered", 0)
+    assert bench.device.complaints == []
+
+
+def test_page_limit(house):
+    with Bench(house, sheets=4, job={"page_limit": 2}) as bench:
+        batch = bench.scan()
+        bench.assert_stored(batch, "AA")
+        assert batch["state"] == "done" and batch["pages"] == 2

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "mfp/enpc-answer.h"
 #include "mfp/press.h"
 #include "mfp/session.h"
 #include "net/tcp.h"
@@ -36,6 +37,8 @@ struct Device {
     MfpUnit unit;
     NetAddress announce_to;
     UdpSocket *udp;
+    UdpSocket *enpc, *enpc_broadcast; /* the second hears what is sent to all, and never sends */
+    EnpcAnswerer answerer;
     TcpListener *listener;
     TlsContext *tls; /* NULL: the scan port is plain */
     Client clients[DEVICE_CLIENTS_MAX];
@@ -535,6 +538,48 @@ static bool open_announcer(Device *device, Err *err)
            udp_set_multicast(device->udp, interface, MULTICAST_TTL, err);
 }
 
+/* ---- being found ---- */
+
+static void on_query(void *arg, const UdpDatagram *datagram)
+{
+    Device *device = arg;
+    AUTO_BUF answer = buf_with_max(ENPC_DATAGRAM_MAX);
+    Err err;
+
+    if (enpc_answerer_feed(&device->answerer, datagram->bytes, &datagram->from, mono_now(),
+                           &answer))
+        (void)udp_send(device->enpc, &datagram->from, 0, buf_bytes(&answer), &err);
+}
+
+/* To everybody (255.255.255.255) or to everybody of a network, whose last byte is 255 in all networks that
+ * matter here; what is sent to one address is heard by the socket of that address. */
+static void on_broadcast_query(void *arg, const UdpDatagram *datagram)
+{
+    enum { LAST = 3, ALL = 0xff };
+
+    if (datagram->to.family == NET_IPV4 && datagram->to.bytes[LAST] == ALL)
+        on_query(arg, datagram);
+}
+
+static bool open_enpc(Device *device, Err *err)
+{
+    NetAddress own = device->options->address, any = { .family = NET_IPV4 };
+
+    if (device->options->enpc_port == 0)
+        return true;
+    own.port = any.port = device->options->enpc_port;
+    device->answerer.address = &device->options->address;
+    device->answerer.name = device->unit.product;
+    device->enpc = udp_open(device->loop, &own, on_query, device, err);
+    device->enpc_broadcast = device->enpc
+                                 ? udp_open(device->loop, &any, on_broadcast_query, device, err)
+                                 : NULL;
+    if (device->enpc_broadcast)
+        return true;
+    err_prefix(err, "UDP port %u, on which devices are found", own.port);
+    return err_remedy(err, "Choose another --enpc-port, or 0.");
+}
+
 /* ---- the calls of device.h ---- */
 
 static bool open_all(Device *device, Err *err)
@@ -555,7 +600,8 @@ static bool open_all(Device *device, Err *err)
     }
     device->announce_timer = loop_timer_new(device->loop, on_announce, device, err);
     device->waiting_timer = loop_timer_new(device->loop, on_no_client, device, err);
-    if (!device->announce_timer || !device->waiting_timer || !open_announcer(device, err))
+    if (!device->announce_timer || !device->waiting_timer || !open_announcer(device, err) ||
+        !open_enpc(device, err))
         return false;
     loop_timer_start(device->announce_timer, mono_now());
     return true;
@@ -581,6 +627,7 @@ Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *
     device->loop = loop;
     device->options = options;
     device->unit = (MfpUnit){ .source = options->source,
+                              .legacy = options->legacy,
                               .kind = options->kind,
                               .tray = tray,
                               .interleaves = options->duplex == MFP_DUPLEX_INTERLEAVED,
@@ -610,6 +657,8 @@ void device_free(Device *device)
     loop_timer_free(device->announce_timer);
     loop_timer_free(device->waiting_timer);
     udp_free(device->udp);
+    udp_free(device->enpc);
+    udp_free(device->enpc_broadcast);
     tcp_listener_free(device->listener);
     tls_context_free(device->tls);
     free(device);

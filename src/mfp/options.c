@@ -2,6 +2,7 @@
 #include "mfp/options.h"
 
 #include "base/text.h"
+#include "wire/enpc.h"
 #include "wire/is.h"
 #include "wire/pushscan.h"
 
@@ -180,6 +181,19 @@ static bool take_events(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_legacy(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->legacy = true;
+    return true;
+}
+
+static bool take_enpc_port(Options *options, const char *value, Err *err)
+{
+    return take_port(value, &options->enpc_port, err);
+}
+
 static bool take_split(Options *options, const char *value, Err *err)
 {
     (void)value;
@@ -315,6 +329,7 @@ static const struct Option {
       "pixel" },
     { "--model", "NAME", take_model,
       "what a real device says about itself: ET-2750,\nXP-7100, ET-4950, FF-680W or DS-575W" },
+    { "--legacy", NULL, take_legacy, "an older device: ESC/I, raw lines; glass and feeder" },
     { "--source", "adf|flatbed", take_source,
       "adf (default): a scanner with a feeder only; flatbed:\n"
       "a device with an empty feeder and the next picture on\nits glass at every scan" },
@@ -336,6 +351,8 @@ static const struct Option {
     { "--count", "N", take_count, "devices, on addresses and with serials counted up" },
     { "--address", "A", take_address, "the device's own IPv4 address (" DEFAULT_ADDRESS ")" },
     { "--port", "N", take_scan_port, "TCP port for scans (1865, where servers look); 0: any" },
+    { "--enpc-port", "N", take_enpc_port,
+      "UDP port on which it is found by broadcast (3289);\n0: it is not found" },
     { "--server", "HOST[:PORT]", take_server,
       "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
@@ -406,6 +423,12 @@ static bool check_together(const Options *options, Err *err)
         err_set(err, ERR_BAD_INPUT, 0, "--model says formats and order by itself");
         return err_remedy(err, "Leave out --formats and --last-first.");
     }
+    if (options->legacy &&
+        (options->kind.model || options->kind.formats || options->line_padding)) {
+        err_set(err, ERR_BAD_INPUT, 0,
+                "--legacy: such a device is no --model and has raw lines only");
+        return err_remedy(err, "Leave out --model, --formats and --line-padding.");
+    }
     if (options->kind.model && options->source == MFP_FLATBED && !model_has_glass(&options->kind))
         return err_set(err, ERR_BAD_INPUT, 0, "--source flatbed: the %s has no glass",
                        options->kind.model->name);
@@ -425,6 +448,7 @@ static void complete(Options *options)
 {
     const MfpModel *model = options->kind.model;
 
+    options->kind.glass |= options->legacy; /* all that are known have both */
     if (!model)
         options->kind.duplex = options->duplex;
     if (model && !model_has_feeder(&options->kind))
@@ -439,6 +463,7 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
 {
     Options options = {
         .scan_port = IS_PORT,
+        .enpc_port = ENPC_PORT,
         .server_port = SLP_PORT,
         .press_choice = DEFAULT_CHOICE,
         .count = 1,

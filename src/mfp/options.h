@@ -16,11 +16,13 @@ typedef struct Options {
     bool help, version;
     NetAddress address; /* what the device binds to and comes from; IPv4, port 0          */
     uint16_t scan_port; /* 0: a free one                                                  */
+    uint16_t enpc_port; /* UDP: where it is found; 0: nowhere                             */
     char pages[OPTIONS_PATH_SIZE];
     size_t sheets; /* in the feeder at the start; 0: as many as there are pictures   */
     MfpSource source;
     ModelKind kind; /* of device; kind.glass is set when there is one              */
     MfpDuplex duplex;
+    bool legacy;           /* ESC/I instead of ESC/I-2                                */
     uint32_t dpi;          /* of pictures that do not say theirs; 0: that of the scan */
     uint32_t line_padding; /* bytes behind each raw line                              */
     Fault fault;           /* armed at the start                                      */

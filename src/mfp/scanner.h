@@ -72,6 +72,7 @@ typedef struct ScanNote {
 typedef struct MfpUnit {
     MfpSource source; /* where the operator puts paper                                        */
     ModelKind kind;
+    bool legacy;                        /* speaks ESC/I (mfp/esci-scanner.h)             */
     char product[SCANNER_PRODUCT_SIZE]; /* "PID 1147"                                   */
     char serial[SCANNER_SERIAL_SIZE];   /* "VIRTUAL001"                                 */
     Tray *tray;                         /* borrowed                                     */

@@ -1,6 +1,7 @@
 /* mfp/session.c - IS packets, the lock and time for mfp/session.h. */
 #include "mfp/session.h"
 
+#include "mfp/esci-scanner.h"
 #include "wire/esci2.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ typedef enum LockState {
 struct MfpSession {
     MfpUnit *unit;
     Scanner scanner;
+    EsciScanner esci; /* of a unit that speaks ESC/I */
     LockState lock;
     int64_t patience_ms; /* silence allowed                                               */
     Mono heard;          /* when the last packet came                                     */
@@ -64,13 +66,15 @@ MfpSession *mfp_session_new(MfpUnit *unit, Mono now, Err *err)
     }
     session->unit = unit;
     scanner_init(&session->scanner, unit);
+    esci_scanner_init(&session->esci, &session->scanner);
     session->input = buf_with_max(INPUT_MAX);
     session->reply = buf_with_max(SCANNER_REPLY_MAX);
     session->parameters = buf_with_max(MFP_PARAMETERS_MAX);
     session->output = buf_with_max(OUTPUT_MAX);
     session->patience_ms = MFP_UNLOCKED_MS;
     session->heard = now;
-    (void)is_welcome_encode(&session->output, flags_of(session), IS_FAMILY_ESCI2);
+    (void)is_welcome_encode(&session->output, flags_of(session),
+                            unit->legacy ? IS_FAMILY_LEGACY : IS_FAMILY_ESCI2);
     session->pieces[session->piece_count++] = buf_bytes(&session->output);
     return session;
 }
@@ -83,10 +87,19 @@ static void clear_queue(MfpSession *session)
     session->image = (Bytes){ 0 };
 }
 
+/* The scan ends, if one runs. */
+static void leave(MfpSession *session, bool orderly)
+{
+    if (session->unit->legacy)
+        esci_scanner_leave(&session->esci, orderly);
+    else
+        scanner_leave(&session->scanner, orderly);
+}
+
 /* Ends the scan, if one runs, and gives the lock back. */
 static void release(MfpSession *session, bool orderly)
 {
-    scanner_leave(&session->scanner, orderly);
+    leave(session, orderly);
     if (session->unit->lock_owner == session)
         session->unit->lock_owner = NULL;
     session->lock = LOCK_NONE;
@@ -100,6 +113,7 @@ void mfp_session_free(MfpSession *session)
     if (!session)
         return;
     release(session, false);
+    esci_scanner_done(&session->esci);
     scanner_done(&session->scanner);
     buf_done(&session->input);
     buf_done(&session->reply);
@@ -174,7 +188,7 @@ static void send_queued(MfpSession *session, uint32_t wanted)
     if (session->scanner.drops && image.n > 1) { /* the cable is pulled */
         image.n /= 2;
         session->over = session->closing = true;
-        scanner_leave(&session->scanner, false);
+        leave(session, false);
     }
     add_piece(session, reply);
     add_piece(session, image);
@@ -242,6 +256,13 @@ static bool take_command(MfpSession *session, Bytes command, bool *ret_answer)
 {
     *ret_answer = true;
     clear_queue(session);
+    if (session->unit->legacy) {
+        ScannerOutput output = { .reply = &session->reply };
+
+        esci_scanner_command(&session->esci, command, &output);
+        session->image = output.image;
+        return true;
+    }
     if (session->collecting) {
         if (session->parameters.n + command.n > session->request.length ||
             !buf_put(&session->parameters, command))

@@ -1,6 +1,7 @@
 /* tests/fuzz/fuzz-mfp-session.c - any client against the virtual device.
  *
- * The first byte chooses source and size of segments, the rest is what the client sends. Properties:
+ * The first byte chooses source, language (odd sizes of segments up to 31: ESC/I) and size of segments, the rest
+ * is what the client sends. Properties:
  * each answer is whole IS packets, nothing comes after a close, the lock comes back, no scan is left
  * running. */
 #include "mfp/session.h"
@@ -9,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OUT_MAX = 8 * 1024 * 1024, SHEETS = 3, HEAD_BITS = 7 };
+enum { OUT_MAX = 8 * 1024 * 1024, SHEETS = 3, HEAD_BITS = 7, LEGACY_STEPS = 32 };
 
 /* The smallest picture with a size. */
 static const uint8_t picture[] = { 0xff, 0xd8, 0xff, 0xc0, 0, 7,    8,    0, 8,    0,
@@ -64,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unit.kind = (ModelKind){ .glass = glass, .duplex = MFP_DUPLEX_DOUBLE_PASS };
     unit.interleaves = size & 1;
     size_t step = (size_t)(data[0] >> 1) + 1;
+    unit.legacy = step < LEGACY_STEPS && step % 2 == 1;
     bool in_one = step > 1U << (HEAD_BITS - 1);
     if (unit.source == MFP_ADF)
         tray_load(tray, SHEETS);

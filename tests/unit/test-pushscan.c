@@ -317,8 +317,8 @@ static void odd_job_lists_are_refused(void **state)
         "<Job number='1' name='\x01'/>",
         "<Job number=1 name='a'/>",
         "<Job number name='a'/>",
-        "<Job number='1' "
-        "name='0123456789012345678901234567890123456789012345678901234567890123456'/>",
+        ("<Job number='1' "
+         "name='0123456789012345678901234567890123456789012345678901234567890123456'/>"),
     };
     AUTO_BUF many = buf_with_max(65536);
     PushScanResponse response;

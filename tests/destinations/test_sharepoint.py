@@ -17,8 +17,13 @@ VERBOSE = "application/json;odata=verbose"
 @pytest.fixture
 def sp(kinds):
     kind = kinds("sharepoint")
+    empty(kind)  # what other files of tests have left
     yield kind
     assert kind.temporary() == []
+    empty(kind)
+
+
+def empty(kind):
     for name in os.listdir(kind.library()):
         if os.path.isdir(kind.library(name)):
             shutil.rmtree(kind.library(name))

@@ -313,7 +313,8 @@ class House:
             self.make_folder(os.path.join(self.folder, name))
         self.environment = {**os.environ, **SANITIZERS, "PLATEN_SOCKET": self.socket,
                             "LC_ALL": "C.UTF-8"}
-        self.environment.pop("PLATEN_FAULT", None)
+        for name in "PLATEN_FAULT", "TMPDIR":  # the latter is a test's own folder, which the server may not open
+            self.environment.pop(name, None)
         self.configure(**settings)
         self.server, self.devices, self.watcher = None, [], Watcher(self.delivered)
 

@@ -65,11 +65,11 @@ static bool is_time(ScanService *service, const char *address, LookWhy why)
     return true;
 }
 
-static void ask_sooner(Look *look)
+static void ask_again_after(Look *look, int64_t ms)
 {
     LookBook *book = &look->service->looks;
 
-    book->rows[book_row(book, look->address)].again_at = mono_after(mono_now(), LOOK_RETRY_MS);
+    book->rows[book_row(book, look->address)].again_at = mono_after(mono_now(), ms);
 }
 
 /* What was heard at an address from which a device has moved says nothing about who comes next. */
@@ -102,7 +102,7 @@ static void over_posted(void *arg)
         panel_book_put(&look->service->panels, &look->known, NULL);
         forget(look->service, look->former_address);
     } else if (!look->ok || look->step == IDENTITY_CHECK_FORMER) {
-        ask_sooner(look);
+        ask_again_after(look, LOOK_RETRY_MS);
     }
     look_over(look);
 }
@@ -218,6 +218,8 @@ static void asked(void *arg, DeviceSaid said, const DeviceIdentity *identity, co
         return;
     }
     look->identity = *identity;
+    if (!identity->serial[0]) /* it has none, and will have none in ten minutes */
+        ask_again_after(look, LOOK_NUMBERLESS_MS);
     store_write(look->service->config.store, told_write, told_done, look);
 }
 

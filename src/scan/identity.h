@@ -17,6 +17,7 @@ enum {
     LOOK_ADDRESSES_MAX = 1024,    /* that are remembered for the times below                    */
     LOOK_GAP_MS = 10 * 60 * 1000, /* a device that announces itself is asked again after it,    */
     LOOK_RETRY_MS = 60 * 1000, /* and after this when it did not say who it is, or could not move */
+    LOOK_NUMBERLESS_MS = 24 * 3600 * 1000, /* and after this when it has no serial number         */
     LOOK_PRESS_GAP_MS = 10 * 1000, /* one whose Start would be refused, or that is new           */
 };
 

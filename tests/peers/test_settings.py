@@ -12,7 +12,8 @@ import pytest
 
 import common
 import epson_models
-from epson_device import Device, Manner, quads
+from epson_blocks import quads
+from epson_device import Device, Manner
 from served import SANITIZERS, House, pdf_pages
 
 addresses = (f"127.0.10.{i}" for i in range(1, 250))

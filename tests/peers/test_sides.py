@@ -11,7 +11,8 @@ import pytest
 import common
 import epson_models
 import scan_bench
-from epson_device import Lines, Manner, quads
+from epson_blocks import quads
+from epson_device import Lines, Manner
 from served import House, pdf_pages
 
 JOBS = {  # name: (panel choice, what the job says)

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+enum { FORMER_SCAN_MS = 1000 };
+
 void run_refuse(Run *run)
 {
     if (run->press)
@@ -122,10 +124,43 @@ static void look_over(void *arg)
     store_write(run->service->config.store, admit_write, admit_done, run);
 }
 
+static void wait_over(void *arg)
+{
+    run_wait_over(arg);
+}
+
+void run_wait_over(Run *run)
+{
+    if (!run->again)
+        return;
+    loop_timer_free(STEAL(run->again));
+    look_over(run);
+}
+
+/* A person who presses Start again at once must not be told "busy" because the end of the former scan is on its way
+ * to the disk. False: it cannot be waited. */
+static bool wait_for_former(Run *run)
+{
+    Err err;
+
+    run->wait_now = false;
+    run->waited = true;
+    run->again = loop_timer_new(run->service->config.loop, wait_over, run, &err);
+    if (run->again)
+        loop_timer_start(run->again, mono_after(mono_now(), FORMER_SCAN_MS));
+    return run->again != NULL;
+}
+
 static void admit_posted(void *arg)
 {
     Run *run = arg;
     char quoted[256];
+
+    if (run->ok && run->wait_now) {
+        if (!wait_for_former(run))
+            look_over(run);
+        return;
+    }
 
     if (!run->ok)
         reason_of_err("store-failed", &run->err, &run->reason);
@@ -216,7 +251,8 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
     int chosen = flow_scan_admit(&request, &run->reason);
     run->look_now = run->service->config.identify && !run->looked &&
                     text_equal(run->reason.code, "device-not-approved");
-    if (run->look_now)
+    run->wait_now = !run->waited && text_equal(run->reason.code, "device-busy");
+    if (run->look_now || run->wait_now)
         return true;
     if (chosen < 0)
         return refused(tx, run, err);

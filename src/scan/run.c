@@ -44,6 +44,10 @@ void run_gone(Run *run)
     while (*at != run)
         at = &(*at)->next;
     *at = run->next;
+    for (Run *r = s->runs; r; r = r->next)
+        if (text_equal(r->address, run->address))
+            run_wait_over(r);
+    loop_timer_free(run->again);
     loop_timer_free(run->repeat);
     free(run);
     s->running--;

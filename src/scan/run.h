@@ -61,6 +61,8 @@ typedef struct Run {
     bool admitted;
     bool looked;   /* it was asked who it is: what is known now stands      */
     bool look_now; /* ... or that is to be done before Start is refused     */
+    bool wait_now; /* its device is busy: perhaps with the end of its former scan */
+    bool waited;   /* that was waited for                                   */
     Reason reason; /* of the refusal, later of the end */
     /* of the running scan */
     Reason another;          /* why it is not the device that was approved; code "" = it is */
@@ -71,6 +73,7 @@ typedef struct Run {
     bool noted; /* something was */
     unsigned pages_under_way;
     uint32_t pages_stored;
+    LoopTimer *again;  /* runs while the former scan's end is waited for */
     LoopTimer *repeat; /* the finishing write failed: again later */
     bool ok;           /* of the write or spool step that was posted */
     Err err;
@@ -105,6 +108,9 @@ void run_over(Run *run, ScanEnd end);
 
 /* Records the end of the batch; also the timer's function when that has to be repeated. */
 void run_finish(void *run);
+
+/* The former scan of its device is gone: Start is looked at again, if it waits for that. */
+void run_wait_over(Run *run);
 
 /* Takes the run out of the service and frees it. Nothing of it may be under way. */
 void run_gone(Run *run);

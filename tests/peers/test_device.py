@@ -442,6 +442,16 @@ def test_device_that_cannot_be_reached(house, tiny):
         assert_ended(bench, bench.batch(), "connect-failed", [])
 
 
+def test_start_is_pressed_again_at_once(house, tiny):
+    """The end of a scan may still be on its way to the disk when the next one is wanted."""
+    with Bench(house, tiny[:1]) as bench:
+        for _ in range(10):
+            bench.press()
+            bench.device.wait_end()
+        common.wait_until(lambda: [b["state"] for b in house.batches(bench.id)] == ["done"] * 10, "ten batches")
+        assert bench.device.complaints == []
+
+
 # ---- who it is --------------------------------------------------------------------------------
 
 def test_another_device_at_an_approved_address(house, tiny):

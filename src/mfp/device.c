@@ -37,6 +37,8 @@ struct Device {
     MfpUnit unit;
     NetAddress announce_to;
     UdpSocket *udp;
+    UdpSocket *
+        replies; /* port 2968: some agents answer there, whatever the request came from; NULL: taken */
     UdpSocket *enpc, *enpc_broadcast; /* the second hears what is sent to all, and never sends */
     EnpcAnswerer answerer;
     TcpListener *listener;
@@ -516,6 +518,17 @@ static const char *scope_of(const Options *options)
                                                                                  : options->product;
 }
 
+/* Not at the address we ask: what we send would come to ourselves. */
+static void open_replies(Device *device)
+{
+    NetAddress own = device->options->address;
+    Err err;
+
+    own.port = SLP_PORT;
+    if (!net_address_same_host(&own, &device->announce_to))
+        device->replies = udp_open(device->loop, &own, on_datagram, device, &err);
+}
+
 static bool open_announcer(Device *device, Err *err)
 {
     const Options *options = device->options;
@@ -530,8 +543,12 @@ static bool open_announcer(Device *device, Err *err)
     device->udp = udp_open(device->loop, &options->address, on_datagram, device, err);
     if (!device->udp)
         return false;
+    if (!multicast &&
+        !look_up(options->server_host, options->server_port, &device->announce_to, err))
+        return false;
+    open_replies(device);
     if (!multicast)
-        return look_up(options->server_host, options->server_port, &device->announce_to, err);
+        return true;
     if (!interface_of(&options->address, interface))
         return err_set(err, ERR_PERMANENT, 0, "no interface carries the device's address");
     return net_address_parse(SLP_GROUP, SLP_PORT, &device->announce_to, err) &&
@@ -657,6 +674,7 @@ void device_free(Device *device)
     loop_timer_free(device->announce_timer);
     loop_timer_free(device->waiting_timer);
     udp_free(device->udp);
+    udp_free(device->replies);
     udp_free(device->enpc);
     udp_free(device->enpc_broadcast);
     tcp_listener_free(device->listener);

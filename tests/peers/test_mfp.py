@@ -52,12 +52,12 @@ def slp_reply(xid, name, address, port):
 class Agent:
     """A registration agent: answers announcements in its own thread, counts them."""
 
-    def __init__(self, name="Scans", event_port=9, address=HOST):
+    def __init__(self, name="Scans", event_port=9, address=HOST, reply_port=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
         self.target = f"{address}:{self.socket.getsockname()[1]}"
         self.name, self.event_port, self.address = name, event_port, address
-        self.silent = False
+        self.silent, self.reply_port = False, reply_port
         self.heard = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -70,7 +70,8 @@ class Agent:
             self.heard.append((packet, sender))
             if not self.silent:
                 xid = struct.unpack(">H", packet[10:12])[0]
-                self.socket.sendto(slp_reply(xid, self.name, self.address, self.event_port), sender)
+                to = (sender[0], self.reply_port or sender[1])
+                self.socket.sendto(slp_reply(xid, self.name, self.address, self.event_port), to)
 
     def close(self):
         self.socket.close()
@@ -221,6 +222,15 @@ class Client:
 
 def fed(pages):
     return [open(os.path.join(pages, name), "rb").read() for name in sorted(os.listdir(pages))]
+
+
+def test_an_agent_that_answers_to_the_standard_port(pages):
+    """Another push server answers to port 2968 of the device, wherever the request came from."""
+    agent = Agent(reply_port=2968)
+    with common.start_mfp("--pages", pages, "--port", 0, "--address", "127.86.0.9",
+                          "--server", agent.target) as mfp:
+        assert common.fields(mfp.wait_line("destination "))["name"] == "Scans"
+    agent.close()
 
 
 # ---- announcing -------------------------------------------------------------------------------

@@ -18,8 +18,13 @@ FRAGMENT = 10 << 20
 @pytest.fixture
 def online(kinds):
     kind = kinds("sharepoint_online")
+    empty(kind)  # what other files of tests have left
     yield kind
     assert kind.temporary() == []
+    empty(kind)
+
+
+def empty(kind):
     for drive in [*cloud.DRIVES.values(), cloud.ONEDRIVE]:
         shutil.rmtree(kind.library(drive=drive))
         os.makedirs(kind.library(drive=drive))

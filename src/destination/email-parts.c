@@ -1,6 +1,7 @@
 /* destination/email-parts.c - a document that is too large for one mail goes as several, split by its pages. */
 #include "destination/email-inside.h"
 
+#include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "destination/pdf-parts.h"
@@ -44,25 +45,6 @@ static bool no_part(const Errand *errand, const Err *err)
                            "the document cannot be split: %s", err->text);
 }
 
-/* What the part's file is. */
-static bool hash_of(const Errand *errand, char ret_sha256[SHA256_TEXT_SIZE])
-{
-    uint8_t piece[MAIL_LINE_BYTES * 512];
-    Sha256 hash;
-    size_t n;
-
-    sha256_start(&hash);
-    for (int64_t at = 0; at < errand->parcel->size_bytes; at += (int64_t)n) {
-        if (!errand_read(errand, at, piece, sizeof piece, &n))
-            return false;
-        if (n == 0)
-            break;
-        sha256_add(&hash, (Bytes){ piece, n });
-    }
-    sha256_finish(&hash, ret_sha256);
-    return true;
-}
-
 /* One mail. True: it was accepted. */
 static bool send_part(Split *split, size_t i)
 {
@@ -74,15 +56,13 @@ static bool send_part(Split *split, size_t i)
     Err err;
     AUTO_FD fd = pdf_parts_make(split->parts, pages, &parcel.size_bytes, &err);
 
-    if (fd < 0)
+    if (fd < 0 || !file_hash(fd, sha256, &parcel.size_bytes, &err))
         return no_part(&errand, &err);
     part_name(parcel.name, part.number, part.count, name);
     parcel.fd = fd;
     parcel.name = name;
     parcel.sha256 = sha256;
     errand.parcel = &parcel;
-    if (!hash_of(&errand, sha256))
-        return false;
     AUTO(Mail) mail = mail_new(&errand, true, &part);
     if (!mail)
         return false;

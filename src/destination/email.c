@@ -469,7 +469,8 @@ static void deliver_split(const Errand *errand, Mail *mail, MailMark mark)
         return;
     int64_t limit_bytes = limit_for_parts(errand);
 
-    if (mark.page == 0 && (limit_bytes == 0 || mail->size_bytes <= limit_bytes))
+    /* Without a limit it goes as one mail, also when an earlier attempt had one: twice rather than never. */
+    if (limit_bytes == 0 || (mark.page == 0 && mail->size_bytes <= limit_bytes))
         email_send(errand, mail);
     else
         email_send_parts(errand, mail, limit_bytes, mark);

@@ -420,7 +420,7 @@ static void begin_handshake(TcpStream *stream)
 /* A peer that knows no TLS: a new connection, without. What the owner has written waits for that one. */
 static void fall_back(TcpStream *stream)
 {
-    Err err;
+    Err err = { .kind = ERR_TEMPORARY, .text = "no memory for what waits to be sent" };
 
     stop_events(stream);
     tls_link_free(STEAL(stream->tls));

@@ -73,8 +73,10 @@ typedef struct TcpSecurity {
     char pin[TLS_PIN_SIZE]; /* the certificate that is wanted, "" = any */
 } TcpSecurity;
 
-/* tcp_connect, then the handshake; on_connected comes after both, and what was written before waits for it. With
- * TCP_TLS_ELSE_PLAIN a refused connection and an untrusted certificate are no reason to speak plainly. */
+/* tcp_connect, then the handshake; on_connected comes after both, and what was written before waits for it. deadline
+ * is that of the first connection; the handshake has TCP_TLS_TRY_MS or TCP_HANDSHAKE_MS, a plain connection after it
+ * TCP_HANDSHAKE_MS. With TCP_TLS_ELSE_PLAIN a refused connection and an untrusted certificate are no reason to speak
+ * plainly. */
 TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddress *local,
                               Mono deadline, size_t output_max_bytes, const TcpSecurity *security,
                               const TcpEvents *events, void *arg, Err *err);

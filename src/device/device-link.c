@@ -88,7 +88,8 @@ TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAdd
     TcpSecurity security = { .context = link->tls,
                              .transport = transports[reach->transport][known] };
 
-    (void)text_copy(security.pin, sizeof security.pin, reach->certificate);
+    if (!text_equal(reach->certificate, CERTIFICATE_NEXT))
+        (void)text_copy(security.pin, sizeof security.pin, reach->certificate);
     return tcp_connect_secure(link->loop, device, local, deadline, queue_bytes, &security, events,
                               arg, err);
 }

@@ -42,7 +42,7 @@ static const Reason reasons[] = {
       "in between.",
       "If you know why, let it be trusted (platen device trust) and scan again." },
     { "no-tls", "The device does not speak TLS, which it has to.",
-      "If its TLS was switched off, set its transport to plain, or trust it anew." },
+      "If its TLS was switched off, set its transport to plain." },
     { "connect-failed", "No connection to the device.",
       "Check that it is on and that TCP port 1865 is not blocked." },
     { "connection-lost", "The connection to the device was lost.",

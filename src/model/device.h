@@ -110,6 +110,9 @@ extern const char *const device_transport_words[]; /* ends with NULL */
 
 enum { CERTIFICATE_TEXT_SIZE = 65 }; /* SHA-256 of a certificate in hex, "" = none */
 
+/* In place of one: TLS is still a must, and the certificate of the next scan is taken (a person trusts it). */
+#define CERTIFICATE_NEXT "next"
+
 /* What an administrator may set of a device. */
 typedef struct DeviceSettings {
     char name[NAME_TEXT_SIZE];    /* "" = the product's name and address are shown */

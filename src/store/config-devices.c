@@ -245,8 +245,8 @@ bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *
     int rows;
 
     return db_run(tx->db,
-                  "UPDATE device SET certificate = ?2 WHERE id = ?1 AND certificate = ''"
-                  " AND ?2 <> ''",
+                  "UPDATE device SET certificate = ?2 WHERE id = ?1"
+                  " AND certificate IN ('', '" CERTIFICATE_NEXT "') AND ?2 <> ''",
                   ARGS(ARG_TEXT(id->text), ARG_TEXT(certificate)), &rows, err) &&
            (rows == 0 || device_event(tx, id, "device.certificate", certificate, err));
 }
@@ -263,7 +263,9 @@ bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
 {
     int rows;
 
-    if (!db_run(tx->db, "UPDATE device SET certificate = '', revision = revision + 1 WHERE id = ?1",
+    if (!db_run(tx->db,
+                "UPDATE device SET revision = revision + 1, certificate = CASE certificate"
+                " WHEN '' THEN '' ELSE '" CERTIFICATE_NEXT "' END WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text)), &rows, err))
         return false;
     return (rows > 0 || not_found(err, "device", id->text)) &&

@@ -14,7 +14,7 @@ import pytest
 
 import common
 import epson_models
-from served import House
+from served import running
 from test_device import Bench, assert_ended
 
 OLD = "ALL:@SECLEVEL=0"  # what firmware of 2010 offers
@@ -22,13 +22,8 @@ OLD = "ALL:@SECLEVEL=0"  # what firmware of 2010 offers
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure()
+    with running() as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +81,11 @@ def test_another_certificate_gets_nothing(house, pages, tmp_path):
         assert event["device"] == bench.id and "platen device trust" in event["text"]
         assert house.show("device", "show", bench.id)["certificate"] == former
         house.cli("device", "trust", bench.id)
+        second, bench.device.manner.tls = bench.device.manner.tls, None
+        bench.press()  # somebody in between who has no certificate at all
+        bench.device.finished.set()
+        assert_ended(bench, bench.batch(), "no-tls", [])
+        bench.device.manner.tls = second
         bench.assert_delivered(bench.scan(), pages)
         assert house.show("device", "show", bench.id)["certificate"] == sha256
 

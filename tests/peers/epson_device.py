@@ -59,6 +59,7 @@ class Manner:
     capa: tuple = ()               # (what, instead) in the model's CAPA
     info: tuple = ()               # the same in its INFO
     tls: object = None             # an ssl.SSLContext: the scan port speaks TLS only
+    unlock_delay_s: float = 0.0    # UNLOCK is answered so late
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
     job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
@@ -97,6 +98,7 @@ class Device:
         self.page_ends = None   # called with the number of a page before its end is sent
         self.page_asked = None  # and when more is asked for after that
         self.asked_at = {}  # page: when more was asked for after it
+        self.unlocks = 0
         self.deaf_once = False  # the next connection gets nothing, and stays
         self.deaf = []
         self.hellos = 0  # clients that tried TLS with a device that has none
@@ -389,6 +391,8 @@ class Session:
                 self.complain(f"unlock in mode {self.mode}")
             if self.job_control:
                 self.device.talks.append("unlock")
+            self.device.unlocks += 1
+            time.sleep(self.manner.unlock_delay_s)
             self.packet(0xa101, b"")
             self.locked = False
             # A client must go at once: devices show an error when it stays.

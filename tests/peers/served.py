@@ -3,6 +3,7 @@
 Used by tests that drive the whole line from outside. A House may be started, stopped and killed
 any number of times on the same data. Root gives root up, as platend does."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -260,3 +261,16 @@ def seconds(function):
     begun = time.monotonic()
     answer = function()
     return time.monotonic() - begun, answer
+
+
+@contextlib.contextmanager
+def running(conf=None, job=None, **more):
+    """A house that is configured and runs; in the end it must stop in order. job: what the job Scan says, more: of
+    House."""
+    made = House(conf, **more).start()
+    try:
+        made.configure(**(job or {}))
+        yield made
+        made.stop()
+    finally:
+        made.remove()

@@ -18,7 +18,7 @@ import pytest
 
 import common
 import epson_device
-from served import House, pdf_pages, seconds
+from served import pdf_pages, running, seconds
 from test_device import Bench, expected_response
 
 SCAN_SECONDS = 10
@@ -247,13 +247,8 @@ def pages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def house():
-    made = House(environment=ENVIRONMENT).start()
-    try:
-        made.configure()
+    with running(environment=ENVIRONMENT) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device
-from served import House
+from served import running
 
 addresses = (f"127.0.50.{i + 1}" for i in itertools.count())
 PAGE = epson_models.ff680w_page()
@@ -18,13 +18,8 @@ PAGE = epson_models.ff680w_page()
 
 @pytest.fixture(scope="module")
 def house():
-    made = House({"devices": {"silent_after_s": 2}}).start()
-    try:
-        made.configure()
+    with running({"devices": {"silent_after_s": 2}}) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 def new_device(house, address):

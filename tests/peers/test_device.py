@@ -21,7 +21,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device, Manner
-from served import House, pdf_pages
+from served import House, pdf_pages, running
 
 PYTHON = "/usr/bin/python3"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -54,13 +54,8 @@ assert len(OK_BODY) == 276  # as captured
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure()
+    with running() as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")
@@ -443,12 +438,14 @@ def test_device_that_cannot_be_reached(house, tiny):
 
 
 def test_start_is_pressed_again_at_once(house, tiny):
-    """The end of a scan may still be on its way to the disk when the next one is wanted."""
-    with Bench(house, tiny[:1]) as bench:
-        for _ in range(10):
+    """The server has not heard the end of a scan yet, or it is on its way to the disk, when Start is pressed again."""
+    with Bench(house, tiny[:1], unlock_delay_s=0.4) as bench:
+        bench.press()
+        for pressed in range(1, 4):
+            common.wait_until(lambda: bench.device.unlocks == pressed, "the end of a scan")
             bench.press()
-            bench.device.wait_end()
-        common.wait_until(lambda: [b["state"] for b in house.batches(bench.id)] == ["done"] * 10, "ten batches")
+        bench.device.wait_end()
+        common.wait_until(lambda: [b["state"] for b in house.batches(bench.id)] == ["done"] * 4, "four batches")
         assert bench.device.complaints == []
 
 
@@ -614,13 +611,8 @@ def test_nothing_is_asked_for_while_the_row_cannot_be_written(house, tiny):
 def frozen_house():
     with open(os.path.join(HERE, "freezer.py"), encoding="utf-8") as f:
         launcher = [PYTHON, "-c", f.read()]
-    made = House(launcher=launcher).start()
-    try:
-        made.configure()
+    with running(launcher=launcher) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 def test_nothing_is_asked_for_while_disk_threads_stand_still(frozen_house, tiny):

@@ -12,7 +12,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device, Manner
-from served import House
+from served import House, running
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 addresses = (f"127.0.40.{i + 1}" for i in itertools.count())
@@ -25,13 +25,8 @@ def numbered(serial):
 
 @pytest.fixture(scope="module")
 def house():
-    made = House({"devices": {"identify": "true"}}).start()
-    try:
-        made.configure()
+    with running({"devices": {"identify": "true"}}) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 def found_by(house, *words):

@@ -11,7 +11,7 @@ import pytest
 import common
 from esci_device import EsciDevice, EsciManner
 from raw_pages import images_in, output_of
-from served import House
+from served import running
 
 DPI = 75
 GLASS = (632, 877)    # 8.5 x 11.7 inches at 75 dpi, lines of whole bytes
@@ -21,13 +21,8 @@ TRAILER = 64
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure(dpi=DPI)
+    with running(job={"dpi": DPI}) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 addresses = (f"127.0.9.{i + 1}" for i in itertools.count())

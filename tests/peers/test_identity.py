@@ -11,7 +11,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device, Manner
-from served import House, pdf_pages
+from served import House, pdf_pages, running
 
 addresses = (f"127.0.{i // 250 + 20}.{i % 250 + 1}" for i in itertools.count())
 serials = (f"X5EW{i:06}" for i in itertools.count(700000))
@@ -25,13 +25,8 @@ def model(serial):
 
 @pytest.fixture(scope="module")
 def house():
-    made = House({"devices": {"identify": "true"}}).start()
-    try:
-        made.configure()
+    with running({"devices": {"identify": "true"}}) as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 class Unit:

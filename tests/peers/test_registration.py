@@ -16,7 +16,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device, Manner
-from served import House
+from served import running
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = open(os.path.join(HERE, "data", "pages", "page-1.jpg"), "rb").read()
@@ -26,13 +26,8 @@ addresses = (f"127.0.{i // 250 + 8}.{i % 250 + 1}" for i in itertools.count())
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure()
+    with running() as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 def device_at(house, model=epson_models.XP7100, tags=None):

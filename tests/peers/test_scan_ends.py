@@ -10,7 +10,7 @@ import pytest
 import common
 import epson_models
 import scan_bench
-from served import SANITIZERS, House, pdf_pages
+from served import SANITIZERS, House, pdf_pages, running
 
 ADDRESSES = scan_bench.addresses(3000)
 CAUSES = {b"PJ  ": "paper-jam", b"OPN ": "cover-open", b"DFED": "double-feed", b"ERR ": "device-error",
@@ -24,13 +24,8 @@ CAUSES = {b"PJ  ": "paper-jam", b"OPN ": "cover-open", b"DFED": "double-feed", b
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure()
+    with running() as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import common
 import epson_models
 from epson_blocks import quads
 from epson_device import Device, Manner
-from served import SANITIZERS, House, pdf_pages
+from served import SANITIZERS, pdf_pages, running
 
 addresses = (f"127.0.10.{i}" for i in range(1, 250))
 names = (f"Job {i}" for i in itertools.count(1))
@@ -30,13 +30,8 @@ LONG = epson_models.FF680W
 
 @pytest.fixture(scope="module")
 def house():
-    made = House().start()
-    try:
-        made.configure()
+    with running() as made:
         yield made
-        made.stop()
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

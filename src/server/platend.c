@@ -313,6 +313,15 @@ static bool open_devices(Platend *p, Err *err)
     return p->scans != NULL;
 }
 
+/* Before anybody outside can know that the server is there: from then on a stop is an orderly one, which begins
+ * when the start is over. Until then a signal ends the process at once, also while much has to be settled; nothing is
+ * lost by that. */
+static bool watch_signals(Platend *p, Err *err)
+{
+    return loop_watch_signal(p->loop, SIGTERM, stop_harder, p, err) &&
+           loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
+}
+
 static bool start(Platend *p, Err *err)
 {
     p->loop = loop_new(err);
@@ -321,9 +330,8 @@ static bool start(Platend *p, Err *err)
     p->tick = loop_timer_new(p->loop, tick, p, err);
     p->stopping = loop_timer_new(p->loop, stop_harder, p, err);
     return p->tick && p->stopping && find_programs(p, err) && open_data(p, err) &&
-           open_devices(p, err) && open_api(p, err) && queue_start(p->queue, err) &&
-           loop_watch_signal(p->loop, SIGTERM, stop_harder, p, err) &&
-           loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
+           watch_signals(p, err) && open_devices(p, err) && open_api(p, err) &&
+           queue_start(p->queue, err);
 }
 
 static Queue *draining_queue; /* for the signal's handler, while the queue drains */

@@ -32,6 +32,23 @@ def test_sigterm_lets_the_running_scan_finish():
         house.check_fsck()
 
 
+def test_sigterm_as_soon_as_somebody_answers():
+    """The first connection that is taken is a promise: from there on a stop is an orderly one."""
+    for _ in range(3):
+        with House() as house:
+            house.configure(http_port=house.https_port)  # the first start makes a certificate: it takes a moment
+            house.server = house.launch()
+            wait_until(lambda: answers(house.socket), "the socket", pause_s=0)
+            house.server.send_signal(signal.SIGTERM)
+            assert house.server.wait(CALL_SECONDS) == 0, house.log()
+            assert "server.stopping" in house.log() and "server.stopped" in house.log()
+
+
+def answers(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) == 0
+
+
 def test_drain_ends_at_a_page_boundary():
     """A scan that outlives the drain is stopped between two pages; what came is kept."""
     with started(drain_s=0) as house:

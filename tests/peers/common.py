@@ -21,7 +21,7 @@ def program(path):
     return full
 
 
-def wait_until(true, what, patience_s=PATIENCE_S):
+def wait_until(true, what, patience_s=PATIENCE_S, pause_s=0.02):
     """Asks until the answer is true, and gives it back."""
     end = time.monotonic() + patience_s
     while True:
@@ -29,7 +29,7 @@ def wait_until(true, what, patience_s=PATIENCE_S):
         if answer:
             return answer
         assert time.monotonic() < end, f"waited {patience_s} s for {what}"
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 # Root makes name spaces as it is, since inside a chroot the kernel refuses user name spaces; others

@@ -290,6 +290,8 @@ static bool device_take(ConfigPlan *plan, const DeviceWish *wish, Err *err)
     (void)text_copy(device->wanted.name, sizeof device->wanted.name, wish->name);
     device->wanted.registration = wish->registration;
     device->wanted.jobs_by = wish->jobs_by;
+    device->wanted.transport = wish->transport;
+    device->wanted.back_rotation = wish->back_rotation;
     if (group)
         (void)text_copy(device->wanted.job_group, sizeof device->wanted.job_group,
                         row_id(group->exists ? &group->now : &group->wanted));

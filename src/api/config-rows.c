@@ -13,6 +13,10 @@ const Field device_wish_fields[] = {
            "Version in which the device is told our name; auto: as it asks."),
     CHOICE(DeviceWish, jobs_by, device_jobs_by_words, DEVICE_JOBS_BY_AUTO,
            "How its panel chooses a job; auto: the best it can do."),
+    CHOICE(DeviceWish, transport, device_transport_words, DEVICE_TRANSPORT_AUTO,
+           "Whether its scan port speaks TLS; auto: found out."),
+    CHOICE(DeviceWish, back_rotation, device_back_rotation_words, DEVICE_BACK_AUTO,
+           "Degrees by which back sides are turned; auto: as the device says."),
     BOOLEAN(DeviceWish, approved, true, "The device may start jobs."),
     FIELDS_END,
 };
@@ -203,7 +207,9 @@ Json *config_show_device(const ConfigPlan *plan, const Device *device)
                                                     device->settings.job_group);
     DeviceWish wish = { .approved = device->state != DEVICE_SEEN,
                         .registration = device->settings.registration,
-                        .jobs_by = device->settings.jobs_by };
+                        .jobs_by = device->settings.jobs_by,
+                        .transport = device->settings.transport,
+                        .back_rotation = device->settings.back_rotation };
 
     (void)text_copy(wish.address, sizeof wish.address, device->address);
     (void)text_copy(wish.serial, sizeof wish.serial, device->serial);

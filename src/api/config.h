@@ -36,6 +36,8 @@ typedef struct DeviceWish {
     char job_group[NAME_TEXT_SIZE]; /* its name */
     int64_t registration;           /* DeviceRegistration */
     int64_t jobs_by;                /* DeviceJobsBy       */
+    int64_t transport;              /* DeviceTransport    */
+    int64_t back_rotation;          /* DeviceBackRotation */
     bool approved;
 } DeviceWish;
 extern const Field device_wish_fields[];

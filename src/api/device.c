@@ -22,6 +22,8 @@ static Json *device_show(const ApiRead *read, const Device *device)
         json_set_text(object, "job_group_name", group.group.name);
     json_set_text(object, "registration", device_registration_words[device->settings.registration]);
     json_set_text(object, "transport", device_transport_words[device->settings.transport]);
+    json_set_text(object, "back_rotation",
+                  device_back_rotation_words[device->settings.back_rotation]);
     json_set_text(object, "certificate", device->certificate);
     json_set_text(object, "panel", device_panel_words[device->panel]);
     json_set_text(object, "jobs_by", device_jobs_by_words[device->settings.jobs_by]);

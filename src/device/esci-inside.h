@@ -13,6 +13,7 @@ enum { ESCI_ACTIONS_MAX = 8, ESCI_GAMMA_TABLES = 3 };
 
 struct EsciSession {
     ScanOrder order;
+    ScanTraits traits;
     EsciState state;
 
     /* The packet that is coming in. */

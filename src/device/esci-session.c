@@ -172,6 +172,8 @@ static void do_pause(EsciSession *s, Mono now)
 
 static void do_store(EsciSession *s, Mono now)
 {
+    uint32_t turn = device_back_rotation(s->traits.back_rotation, false);
+
     s->waiting = false;
     s->page_open = false;
     be_patient(s, now);
@@ -183,7 +185,8 @@ static void do_store(EsciSession *s, Mono now)
                                .number = s->pages,
                                .side = s->side,
                                .format = PAGE_FORMAT_RAW,
-                               .notes = { .scan_dpi = s->parameters.dpi_main } });
+                               .notes = { .scan_dpi = s->parameters.dpi_main,
+                                          .rotation = s->side == 'B' ? turn : 0 } });
 }
 
 static void do_close(EsciSession *s)
@@ -469,13 +472,14 @@ static void talk_stop_at_page(void *session, Mono now)
 
 /* --- the session -------------------------------------------------------------------------------- */
 
-EsciSession *esci_session_new(const ScanOrder *order, Mono now)
+EsciSession *esci_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now)
 {
     EsciSession *s = calloc(1, sizeof *s);
 
     if (!s)
         return NULL;
     s->order = *order;
+    s->traits = *traits;
     s->payload = buf_with_max(ANSWER_BYTES_MAX);
     s->out = buf_with_max(OUT_BYTES_MAX);
     s->again_at = s->busy_until = MONO_NEVER;

@@ -90,7 +90,7 @@ typedef struct EsciSession EsciSession;
 
 /* A session on a connection whose welcome has just come; the command is among the actions. NULL when memory is
  * gone. Freed by scan_talk_esci.free. */
-EsciSession *esci_session_new(const ScanOrder *order, Mono now);
+EsciSession *esci_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now);
 
 /* Where the session stands, for traces and tests. */
 EsciState esci_session_state(const EsciSession *s);

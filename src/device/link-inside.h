@@ -44,6 +44,7 @@ struct DeviceScan {
     const ScanTalk *talk; /* calls of the session, whichever it is */
     void *session;
     ScanOrder order;
+    ScanTraits traits;
     void *scan_arg;
     const char *lost_code; /* set: the stream has ended, the session must hear it */
     bool paused;

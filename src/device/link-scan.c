@@ -68,7 +68,7 @@ static bool become_legacy(DeviceScan *scan)
 {
     scan->talk->free(scan->session);
     scan->talk = &scan_talk_esci;
-    scan->session = esci_session_new(&scan->order, mono_now());
+    scan->session = esci_session_new(&scan->order, &scan->traits, mono_now());
     if (scan->session)
         return true;
     link_scan_end(scan, "out-of-memory");
@@ -216,8 +216,9 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
     link->scans = scan;
     link->scan_count++;
     scan->order = *order;
+    scan->traits = reach->traits;
     scan->talk = &scan_talk_esci2; /* until the device says otherwise */
-    scan->session = scan_session_new(order, now);
+    scan->session = scan_session_new(order, &reach->traits, now);
     scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
     if (!scan->session || !scan->timer) {
         scan_free(scan);

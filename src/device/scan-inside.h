@@ -28,6 +28,7 @@ typedef struct ScanPage {
 
 struct ScanSession {
     ScanOrder order;
+    ScanTraits traits;
     ScanState state;
 
     /* The packet that is coming in. */

@@ -24,11 +24,17 @@
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
 typedef ScanSettings ScanOrder;
 
-/* How the device is reached. */
+/* What is known of the device beside what it says itself. */
+typedef struct ScanTraits {
+    DeviceBackRotation back_rotation;
+} ScanTraits;
+
+/* How the device is reached, and what is known of it. */
 typedef struct DeviceReach {
     DeviceTransport transport;
     char
         certificate[CERTIFICATE_TEXT_SIZE]; /* the only one that is trusted; "" = the first shown */
+    ScanTraits traits;
 } DeviceReach;
 
 /* What a scan learned from INFO. Texts are "" when the device does not say. */

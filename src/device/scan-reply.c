@@ -128,9 +128,10 @@ static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
                       .width_px = reply->start_width_px,
                       .height_px = reply->start_height_px,
                       .notes = { .scan_dpi = (uint32_t)s->para.dpi_main,
-                                 .rotation = side == 1 && source->two_pass ? SCAN_UPSIDE_DOWN : 0,
                                  .last_first = source->last_first } };
 
+    if (side == 1)
+        page.notes.rotation = device_back_rotation(s->traits.back_rotation, source->two_pass);
     if (number > BATCH_PAGES_MAX) {
         scan_fail(s, "too-many-pages", "");
         return false;

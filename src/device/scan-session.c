@@ -40,13 +40,14 @@ const ScanStep scan_steps[SCAN_STATE_MAX_] = {
     [SCAN_UNLOCK] = { SCAN_AWAIT_UNLOCK, NULL },
 };
 
-ScanSession *scan_session_new(const ScanOrder *order, Mono now)
+ScanSession *scan_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now)
 {
     ScanSession *s = calloc(1, sizeof *s);
 
     if (!s)
         return NULL;
     s->order = *order;
+    s->traits = *traits;
     s->payload = buf_with_max(ESCI2_BLOCK_MAX);
     s->out = buf_with_max(OUT_BYTES_MAX);
     s->para_block = buf_with_max(ESCI2_PARA_MAX);

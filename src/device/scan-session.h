@@ -122,7 +122,6 @@ const char *scan_state_name(ScanState state);
 const char *scan_event_name(ScanEvent event);
 
 enum {
-    SCAN_UPSIDE_DOWN = 180,  /* degrees                                             */
     SCAN_LOCK_SECONDS = 300, /* what Epson's driver asks for                        */
     SCAN_LOCK_TRIES = 5,
     SCAN_LOCK_PAUSE_MS = 2000,
@@ -172,8 +171,8 @@ typedef struct ScanAction {
 
 typedef struct ScanSession ScanSession;
 
-/* A session on a connection that was just made. NULL when memory is gone. */
-ScanSession *scan_session_new(const ScanOrder *order, Mono now);
+/* A session on a connection that was just made; order and traits are copied. NULL when memory is gone. */
+ScanSession *scan_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now);
 void scan_session_free(ScanSession *s); /* accepts NULL */
 DEFINE_AUTO(ScanSession, scan_session_free);
 

@@ -25,6 +25,15 @@ const char *const device_registration_words[] = { "auto", "version-2", "version-
 
 const char *const device_transport_words[] = { "auto", "tls", "plain", NULL };
 
+const char *const device_back_rotation_words[] = { "auto", "0", "180", NULL };
+
+uint32_t device_back_rotation(DeviceBackRotation set, bool says_turned)
+{
+    bool turned = set == DEVICE_BACK_AUTO ? says_turned : set == DEVICE_BACK_UPSIDE_DOWN;
+
+    return turned ? DEVICE_UPSIDE_DOWN : 0;
+}
+
 const char *const device_panel_words[] = { "plain", "version-3", "job-list", NULL };
 
 const char *const device_jobs_by_words[] = {
@@ -40,6 +49,8 @@ const Field device_settings_fields[] = {
            "How its panel chooses a job; auto: the best it can do."),
     CHOICE(DeviceSettings, transport, device_transport_words, DEVICE_TRANSPORT_AUTO,
            "How scans are fetched; auto: over TLS, or plainly from a device that knows none."),
+    CHOICE(DeviceSettings, back_rotation, device_back_rotation_words, DEVICE_BACK_AUTO,
+           "Degrees by which back sides are turned; auto: as the device says what its feeder is."),
     FIELDS_END,
 };
 
@@ -73,6 +84,12 @@ const Field device_new_fields[] = {
       .choices = device_transport_words,
       .preset = DEVICE_TRANSPORT_AUTO,
       .help = "Whether its scan port speaks TLS; auto: found out." },
+    { .name = "back_rotation",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(DeviceNew, settings.back_rotation),
+      .choices = device_back_rotation_words,
+      .preset = DEVICE_BACK_AUTO,
+      .help = "Degrees by which back sides are turned; auto: as the device says." },
     FIELDS_END,
 };
 

@@ -108,6 +108,21 @@ typedef enum DeviceTransport {
 
 extern const char *const device_transport_words[]; /* ends with NULL */
 
+enum { DEVICE_UPSIDE_DOWN = 180 }; /* degrees */
+
+/* How the backs of its feeder must be turned to be upright. */
+typedef enum DeviceBackRotation {
+    DEVICE_BACK_AUTO, /* as the device says what its feeder is */
+    DEVICE_BACK_UPRIGHT,
+    DEVICE_BACK_UPSIDE_DOWN,
+    DEVICE_BACK_MAX_
+} DeviceBackRotation;
+
+extern const char *const device_back_rotation_words[]; /* "auto", "0", "180"; ends with NULL */
+
+/* Degrees by which a back must be turned; says_turned: what the device says of its feeder. */
+uint32_t device_back_rotation(DeviceBackRotation set, bool says_turned);
+
 enum { CERTIFICATE_TEXT_SIZE = 65 }; /* SHA-256 of a certificate in hex, "" = none */
 
 /* In place of one: TLS is still a must, and the certificate of the next scan is taken (a person trusts it). */
@@ -120,7 +135,8 @@ typedef struct DeviceSettings {
     int64_t registration;         /* DeviceRegistration                            */
     int64_t jobs_by;              /* DeviceJobsBy                                  */
 
-    int64_t transport; /* DeviceTransport                               */
+    int64_t transport;     /* DeviceTransport                               */
+    int64_t back_rotation; /* DeviceBackRotation                            */
 } DeviceSettings;
 
 extern const Field device_settings_fields[];

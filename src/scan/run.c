@@ -20,7 +20,10 @@ void run_log_failure(const char *event, const Run *run, const Err *err)
 
 DeviceReach reach_of(const Device *device)
 {
-    DeviceReach reach = { .transport = (DeviceTransport)device->settings.transport };
+    DeviceReach reach = {
+        .transport = (DeviceTransport)device->settings.transport,
+        .traits.back_rotation = (DeviceBackRotation)device->settings.back_rotation
+    };
 
     (void)text_copy(reach.certificate, sizeof reach.certificate, device->certificate);
     return reach;

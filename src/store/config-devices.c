@@ -7,7 +7,7 @@
 #define DEVICE_COLUMNS                                                                     \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen,"   \
     " last_seen, revision, registration, panel, jobs_by, transport, certificate, contact," \
-    " contact_since, last_scan FROM device "
+    " contact_since, last_scan, back_rotation FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -30,6 +30,7 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->contact = (DeviceContact)query_word(query, 16, device_contact_words);
     ret_device->contact_since.ms = query_int(query, 17);
     ret_device->last_scan.ms = query_int(query, 18);
+    ret_device->settings.back_rotation = query_word(query, 19, device_back_rotation_words);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -362,12 +363,14 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
         return false;
     if (!db_run(tx->db,
                 "UPDATE device SET name = ?2, job_group = ?3, state = ?4, registration = ?5, "
-                "jobs_by = ?6, transport = ?7, revision = revision + 1 WHERE id = ?1",
+                "jobs_by = ?6, transport = ?7, back_rotation = ?8, revision = revision + 1 WHERE "
+                "id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(settings->name),
                      ARG_TEXT_OR_NULL(settings->job_group), ARG_TEXT(device_state_words[state]),
                      ARG_TEXT(device_registration_words[settings->registration]),
                      ARG_TEXT(device_jobs_by_words[settings->jobs_by]),
-                     ARG_TEXT(device_transport_words[settings->transport])),
+                     ARG_TEXT(device_transport_words[settings->transport]),
+                     ARG_TEXT(device_back_rotation_words[settings->back_rotation])),
                 NULL, err))
         return false;
     if (state != before.state) {

@@ -241,6 +241,11 @@ static const char script_contact[] =
     "ALTER TABLE device ADD COLUMN contact_since INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE device ADD COLUMN last_scan INTEGER NOT NULL DEFAULT 0;";
 
+/* How backs of a feeder that says it wrongly must be turned. */
+static const char script_back_rotation[] =
+    "ALTER TABLE device ADD COLUMN back_rotation TEXT NOT NULL DEFAULT 'auto'"
+    " CHECK (back_rotation IN ('auto', '0', '180'));";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -254,6 +259,7 @@ const char *const schema_scripts[] = {
     script_jobs_by,
     script_transport,
     script_contact,
+    script_back_rotation,
     NULL,
 };
 

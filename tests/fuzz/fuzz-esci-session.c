@@ -166,7 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         .color = (ScanColor)(data[0] >> SEGMENT_BITS) % (SCAN_COLOR_BW + 1),
                         .dpi = 75,
                         .sides = SCAN_SIDES_TWO };
-    World w = { .choice = data[0], .session = esci_session_new(&order, (Mono){ 0 }) };
+    World w = { .choice = data[0],
+                .session = esci_session_new(&order, &(ScanTraits){ 0 }, (Mono){ 0 }) };
     Bytes in = { data + 1, size - 1 };
 
     must(w.session != NULL);

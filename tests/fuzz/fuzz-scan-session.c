@@ -88,7 +88,8 @@ static void page_end(World *w, size_t side, const ScanAction *action)
         must(raw_page_decode(trailer, w->page[side].bytes, &raw, &err));
     else
         must(w->page[side].first == 0xff && w->page[side].last == 0xd9);
-    must(action->notes.rotation == 0 || (action->notes.rotation == SCAN_UPSIDE_DOWN && side == 1));
+    must(action->notes.rotation == 0 ||
+         (action->notes.rotation == DEVICE_UPSIDE_DOWN && side == 1));
     w->page[side].open = false;
     w->storing = true;
     w->pages++;
@@ -208,7 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         .more_sheets_s = data[0] & ONE_SOURCE ? 5 : 0,
                         .jpeg_quality = 90,
                         .sides = data[0] & TWO_SIDES ? SCAN_SIDES_TWO : SCAN_SIDES_ONE };
-    World w = { .choice = data[0], .session = scan_session_new(&order, (Mono){ 0 }) };
+    World w = { .choice = data[0],
+                .session = scan_session_new(&order, &(ScanTraits){ 0 }, (Mono){ 0 }) };
     Bytes in = { data + 1, size - 1 };
 
     must(w.session != NULL);

@@ -142,6 +142,16 @@ def test_both_sides(house):
         assert bench.device.fed[0][0]["source"] == 2
 
 
+def test_backs_are_turned_where_the_settings_say_so(house):
+    """Nobody has seen how backs of these devices come: upright, unless a person says otherwise."""
+    with Bench(house, sheets=2, job={"sides": "two"}) as bench:
+        for set_to, turned in ("auto", 0), ("180", 180), ("0", 0):
+            house.cli("device", "set", bench.id, "--back-rotation", set_to)
+            batch = bench.scan()
+            pages = house.show("batch", "pages", batch["id"])
+            assert [p["rotation"] for p in pages] == [0, turned] * 2, set_to
+
+
 def test_both_sides_where_the_device_has_none(house):
     with Bench(house, sheets=2, job={"sides": "two"}, duplex=False) as bench:
         bench.assert_stored(bench.scan(), "AA")

@@ -93,6 +93,28 @@ def test_backs_are_upright_in_a_pdf(house, made):
             assert mean < 4, number
 
 
+def as_it_lies(pictures, made):
+    """What a feeder with two sensors sends: every page upright."""
+    return [made(p) for p in pictures]
+
+
+@pytest.mark.parametrize("says,comes,set_to", [(b"2SCN", as_it_lies, "0"), (b"1SCN", as_they_come, "180")])
+def test_a_feeder_that_says_wrongly_how_backs_come(house, says, comes, set_to):
+    """The administrator's word about backs stands above the device's; it holds for the next scan."""
+    pictures = scenes(2)
+    with Scan(house, comes(pictures, as_jpeg), info=(b"DPLX2SCN", b"DPLX" + says)) as scan:
+        [pdf] = scan.documents("Pdf")
+        assert page_seen(pdf, 1, DPI, pictures[0]).difference(pictures[0])[0] < 4
+        assert page_seen(pdf, 2, DPI, pictures[1]).difference(pictures[1].turned())[0] < 4
+        shown = house.show("device", "set", scan.id, "--back-rotation", set_to)
+        assert shown["back_rotation"] == set_to
+        [pdf] = scan.documents("Pdf")
+        for number, picture in enumerate(pictures, 1):
+            assert page_seen(pdf, number, DPI, picture).difference(picture)[0] < 4, number
+        house.cli("device", "set", scan.id, "--back-rotation", "auto")
+        assert house.show("device", "show", scan.id)["back_rotation"] == "auto"
+
+
 @pytest.mark.parametrize("made", [as_lines, as_jpeg], ids=["lines", "jpeg"])
 def test_backs_are_upright_in_a_tiff(house, made):
     pictures = scenes(4)

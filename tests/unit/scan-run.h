@@ -11,6 +11,7 @@ enum { PAGE_MAX = 64 * 1024, NEVER_CUT = 1 << 30, STEPS_MAX = 100000 };
 /* One scan: session, fake and what came out. */
 typedef struct Run {
     FakeScanner fake;
+    ScanTraits traits; /* taken by run_init_order_as */
     ScanSession *session;
     Mono now;
     size_t chunk; /* bytes per feed                                         */
@@ -39,12 +40,17 @@ typedef struct Run {
     ScanNotes replaced;
 } Run;
 
+static inline void run_init_order_as(Run *run, const ScanOrder *order, const ScanTraits *traits)
+{
+    *run = (Run){ .chunk = NEVER_CUT, .cut = NEVER_CUT, .now = { 1000 }, .traits = *traits };
+    fake_init(&run->fake);
+    run->session = scan_session_new(order, &run->traits, run->now);
+    assert_non_null(run->session);
+}
+
 static inline void run_init_order(Run *run, const ScanOrder *order)
 {
-    *run = (Run){ .chunk = NEVER_CUT, .cut = NEVER_CUT, .now = { 1000 } };
-    fake_init(&run->fake);
-    run->session = scan_session_new(order, run->now);
-    assert_non_null(run->session);
+    run_init_order_as(run, order, &(ScanTraits){ 0 });
 }
 
 static inline void run_init(Run *run, ScanSource source)

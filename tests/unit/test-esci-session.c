@@ -236,7 +236,7 @@ static void run_init(Run *run, unsigned sheets, ScanSource source)
     *run = (Run){ .sheets = sheets, .now = { 1000 }, .stop_at = NEVER, .cut_at = NEVER };
     run->capture = hexfile_read("esci-wf3620-flatbed-frame");
     run->to_host = buf_with_max(PAGE_MAX * 2);
-    run->session = esci_session_new(&order, run->now);
+    run->session = esci_session_new(&order, &(ScanTraits){ 0 }, run->now);
     assert_non_null(run->session);
 }
 

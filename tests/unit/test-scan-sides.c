@@ -44,6 +44,27 @@ static void both_sides_of_each_sheet_come(void **state)
     run_done(&run);
 }
 
+static void backs_are_turned_as_the_settings_say(void **state)
+{
+    static const uint32_t turned[DEVICE_BACK_MAX_][2] = { { 180, 0 }, { 0, 0 }, { 180, 180 } };
+    const ScanOrder order = { .color = SCAN_COLOR_COLOR, .dpi = 300, .sides = SCAN_SIDES_TWO };
+    Run run;
+
+    (void)state;
+    for (int set = 0; set < DEVICE_BACK_MAX_; set++)
+        for (int one_pass = 0; one_pass < 2; one_pass++) {
+            run_init_order_as(&run, &order,
+                              &(ScanTraits){ .back_rotation = (DeviceBackRotation)set });
+            run.fake.pages = 2;
+            if (one_pass)
+                run.fake.info = ONE_PASS_INFO;
+            run_on(&run);
+            assert_end(&run, SCAN_END_COMPLETE, "", 2);
+            assert_int_equal(run.notes.rotation, turned[set][one_pass]);
+            run_done(&run);
+        }
+}
+
 static void one_side_where_two_cannot_be_had(void **state)
 {
     Run run;
@@ -356,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_of_each_sheet_come),
+        cmocka_unit_test(backs_are_turned_as_the_settings_say),
         cmocka_unit_test(one_side_where_two_cannot_be_had),
         cmocka_unit_test(double_feeds_are_watched_where_two_sides_need_it),
         cmocka_unit_test(the_end_of_one_side_is_acknowledged_alone),

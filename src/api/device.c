@@ -25,6 +25,8 @@ static Json *device_show(const ApiRead *read, const Device *device)
     json_set_text(object, "back_rotation",
                   device_back_rotation_words[device->settings.back_rotation]);
     json_set_text(object, "certificate", device->certificate);
+    json_set_text(object, "tls", device_tls_words[device->tls]);
+    json_set_text(object, "tls_version", device->tls_version);
     json_set_text(object, "panel", device_panel_words[device->panel]);
     json_set_text(object, "jobs_by", device_jobs_by_words[device->settings.jobs_by]);
     json_set_text(object, "jobs_by_now",

@@ -86,6 +86,8 @@ TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAdd
     };
     bool known = reach->certificate[0] != '\0';
     TcpSecurity security = { .context = link->tls,
+                             .old_context = link->old_tls,
+                             .was_modern = reach->was_modern,
                              .transport = transports[reach->transport][known] };
 
     if (!text_equal(reach->certificate, CERTIFICATE_NEXT))
@@ -99,6 +101,7 @@ const char *link_end_code(TcpEnd end)
     static const char *const codes[TCP_END_MAX_] = {
         [TCP_END_CONNECT_FAILED] = "connect-failed",
         [TCP_END_NO_TLS] = "no-tls",
+        [TCP_END_DOWNGRADED] = "tls-downgraded",
         [TCP_END_UNTRUSTED] = "certificate-changed",
     };
 
@@ -127,8 +130,9 @@ DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *er
     link->scan_port = config->scan_port;
     link->bind = bind;
     link->bind.port = 0;
-    link->tls = tls_device_context_new(err);
-    return link->tls && open_services(link, config, err) ? STEAL(link) : NULL;
+    link->tls = tls_device_context_new(TLS_MODERN, err);
+    link->old_tls = link->tls ? tls_device_context_new(TLS_OLD, err) : NULL;
+    return link->old_tls && open_services(link, config, err) ? STEAL(link) : NULL;
 }
 
 void device_link_close(DeviceLink *link)
@@ -144,6 +148,7 @@ void device_link_close(DeviceLink *link)
         link_scan_cut(link->scans);
     free(link->doors);
     tls_context_free(link->tls);
+    tls_context_free(link->old_tls);
     free(link);
 }
 

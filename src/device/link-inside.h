@@ -67,7 +67,7 @@ typedef struct LinkDoor {
 
 struct DeviceLink {
     Loop *loop;
-    TlsContext *tls;
+    TlsContext *tls, *old_tls;
     DeviceHost host;
     void *arg;
     NetAddress bind; /* port 0 */

@@ -79,9 +79,16 @@ static void tell_identity(DeviceScan *scan, const DeviceIdentity *said)
 {
     DeviceIdentity identity = *said;
 
-    if (scan->stream)
+    if (scan->stream) {
+        bool is_old;
+        const char *version = tcp_tls_version(scan->stream, &is_old);
+
         (void)text_copy(identity.certificate, sizeof identity.certificate,
                         tcp_peer_certificate(scan->stream));
+        (void)text_copy(identity.tls_version, sizeof identity.tls_version, version);
+        if (version[0])
+            identity.tls = is_old ? DEVICE_TLS_OLD : DEVICE_TLS_MODERN;
+    }
     if (scan->ask)
         link_ask_identified(scan->ask, &identity);
     else

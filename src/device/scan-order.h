@@ -7,7 +7,7 @@
  *               lamp-error carriage-locked tray-closed login-needed login-failed not-permitted
  *               battery-low sensor-error carrier-sheet paper-protection separation-lever
  *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
- *               of the link: device-busy certificate-changed no-tls connect-failed connection-lost
+ *               of the link: device-busy certificate-changed tls-downgraded no-tls connect-failed connection-lost
  *               no-answer no-progress device-timeout device-rejected protocol-error warming-up source-missing
  *               format-not-offered settings-not-offered parameters-refused two-sided-page
  *               page-broken page-too-large too-many-pages server-stopping out-of-memory
@@ -34,6 +34,7 @@ typedef struct DeviceReach {
     DeviceTransport transport;
     char
         certificate[CERTIFICATE_TEXT_SIZE]; /* the only one that is trusted; "" = the first shown */
+    bool was_modern;                        /* it spoke modern TLS before: less is refused */
     ScanTraits traits;
 } DeviceReach;
 
@@ -41,6 +42,8 @@ typedef struct DeviceReach {
 typedef struct DeviceIdentity {
     char product[PRODUCT_TEXT_SIZE], serial[64], firmware[64];
     char certificate[CERTIFICATE_TEXT_SIZE]; /* "" = it was reached without TLS */
+    DeviceTls tls;                           /* the same: DEVICE_TLS_NONE       */
+    char tls_version[TLS_VERSION_TEXT_SIZE];
 } DeviceIdentity;
 
 typedef enum ScanEnd { SCAN_END_COMPLETE, SCAN_END_CANCELLED, SCAN_END_BROKEN } ScanEnd;

@@ -41,6 +41,11 @@ static const Reason reasons[] = {
       "The device shows another certificate than before: it was reset or replaced, or somebody is "
       "in between.",
       "If you know why, let it be trusted (platen device trust) and scan again." },
+    { "tls-downgraded",
+      "The device no longer speaks modern TLS (1.2 or newer), which it did before: its firmware "
+      "was "
+      "changed, or somebody is in between.",
+      "If you know why, let it be trusted (platen device trust) and scan again." },
     { "no-tls", "The device does not speak TLS, which it has to.",
       "If its TLS was switched off, set its transport to plain." },
     { "connect-failed", "No connection to the device.",

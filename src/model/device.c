@@ -25,6 +25,8 @@ const char *const device_registration_words[] = { "auto", "version-2", "version-
 
 const char *const device_transport_words[] = { "auto", "tls", "plain", NULL };
 
+const char *const device_tls_words[] = { "", "modern", "old", NULL };
+
 const char *const device_back_rotation_words[] = { "auto", "0", "180", NULL };
 
 uint32_t device_back_rotation(DeviceBackRotation set, bool says_turned)

@@ -155,6 +155,18 @@ bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err);
 /* What the table cannot say; ERR_BAD_INPUT with the field. */
 bool device_settings_check(const DeviceSettings *settings, Err *err);
 
+/* The TLS of its scans. A device that was modern once has to stay so, until a person trusts it anew. */
+typedef enum DeviceTls {
+    DEVICE_TLS_NONE,   /* none was seen yet                                                */
+    DEVICE_TLS_MODERN, /* TLS 1.2 and newer, at a normal security level                    */
+    DEVICE_TLS_OLD,    /* what old firmware has: tried only when the device cannot do that */
+    DEVICE_TLS_MAX_
+} DeviceTls;
+
+extern const char *const device_tls_words[]; /* "", "modern", "old"; ends with NULL */
+
+enum { TLS_VERSION_TEXT_SIZE = 16 }; /* "TLSv1.3" */
+
 /* One device as stored. */
 typedef struct Device {
     DeviceId id;
@@ -167,6 +179,8 @@ typedef struct Device {
     DevicePanel panel;
     char certificate
         [CERTIFICATE_TEXT_SIZE]; /* seen at the first scan over TLS; the only one that is trusted */
+    DeviceTls tls;               /* of the last scan over TLS */
+    char tls_version[TLS_VERSION_TEXT_SIZE];
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
     DeviceContact contact;

@@ -8,9 +8,11 @@
  *       +--refused, late--> ENDED      tcp_abort, or tcp_close after an error: freed at once
  *
  * With TLS there is HANDSHAKE between CONNECTING and OPEN. Bytes of the owner are encrypted before they are queued, and
- * decrypted before they are told; a handshake that a peer does not know may lead back to CONNECTING, without TLS. */
+ * decrypted before they are told; a handshake that a peer does not know may lead back to CONNECTING, with older TLS or
+ * without any. */
 #include "net/tcp.h"
 
+#include "base/text.h"
 #include "net/inside.h"
 #include "net/tls-inside.h"
 
@@ -43,8 +45,11 @@ struct TcpStream {
     bool tell_drained; /* something was written since the last on_drained                    */
     bool in_callback;  /* freed inside its own callback: the memory goes afterwards          */
     bool dead;
-    TlsLink *tls; /* NULL: plain                                                          */
-    Buf early;    /* TLS: written before the handshake was done                           */
+    TlsLink *tls;        /* NULL: plain                                                          */
+    Buf early;           /* TLS: written before the handshake was done                           */
+    TlsContext *tls_old; /* to be tried yet, NULL = none                                  */
+    char pin[TLS_PIN_SIZE];
+    bool is_old, was_modern; /* the TLS in use is that of tls_old; it must not be             */
     bool may_fall_back, wire_ended;
     NetAddress local; /* to connect from, once more when it falls back                      */
     TcpStream *next_closing, **closing_link; /* on the loop's list after tcp_close             */
@@ -59,6 +64,7 @@ const char *tcp_end_name(TcpEnd end)
         [TCP_END_BROKEN] = "broken",
         [TCP_END_CONNECT_FAILED] = "connect-failed",
         [TCP_END_NO_TLS] = "no-tls",
+        [TCP_END_DOWNGRADED] = "downgraded",
         [TCP_END_UNTRUSTED] = "untrusted",
     };
 
@@ -417,24 +423,27 @@ static void begin_handshake(TcpStream *stream)
     go_on_with_tls(stream);
 }
 
-/* A peer that knows no TLS: a new connection, without. What the owner has written waits for that one. */
-static void fall_back(TcpStream *stream)
+/* A new connection, with the older TLS or without any. What the owner has written waits for that one. */
+static void connect_anew(TcpStream *stream, TlsContext *context)
 {
     Err err = { .kind = ERR_TEMPORARY, .text = "no memory for what waits to be sent" };
 
     stop_events(stream);
     tls_link_free(STEAL(stream->tls));
-    stream->may_fall_back = stream->broken = stream->wire_ended = false;
+    stream->broken = stream->wire_ended = false;
     close(stream->fd);
     stream->fd = net_socket(&stream->peer, SOCK_STREAM, &err);
     buf_clear(&stream->out); /* what is left of the handshake */
     stream->out_sent = 0;
+    if (context)
+        stream->tls = tls_link_new(context, false, stream->pin);
     if (stream->fd < 0 || !start_connect(stream->fd, &stream->peer, &stream->local, &err) ||
-        !buf_put(&stream->out, buf_bytes(&stream->early))) {
+        (context ? !stream->tls : !buf_put(&stream->out, buf_bytes(&stream->early)))) {
         end(stream, TCP_END_CONNECT_FAILED, &err);
         return;
     }
-    buf_clear(&stream->early);
+    if (!context)
+        buf_clear(&stream->early);
     assign_events(stream);
     stream->state = CONNECTING;
     struct timeval span = net_span(TCP_HANDSHAKE_MS);
@@ -442,11 +451,33 @@ static void fall_back(TcpStream *stream)
     event_add(&stream->later, &span);
 }
 
+/* A peer that knows no TLS. */
+static void fall_back(TcpStream *stream)
+{
+    stream->may_fall_back = false;
+    connect_anew(stream, NULL);
+}
+
+static void try_old_tls(TcpStream *stream)
+{
+    stream->may_fall_back = false; /* it has answered with TLS, or TLS is a must */
+    stream->is_old = true;
+    connect_anew(stream, STEAL(stream->tls_old));
+}
+
 static void fail_handshake(TcpStream *stream, TlsResult result, const Err *err)
 {
+    TlsHeard heard = tls_heard(stream->tls);
+    bool speaks = heard == TLS_HEARD_RECORD;
+    bool may_speak = speaks || (heard == TLS_HEARD_NOTHING && !stream->may_fall_back);
+
     if (result == TLS_UNTRUSTED)
         end(stream, TCP_END_UNTRUSTED, err);
-    else if (stream->may_fall_back)
+    else if (stream->was_modern && speaks && result == TLS_FAILED)
+        end(stream, TCP_END_DOWNGRADED, err);
+    else if (stream->tls_old && may_speak)
+        try_old_tls(stream);
+    else if (stream->may_fall_back && !speaks)
         fall_back(stream);
     else
         end(stream, TCP_END_NO_TLS, err);
@@ -460,7 +491,7 @@ static bool shake_hands(TcpStream *stream)
 
     if (result == TLS_ENDED || (result == TLS_WANTS_BYTES && stream->wire_ended)) {
         err_set(&err, ERR_TEMPORARY, 0, "TLS: the peer hung up in the handshake");
-        result = TLS_FAILED;
+        result = TLS_ENDED;
     }
     put_tls_on_wire(stream);
     if (result == TLS_WANTS_BYTES)
@@ -584,7 +615,7 @@ static void stream_later(evutil_socket_t fd, short what, void *arg)
     if (stream->state == CONNECTING)
         end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "connect to");
     else if (stream->state == HANDSHAKE && stream->broken)
-        fail_handshake(stream, TLS_FAILED, &(Err){ .kind = ERR_TEMPORARY, .text = "TLS: cut off" });
+        fail_handshake(stream, TLS_ENDED, &(Err){ .kind = ERR_TEMPORARY, .text = "TLS: cut off" });
     else if (stream->state == HANDSHAKE && stream->may_fall_back)
         fall_back(stream);
     else if (stream->state == HANDSHAKE)
@@ -643,6 +674,12 @@ bool tcp_accept_tls(TcpStream *stream, TlsContext *context, Err *err)
     return stream->tls || err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");
 }
 
+const char *tcp_tls_version(const TcpStream *stream, bool *ret_is_old)
+{
+    *ret_is_old = stream->is_old;
+    return stream->tls ? tls_version(stream->tls) : "";
+}
+
 const char *tcp_peer_certificate(const TcpStream *stream)
 {
     return stream->tls ? tls_peer_certificate(stream->tls) : "";
@@ -662,6 +699,9 @@ TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddre
     if (security->transport != TCP_PLAIN) {
         stream->tls = tls_link_new(security->context, false, security->pin);
         stream->may_fall_back = security->transport == TCP_TLS_ELSE_PLAIN;
+        stream->was_modern = security->was_modern;
+        stream->tls_old = security->was_modern ? NULL : security->old_context;
+        (void)text_copy(stream->pin, sizeof stream->pin, security->pin);
         if (!stream->tls) {
             release(stream);
             err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");

@@ -33,6 +33,7 @@ typedef enum TcpEnd {
     TCP_END_BROKEN,         /* reset, or the network is gone                                 */
     TCP_END_CONNECT_FAILED, /* refused, unreachable, or late (err->code is then ETIMEDOUT)   */
     TCP_END_NO_TLS,         /* TLS was wanted, and the handshake failed                        */
+    TCP_END_DOWNGRADED,     /* it speaks TLS, but not as modern as it did                      */
     TCP_END_UNTRUSTED,      /* TLS: not the certificate that was asked for; nothing was sent  */
     TCP_END_MAX_
 } TcpEnd;
@@ -68,18 +69,25 @@ typedef enum TcpTransport {
 } TcpTransport;
 
 typedef struct TcpSecurity {
-    TlsContext *context; /* borrowed for the call */
+    TlsContext *context;     /* tried first                                                       */
+    TlsContext *old_context; /* for a peer that speaks TLS, but not that of context; NULL: none */
+    bool
+        was_modern; /* it did: what it cannot now is TCP_END_DOWNGRADED, and old_context not used */
     TcpTransport transport;
     char pin[TLS_PIN_SIZE]; /* the certificate that is wanted, "" = any */
 } TcpSecurity;
 
-/* tcp_connect, then the handshake; on_connected comes after both, and what was written before waits for it. deadline
- * is that of the first connection; the handshake has TCP_TLS_TRY_MS or TCP_HANDSHAKE_MS, a plain connection after it
+/* tcp_connect, then the handshake; on_connected comes after both, and what was written before waits for it. Each try
+ * (context, old_context, plainly) has a connection of its own; the contexts must live as long as the stream. old_context
+ * is for a peer that answered with TLS, and with TCP_TLS also for one that hung up. deadline is that of the first connection; the handshake has TCP_TLS_TRY_MS or TCP_HANDSHAKE_MS, a plain connection after it
  * TCP_HANDSHAKE_MS. With TCP_TLS_ELSE_PLAIN a refused connection and an untrusted certificate are no reason to speak
  * plainly. */
 TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddress *local,
                               Mono deadline, size_t output_max_bytes, const TcpSecurity *security,
                               const TcpEvents *events, void *arg, Err *err);
+
+/* What the handshake agreed on: "TLSv1.3", "TLSv1" ...; "" of a plain stream. is_old: in old_context. */
+const char *tcp_tls_version(const TcpStream *stream, bool *ret_is_old);
 
 /* The certificate the peer has shown (also one that was not trusted), "" of a plain stream. */
 const char *tcp_peer_certificate(const TcpStream *stream);

@@ -35,6 +35,14 @@ void tls_say_goodbye(TlsLink *link);        /* close_notify */
 /* Bytes for the wire; 0 when there are none. */
 size_t tls_take(TlsLink *link, uint8_t *to, size_t max);
 
+/* What the first bytes that came were. A peer that has sent a TLS record is none that speaks plainly, whatever
+ * failed. */
+typedef enum TlsHeard { TLS_HEARD_NOTHING, TLS_HEARD_RECORD, TLS_HEARD_OTHER } TlsHeard;
+TlsHeard tls_heard(const TlsLink *link);
+
+/* "TLSv1.3", "TLSv1" ...: what was agreed on. "" before the handshake is done. Static. */
+const char *tls_version(const TlsLink *link);
+
 /* SHA-256 of the peer's certificate, "" before it was seen. */
 const char *tls_peer_certificate(const TlsLink *link);
 

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MODERN_LEVEL = 2, MODERN_KEY_BITS = 112 /* of security: RSA 2048 */ };
 enum { SHA256_BYTES = 32, CERTIFICATE_DAYS = 3650, KEY_BITS = 2048, SECONDS_PER_DAY = 86400 };
 
 struct TlsContext {
     SSL_CTX *ssl;
+    bool modern; /* a device context of TLS_MODERN */
 };
 
 struct TlsLink {
@@ -20,6 +22,9 @@ struct TlsLink {
     BIO *in, *out; /* owned by ssl */
     char pin[TLS_PIN_SIZE], seen[TLS_PIN_SIZE];
     bool untrusted;
+    bool modern;      /* short keys are none of it  */
+    uint8_t first[2]; /* bytes that came            */
+    size_t first_n;
 };
 
 /* --- contexts ------------------------------------------------------------------------------------- */
@@ -52,6 +57,14 @@ static TlsLink *link_of(X509_STORE_CTX *store)
     return SSL_get_app_data(ssl);
 }
 
+/* Security levels hold for chains, which nobody builds here: the key is looked at by ourselves. */
+static bool key_is_long_enough(const TlsLink *link, X509 *leaf)
+{
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+
+    return !link->modern || (key && EVP_PKEY_get_security_bits(key) >= MODERN_KEY_BITS);
+}
+
 /* In place of a chain: is it the certificate we know? */
 static int check_certificate(X509_STORE_CTX *store, void *arg)
 {
@@ -67,7 +80,10 @@ static int check_certificate(X509_STORE_CTX *store, void *arg)
     ok = ok && (!link->pin[0] || CRYPTO_memcmp(link->pin, link->seen, TLS_PIN_SIZE) == 0);
     link->untrusted = !ok;
     X509_STORE_CTX_set_error(store, ok ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
-    return ok;
+    if (!ok || key_is_long_enough(link, leaf))
+        return ok;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_EE_KEY_TOO_SMALL);
+    return false;
 }
 
 static TlsContext *context_new(const SSL_METHOD *method, Err *err)
@@ -91,19 +107,24 @@ void tls_context_free(TlsContext *context)
     free(context);
 }
 
-TlsContext *tls_device_context_new(Err *err)
+TlsContext *tls_device_context_new(TlsProfile profile, Err *err)
 {
     AUTO(TlsContext) context = context_new(TLS_client_method(), err);
+    bool modern = profile == TLS_MODERN;
 
     if (!context)
         return NULL;
-    SSL_CTX_set_security_level(context->ssl, 0);
-    if (SSL_CTX_set_min_proto_version(context->ssl, TLS1_VERSION) != 1) {
-        no_context("no old TLS", err);
+    context->modern = modern;
+    SSL_CTX_set_security_level(context->ssl, modern ? MODERN_LEVEL : 0);
+    if (SSL_CTX_set_min_proto_version(context->ssl, modern ? TLS1_2_VERSION : TLS1_VERSION) != 1 ||
+        SSL_CTX_set_max_proto_version(context->ssl, 0) != 1) {
+        no_context("no TLS for devices", err);
         return NULL;
     }
     /* Devices close without close_notify; the protocol inside knows when it is at its end. */
-    SSL_CTX_set_options(context->ssl, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    if (!modern)
+        SSL_CTX_set_options(context->ssl, SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(context->ssl, check_certificate, NULL);
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
@@ -155,6 +176,7 @@ TlsLink *tls_link_new(TlsContext *context, bool is_server, const char *pin)
     if (!link)
         return NULL;
     (void)text_copy(link->pin, sizeof link->pin, pin);
+    link->modern = context->modern;
     link->ssl = SSL_new(context->ssl);
     link->in = BIO_new(BIO_s_mem());
     link->out = BIO_new(BIO_s_mem());
@@ -185,6 +207,8 @@ void tls_link_free(TlsLink *link)
 
 bool tls_feed(TlsLink *link, Bytes bytes)
 {
+    for (size_t i = 0; i < bytes.n && link->first_n < sizeof link->first; i++)
+        link->first[link->first_n++] = bytes.p[i];
     return bytes.n <= INT32_MAX && BIO_write(link->in, bytes.p, (int)bytes.n) == (int)bytes.n;
 }
 
@@ -246,6 +270,22 @@ size_t tls_take(TlsLink *link, uint8_t *to, size_t max)
     int n = BIO_read(link->out, to, max < INT32_MAX ? (int)max : INT32_MAX);
 
     return n > 0 ? (size_t)n : 0;
+}
+
+/* RFC 8446, 5.1 (and RFC 2246 before it): content type, then the version, 3 in front since SSL 3.0. */
+TlsHeard tls_heard(const TlsLink *link)
+{
+    enum { ALERT = 21, HANDSHAKE = 22, VERSION = 3 };
+    bool record = link->first_n == sizeof link->first &&
+                  (link->first[0] == ALERT || link->first[0] == HANDSHAKE) &&
+                  link->first[1] == VERSION;
+
+    return link->first_n == 0 ? TLS_HEARD_NOTHING : record ? TLS_HEARD_RECORD : TLS_HEARD_OTHER;
+}
+
+const char *tls_version(const TlsLink *link)
+{
+    return SSL_is_init_finished(link->ssl) ? SSL_get_version(link->ssl) : "";
 }
 
 const char *tls_peer_certificate(const TlsLink *link)

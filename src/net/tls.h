@@ -13,10 +13,15 @@ enum { TLS_PIN_SIZE = 65 }; /* SHA-256 of a certificate (DER) as 64 hex digits, 
 
 typedef struct TlsContext TlsContext;
 
-/* For connections to devices: TLS 1.0 to 1.3, short keys and old ciphers too, because the firmware of many scanners is
- * older than what is asked of web servers today. Who they are is settled by the pin, never by a chain. NULL with
- * ERR_TEMPORARY. */
-TlsContext *tls_device_context_new(Err *err);
+/* What is asked of a peer's TLS. */
+typedef enum TlsProfile {
+    TLS_MODERN, /* TLS 1.2 and newer at OpenSSL's security level 2: keys, ciphers and signatures of 112 bits */
+    TLS_OLD, /* TLS 1.0 to 1.3, short keys and old ciphers too: the firmware of many scanners is older than what
+                   is asked of web servers today */
+} TlsProfile;
+
+/* For connections to devices. Who they are is settled by the pin, never by a chain. NULL with ERR_TEMPORARY. */
+TlsContext *tls_device_context_new(TlsProfile profile, Err *err);
 
 /* For a server, with a new key and a certificate that it signs itself for name (at most 64 characters). ERR_TEMPORARY. */
 TlsContext *tls_server_context_new(const char *name, Err *err);

@@ -22,6 +22,7 @@ DeviceReach reach_of(const Device *device)
 {
     DeviceReach reach = {
         .transport = (DeviceTransport)device->settings.transport,
+        .was_modern = device->tls == DEVICE_TLS_MODERN,
         .traits.back_rotation = (DeviceBackRotation)device->settings.back_rotation
     };
 
@@ -69,6 +70,13 @@ static void spool_closed(void *arg)
     loop_post(run->service->config.loop, closed_posted, run);
 }
 
+/* Somebody may be in between: worth an event of its own. */
+static bool is_alarming(const Reason *reason)
+{
+    return text_equal(reason->code, "certificate-changed") ||
+           text_equal(reason->code, "tls-downgraded");
+}
+
 static bool finish_write(Tx *tx, void *arg, Err *err)
 {
     Run *run = arg;
@@ -80,8 +88,7 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
     BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
 
     return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
-           (!text_equal(run->reason.code, "certificate-changed") ||
-            device_certificate_changed(tx, &run->device.id, &run->reason, err)) &&
+           (!is_alarming(&run->reason) || device_alarm(tx, &run->device.id, &run->reason, err)) &&
            (!run->another.code[0] || run->service->config.identify ||
             device_distrust(tx, &run->device.id, run->another.text, err)) &&
            queue_batch_advance(tx, &run->batch.id, err);
@@ -296,7 +303,8 @@ static bool identified_write(Tx *tx, void *arg, Err *err)
 
     return device_identified(tx, &l->id, l->identity.product, l->identity.serial,
                              l->identity.firmware, err) &&
-           device_certified(tx, &l->id, l->identity.certificate, err);
+           device_certified(tx, &l->id, l->identity.certificate, err) &&
+           device_tls_learned(tx, &l->id, l->identity.tls, l->identity.tls_version, err);
 }
 
 static void free_done(void *arg, bool ok, const Err *err)

@@ -7,7 +7,7 @@
 #define DEVICE_COLUMNS                                                                     \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen,"   \
     " last_seen, revision, registration, panel, jobs_by, transport, certificate, contact," \
-    " contact_since, last_scan, back_rotation FROM device "
+    " contact_since, last_scan, back_rotation, tls, tls_version FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -31,6 +31,8 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->contact_since.ms = query_int(query, 17);
     ret_device->last_scan.ms = query_int(query, 18);
     ret_device->settings.back_rotation = query_word(query, 19, device_back_rotation_words);
+    ret_device->tls = (DeviceTls)query_word(query, 20, device_tls_words);
+    QUERY_COPY(query, 21, ret_device->tls_version);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -252,12 +254,36 @@ bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *
            (rows == 0 || device_event(tx, id, "device.certificate", certificate, err));
 }
 
-bool device_certificate_changed(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
+bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *version, Err *err)
+{
+    char text[80];
+    Device device;
+    int rows;
+
+    if (tls == DEVICE_TLS_NONE)
+        return true;
+    if (!device_get(tx->db, id, &device, err))
+        return err->kind == ERR_NOT_FOUND;
+    if (device.tls ==
+        DEVICE_TLS_MODERN) /* that it is so stands, whatever a scan says that began before */
+        tls = DEVICE_TLS_MODERN;
+    if (!db_run(tx->db, "UPDATE device SET tls = ?2, tls_version = ?3 WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text), ARG_TEXT(device_tls_words[tls]), ARG_TEXT(version)), &rows,
+                err))
+        return false;
+    (void)text_printf(text, sizeof text, "%s, %s", device_tls_words[tls], version);
+    return device.tls == tls || (tls == DEVICE_TLS_MODERN && device.tls == DEVICE_TLS_NONE) ||
+           device_event(tx, id, "device.tls", text, err);
+}
+
+bool device_alarm(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
 {
     char text[sizeof reason->text + sizeof reason->remedy + 2];
+    char kind[sizeof reason->code + sizeof "device."];
 
+    (void)text_printf(kind, sizeof kind, "device.%s", reason->code);
     (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
-    return device_event(tx, id, "device.certificate-changed", text, err);
+    return device_event(tx, id, kind, text, err);
 }
 
 bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
@@ -265,7 +291,8 @@ bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
     int rows;
 
     if (!db_run(tx->db,
-                "UPDATE device SET revision = revision + 1, certificate = CASE certificate"
+                "UPDATE device SET revision = revision + 1, tls = '', tls_version = '',"
+                " certificate = CASE certificate"
                 " WHEN '' THEN '' ELSE '" CERTIFICATE_NEXT "' END WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text)), &rows, err))
         return false;

@@ -118,10 +118,13 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
 /* The certificate at a scan over TLS: kept when none is known. */
 bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *err);
 
-/* Another certificate was shown: an event that says what to do. */
-bool device_certificate_changed(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
+/* The TLS of a scan; NONE changes nothing. Event "device.tls" when it is old, or modern after that. */
+bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *version, Err *err);
 
-/* A person takes the certificate that the device shows at its next scan. ERR_NOT_FOUND. */
+/* It is perhaps not the device that it was (certificate-changed, tls-downgraded): an event "device.CODE" that says what to do. */
+bool device_alarm(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
+
+/* A person takes the certificate, and the TLS, that the device shows at its next scan. ERR_NOT_FOUND. */
 bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err);
 
 /* What its panel can do, as its requests tell; *device is what device_sighted has read. */

@@ -246,6 +246,12 @@ static const char script_back_rotation[] =
     "ALTER TABLE device ADD COLUMN back_rotation TEXT NOT NULL DEFAULT 'auto'"
     " CHECK (back_rotation IN ('auto', '0', '180'));";
 
+/* The TLS of a device's scans; modern is a promise. */
+static const char script_tls[] =
+    "ALTER TABLE device ADD COLUMN tls TEXT NOT NULL DEFAULT '' CHECK (tls IN ('', 'modern', "
+    "'old'));"
+    "ALTER TABLE device ADD COLUMN tls_version TEXT NOT NULL DEFAULT '';";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -260,6 +266,7 @@ const char *const schema_scripts[] = {
     script_transport,
     script_contact,
     script_back_rotation,
+    script_tls,
     NULL,
 };
 

@@ -102,6 +102,7 @@ class Device:
         self.deaf_once = False  # the next connection gets nothing, and stays
         self.deaf = []
         self.hellos = 0  # clients that tried TLS with a device that has none
+        self.handshakes = []  # of one that has: "TLSv1.3" ... that was agreed on, "" that failed
         self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
         self.responses, self.destinations = [], {}
         self.tags = b"ClientName,IPAddress,EventPort"  # what its requests ask for
@@ -273,7 +274,10 @@ class Device:
             self.deaf.append(stream)
             return None
         if self.manner.tls:
-            return self.manner.tls.wrap_socket(stream, server_side=True)
+            self.handshakes.append("")
+            stream = self.manner.tls.wrap_socket(stream, server_side=True)
+            self.handshakes[-1] = stream.version()
+            return stream
         stream.settimeout(0.05)  # a client that speaks plainly waits for our welcome
         try:
             first = stream.recv(1, socket.MSG_PEEK)

@@ -37,6 +37,8 @@ def certificate(folder, name, *more):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", made,
                     "-days", "2", "-subj", f"/CN={name}", *more], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if "rsa:1024" in more:
+        context.set_ciphers(OLD)  # else Python does not take such a key
     context.load_cert_chain(made, key)
     with open(made, encoding="ascii") as f:
         der = ssl.PEM_cert_to_DER_cert(f.read())
@@ -102,15 +104,91 @@ def test_what_spoke_tls_is_not_spoken_to_plainly(house, pages, tmp_path):
         bench.assert_delivered(bench.scan(), pages)
 
 
-@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2"])
-def test_old_firmware(house, pages, tmp_path, version):
-    tls, _ = certificate(tmp_path, version, "-sha1")
+def of_version(context, version):
+    """The context speaks this version only, with whatever ciphers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        tls.minimum_version = tls.maximum_version = getattr(ssl.TLSVersion, version)
-    tls.set_ciphers(OLD)
+        context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
+    context.set_ciphers(OLD)
+    return context
+
+
+def events_of(house, bench, kind):
+    """The texts of a device's events of this kind."""
+    status, answer = house.api("GET", "/api/v1/events?limit=1000")
+    assert status == 200, answer
+    return [e["text"] for e in answer["items"] if e["kind"] == kind and e.get("device") == bench.id]
+
+
+def tls_of(house, bench):
+    shown = house.show("device", "show", bench.id)
+    return shown["tls"], shown["tls_version"]
+
+
+FIRMWARE = {  # name: (version, more of openssl req, handshakes, what is shown of them)
+    "tls-1.0": ("TLSv1", ["-sha1"], ["", "TLSv1"], ("old", "TLSv1")),
+    "tls-1.1": ("TLSv1_1", ["-sha1"], ["", "TLSv1.1"], ("old", "TLSv1.1")),
+    "short-key": ("TLSv1_2", ["-newkey", "rsa:1024"], ["", "TLSv1.2"], ("old", "TLSv1.2")),
+    "tls-1.2": ("TLSv1_2", [], ["TLSv1.2"], ("modern", "TLSv1.2")),
+    "tls-1.3": ("TLSv1_3", [], ["TLSv1.3"], ("modern", "TLSv1.3")),
+}
+
+
+@pytest.mark.parametrize("transport", ["auto", "tls"])
+@pytest.mark.parametrize("name", FIRMWARE)
+def test_modern_tls_first(house, pages, tmp_path, name, transport):
+    """What old firmware has is tried only when the device cannot do better; a device that is known to be old is
+    offered better every time."""
+    version, more, handshakes, shown = FIRMWARE[name]
+    tls = of_version(certificate(tmp_path, name, *more)[0], version)
     with Bench(house, pages, tls=tls) as bench:
+        house.cli("device", "set", bench.id, "--transport", transport)
+        assert tls_of(house, bench) == ("", "")
         bench.assert_delivered(bench.scan(), pages)
+        assert bench.device.handshakes == handshakes
+        assert tls_of(house, bench) == shown
+        bench.assert_delivered(bench.scan(), pages)
+        assert bench.device.handshakes == 2 * handshakes
+        assert events_of(house, bench, "device.tls") == (["old, " + shown[1]] if shown[0] == "old" else [])
+
+
+def test_a_device_must_not_become_older(house, pages, tmp_path):
+    """Once modern, always modern, until a person trusts it anew; an update that makes it modern needs nobody."""
+    tls, sha256 = certificate(tmp_path, "updated")
+    with Bench(house, pages, tls=of_version(tls, "TLSv1")) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        of_version(tls, "TLSv1_2")
+        bench.assert_delivered(bench.scan(), pages)
+        assert tls_of(house, bench) == ("modern", "TLSv1.2")
+        of_version(tls, "TLSv1")
+        bench.device.handshakes.clear()
+        bench.device.commands.clear()
+        bench.press()
+        bench.device.finished.set()  # no session begins
+        batch = bench.batch()
+        assert_ended(bench, batch, "tls-downgraded", [])
+        assert "platen device trust" in batch["reason"]["remedy"]
+        assert bench.device.handshakes == [""] and bench.device.commands == []
+        text, = events_of(house, bench, "device.tls-downgraded")
+        assert "platen device trust" in text
+        assert tls_of(house, bench) == ("modern", "TLSv1.2")
+        house.cli("device", "trust", bench.id)
+        assert tls_of(house, bench) == ("", "")
+        bench.assert_delivered(bench.scan(), pages)
+        assert tls_of(house, bench) == ("old", "TLSv1")
+        assert house.show("device", "show", bench.id)["certificate"] == sha256
+
+
+def test_another_certificate_over_old_tls(house, pages, tmp_path):
+    """Old TLS is no way around the certificate that is known."""
+    with Bench(house, pages, tls=of_version(certificate(tmp_path, "old")[0], "TLSv1")) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        bench.device.manner.tls = of_version(certificate(tmp_path, "other")[0], "TLSv1")
+        bench.device.commands.clear()
+        bench.press()
+        bench.device.finished.set()
+        assert_ended(bench, bench.batch(), "certificate-changed", [])
+        assert bench.device.commands == []
 
 
 def test_the_api_does_not_speak_old_tls(house):

@@ -287,7 +287,7 @@ static void a_migration_backs_up_first(void **state)
 {
     Fixture *f = *state;
     const int known = known_versions();
-    const char *good[16] = { NULL }, *bad[16] = { NULL };
+    const char *good[64] = { NULL }, *bad[64] = { NULL };
     char path[128], backup[160], half[16];
     int64_t value;
     bool found;

@@ -19,7 +19,7 @@ typedef struct Side {
     char text[200];
 } Side;
 
-static TlsContext *server_context, *client_context;
+static TlsContext *server_context, *client_context, *old_context;
 static Side server_side, client_side;
 static TcpListener *listener;
 static int accepted;
@@ -122,7 +122,9 @@ static void listen_with(TcpAcceptFn *accept, TlsContext *context)
 static void connect_with(TcpTransport transport, const char *pin)
 {
     NetAddress to = tcp_listener_address(listener);
-    TcpSecurity security = { .context = client_context, .transport = transport };
+    TcpSecurity security = { .context = client_context,
+                             .old_context = old_context,
+                             .transport = transport };
     Err err;
 
     (void)text_copy(security.pin, sizeof security.pin, pin);
@@ -141,8 +143,9 @@ static int setup_tls(void **state)
     for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = (uint8_t)(i * 7 + i / 256);
     server_context = tls_server_context_new("test", &err);
-    client_context = tls_device_context_new(&err);
-    assert_true(server_context && client_context);
+    client_context = tls_device_context_new(TLS_MODERN, &err);
+    old_context = tls_device_context_new(TLS_OLD, &err);
+    assert_true(server_context && client_context && old_context);
     return setup(state);
 }
 
@@ -153,6 +156,7 @@ static int teardown_tls(void **state)
     tcp_listener_free(listener);
     tls_context_free(server_context);
     tls_context_free(client_context);
+    tls_context_free(old_context);
     return teardown(state);
 }
 

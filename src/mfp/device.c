@@ -649,6 +649,7 @@ Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *
                               .tray = tray,
                               .interleaves = options->duplex == MFP_DUPLEX_INTERLEAVED,
                               .says_events = options->says_events,
+                              .stamps = options->stamps,
                               .line_padding = options->line_padding,
                               .fault = options->fault };
     (void)text_copy(device->unit.product, sizeof device->unit.product, options->product);

@@ -181,6 +181,14 @@ static bool take_events(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_stamp(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->stamps = true;
+    return true;
+}
+
 static bool take_legacy(Options *options, const char *value, Err *err)
 {
     (void)value;
@@ -342,6 +350,7 @@ static const struct Option {
     { "--last-first", NULL, take_last_first, "the feeder delivers the last sheet first" },
     { "--formats", "WHICH", take_formats, "both (default), jpeg or raw" },
     { "--line-padding", "BYTES", take_padding, "zeros behind each raw line (0)" },
+    { "--stamp", NULL, take_stamp, "each JPEG carries a comment: serial number and page" },
     { "--fault", "KIND[@PAGE]", take_fault,
       "what goes wrong, at once or within this page (below)" },
     { "--events", NULL, take_events, "informational events too; SANE does not take them" },
@@ -422,6 +431,10 @@ static bool check_together(const Options *options, Err *err)
     if (options->kind.model && (options->kind.formats || options->kind.last_first)) {
         err_set(err, ERR_BAD_INPUT, 0, "--model says formats and order by itself");
         return err_remedy(err, "Leave out --formats and --last-first.");
+    }
+    if (options->stamps && (options->legacy || options->kind.formats == MFP_RAW_ONLY)) {
+        err_set(err, ERR_BAD_INPUT, 0, "--stamp: raw lines have no room for a comment");
+        return err_remedy(err, "Leave out --stamp, or --legacy and --formats raw.");
     }
     if (options->legacy &&
         (options->kind.model || options->kind.formats || options->line_padding)) {

@@ -27,6 +27,7 @@ typedef struct Options {
     uint32_t line_padding; /* bytes behind each raw line                              */
     Fault fault;           /* armed at the start                                      */
     bool says_events;
+    bool stamps; /* JPEG pages carry serial number and page number           */
     DripRule drip;
     uint32_t count; /* devices, on addresses counted up                               */
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */

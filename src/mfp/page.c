@@ -14,8 +14,8 @@ enum {
 struct Page {
     uint32_t width_px, height_px, padding_bytes;
     size_t sent;
-    Bytes jpeg; /* the whole file; n = 0: raw lines                  */
-    size_t head_bytes;
+    Bytes head, body; /* of a JPEG: its headers, the rest; n = 0: raw lines */
+    uint8_t *stamped; /* the headers with a stamp in them                   */
     Render *render;
     uint8_t *encoded; /* by libjpeg's malloc                         */
     unsigned long encoded_bytes;
@@ -25,6 +25,30 @@ struct Page {
 };
 
 /* ---- JPEG ---- */
+
+/* Takes a JPEG apart; a stamp goes behind its first marker. */
+static bool take_jpeg(Page *page, const Picture *picture, const char *stamp, Err *err)
+{
+    enum { MARKER_BYTES = 2, LENGTH_BYTES = 2, MARKER_COM = 0xfe };
+    Bytes file = picture->file, text = bytes_of_text(stamp);
+    AUTO_BUF head = buf_with_max(picture->head_bytes + MARKER_BYTES + LENGTH_BYTES + text.n);
+
+    page->head = (Bytes){ file.p, picture->head_bytes };
+    page->body = bytes_after(file, picture->head_bytes);
+    if (text.n == 0)
+        return true;
+    buf_put(&head, (Bytes){ file.p, MARKER_BYTES });
+    buf_put_u8(&head, 0xff);
+    buf_put_u8(&head, MARKER_COM);
+    buf_put_u16be(&head, (uint16_t)(LENGTH_BYTES + text.n));
+    buf_put(&head, text);
+    buf_put(&head, bytes_after(page->head, MARKER_BYTES));
+    if (head.failed)
+        return err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for a stamp");
+    page->head = buf_bytes(&head);
+    page->stamped = STEAL(head.p);
+    return true;
+}
 
 static bool goes_as_it_is(const Picture *picture, const PageWish *wish)
 {
@@ -97,9 +121,7 @@ static bool make_jpeg(Page *page, const PageWish *wish, Err *err)
     render_free(STEAL(page->render));
     if (!ok || !picture_read((Bytes){ page->encoded, page->encoded_bytes }, 0, &made, err))
         return false;
-    page->jpeg = made.file;
-    page->head_bytes = made.head_bytes;
-    return true;
+    return take_jpeg(page, &made, wish->stamp, err);
 }
 
 /* ---- raw lines ---- */
@@ -139,11 +161,9 @@ Page *page_new(const Picture *picture, const PageWish *wish, Err *err)
         return NULL;
     }
     if (goes_as_it_is(picture, wish)) {
-        page->jpeg = picture->file;
-        page->head_bytes = picture->head_bytes;
         page->width_px = picture->width_px;
         page->height_px = picture->height_px;
-        return STEAL(page);
+        return take_jpeg(page, picture, wish->stamp, err) ? STEAL(page) : NULL;
     }
     page->render = render_new(picture, &wish->render, err);
     if (!page->render)
@@ -160,6 +180,7 @@ void page_free(Page *page)
     if (!page)
         return;
     render_free(page->render);
+    free(page->stamped);
     free(page->encoded);
     free(page->lines);
     free(page);
@@ -187,17 +208,17 @@ size_t page_sent_bytes(const Page *page)
 
 bool page_next(Page *page, size_t most, Bytes *ret_block, Err *err)
 {
-    Bytes block = bytes_after(page->jpeg, page->sent);
+    bool lines = page->head.n == 0;
+    Bytes block = page->sent < page->head.n ? bytes_after(page->head, page->sent)
+                                            : bytes_after(page->body, page->sent - page->head.n);
 
-    if (page->jpeg.n == 0) {
+    if (lines) {
         if (page->lines_at == page->lines_end && !fill_lines(page, most, err))
             return false;
         block = (Bytes){ page->lines + page->lines_at, page->lines_end - page->lines_at };
-    } else if (page->sent < page->head_bytes) {
-        block.n = page->head_bytes - page->sent;
     }
     block.n = block.n < most ? block.n : most;
-    page->lines_at += page->jpeg.n == 0 ? block.n : 0;
+    page->lines_at += lines ? block.n : 0;
     page->sent += block.n;
     *ret_block = block;
     return true;

@@ -2,19 +2,21 @@
  *
  * A JPEG file that already is what was asked for (colours, resolution, not larger than the area, upright) is
  * sent as it is, byte for byte. Everything else is rendered: raw lines block by block, so that memory does not
- * grow with the page; a JPEG is encoded when the page begins. One thread per page. */
+ * grow with the page; a JPEG is encoded when the page begins. Either may carry a stamp: a comment (COM, ISO 10918-1)
+ * behind the first marker that tells one page from every other. One thread per page. */
 #ifndef PLATEN_MFP_PAGE_H
 #define PLATEN_MFP_PAGE_H
 
 #include "mfp/render.h"
 
-enum { PAGE_LINE_PADDING_MAX = 999 };
+enum { PAGE_LINE_PADDING_MAX = 999, PAGE_STAMP_SIZE = 64 };
 
 typedef struct PageWish {
     RenderWish render;
-    bool jpeg;              /* else raw lines                                             */
-    uint32_t quality;       /* of a JPEG that must be encoded, 1..100                     */
-    uint32_t padding_bytes; /* zeros behind each raw line                                 */
+    bool jpeg;                   /* else raw lines                                             */
+    uint32_t quality;            /* of a JPEG that must be encoded, 1..100                     */
+    uint32_t padding_bytes;      /* zeros behind each raw line                                 */
+    char stamp[PAGE_STAMP_SIZE]; /* comment of a JPEG; "": none                           */
 } PageWish;
 
 typedef struct Page Page;

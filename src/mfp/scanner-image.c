@@ -168,6 +168,14 @@ static uint32_t at_most(int32_t n, uint32_t most)
     return (uint32_t)n < most ? (uint32_t)n : most;
 }
 
+/* Serial number and place among all pages of the device: no two pages of a fleet are equal. */
+static void stamp(MfpUnit *unit, PageWish *wish)
+{
+    if (unit->stamps && wish->jpeg)
+        (void)text_printf(wish->stamp, sizeof wish->stamp, "%s page %u", unit->serial,
+                          ++unit->stamped);
+}
+
 static PageWish wish_of(const Scanner *scanner, bool back)
 {
     const Esci2Para *para = &scanner->para;
@@ -282,6 +290,7 @@ static void send_block(Scanner *scanner, Esci2Reply *reply, ScannerOutput *outpu
     scanner->turn = at;
     if (!side->page) {
         PageWish wish = wish_of(scanner, at == 1);
+        stamp(scanner->unit, &wish);
         side->page = page_new(side->picture, &wish, &err);
     }
     if (!side->page || !page_next(side->page, most_bytes(scanner), &output->image, &err)) {

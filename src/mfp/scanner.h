@@ -79,6 +79,8 @@ typedef struct MfpUnit {
     bool interleaves;                   /* blocks of both sides come by turns           */
     bool says_events;                   /* informational events too: not for SANE       */
     uint32_t line_padding;              /* bytes behind each raw line                   */
+    bool stamps;                        /* each JPEG tells its device and its number    */
+    uint32_t stamped;                   /* pages that began with a stamp                */
     Fault fault;
     const void *lock_owner; /* the session that holds the lock, NULL: free  */
     bool scanning;          /* a scan runs: between NOTE_BEGIN and NOTE_END */

@@ -1,10 +1,13 @@
 /* tests/fuzz/fuzz-mfp-picture.c - any file against the virtual device's paper.
  *
  * The first byte chooses colour, format and side, the rest is the file. Properties: what has sound headers gives
- * as many bytes as its size says, or an error. */
+ * as many bytes as its size says, or an error; a JPEG with a stamp is still one. */
+#include "base/cleanup.h"
+#include "base/limits.h"
 #include "mfp/page.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,18 +37,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 .colour = (RenderColour)(data[0] >> 2 & 7) % (RENDER_BLUE + 1) };
     if (wish.jpeg && wish.render.colour == RENDER_BLACK)
         return 0;
+    memcpy(wish.stamp, "S1 page 1", data[0] & 32 ? sizeof "S1 page 1" : 0);
     AUTO(Page) page = page_new(&picture, &wish, &err);
+    AUTO_BUF sent = buf_with_max(PAGE_BYTES_MAX);
     if (!page)
         return 0;
     do {
         if (!page_next(page, BLOCK, &block, &err))
             return 0;
-        if (block.n > BLOCK)
+        if (block.n > BLOCK || !buf_put(&sent, block))
             abort();
     } while (block.n > 0);
     size_t samples = wish.render.colour == RENDER_COLOUR ? RGB : 1;
     size_t line = wish.render.colour == RENDER_BLACK ? (90 + 7) / 8 : 90 * samples;
     if (!wish.jpeg && page_sent_bytes(page) != (line + wish.padding_bytes) * page_height_px(page))
+        abort();
+    if (wish.jpeg && !picture_read(buf_bytes(&sent), 0, &picture, &err))
         abort();
     return 0;
 }

@@ -150,6 +150,27 @@ def test_fifty_devices_at_once(pages):
     print(f"{DEVICES} devices x {PAGES} pages in {seconds:.1f} s")
 
 
+def test_pages_with_a_stamp(pages):
+    """A comment behind the first marker, its numbers going on from scan to scan; nothing else is changed."""
+    with start(pages, "--stamp", "--panel-port", 0, "--serial", "A7") as mfp:
+        sent = Client(mfp).scan()
+        call(mfp, "/load", {"sheets": 2})
+        sent += Client(mfp).scan()
+    wanted = fed(pages)
+    for n, page in enumerate(sent):
+        text = f"A7 page {n + 1}".encode()
+        assert page[2:6 + len(text)] == b"\xff\xfe" + (2 + len(text)).to_bytes(2, "big") + text
+        assert page[:2] + page[6 + len(text):] == wanted[n % len(wanted)]
+    assert len(sent) == len(wanted) + 2
+
+
+@pytest.mark.parametrize("raw", [["--legacy"], ["--formats", "raw"]])
+def test_raw_lines_take_no_stamp(pages, raw):
+    mfp = common.Program(common.program("src/mfp/platen-mfp"), "--pages", str(pages), "--port", "0", "--stamp", *raw)
+    assert mfp.wait_exit() == 2
+    assert "--stamp: raw lines have no room for a comment" in mfp.errors
+
+
 def test_serials_that_cannot_be_counted(pages):
     mfp = common.Program(common.program("src/mfp/platen-mfp"), "--pages", str(pages), "--port", "0", "--serial",
                          "A9", "--count", "2")

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 
-enum { SIGHTINGS_UNDER_WAY_MAX = 64 };
+/* As many as are answered at once: with fewer, of hundreds of devices that announce themselves together (after a
+ * power cut) the same would be passed over again and again. */
+enum { SIGHTINGS_UNDER_WAY_MAX = 512 };
 
 void service_say_idle(ScanService *s)
 {

@@ -14,9 +14,9 @@ BUILD = os.environ.get("PLATEN_BUILD") or os.path.join(TOP, "build")
 PATIENCE_S = 30
 
 
-def program(path):
-    """A program of the build, by its path below it."""
-    full = os.path.join(BUILD, path)
+def program(path, build=BUILD):
+    """A program of a build, by its path below it."""
+    full = os.path.join(build, path)
     assert os.access(full, os.X_OK), f"{full} is missing: build first, or set PLATEN_BUILD"
     return full
 

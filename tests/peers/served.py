@@ -51,11 +51,11 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class House:
-    """conf: {"section": {"key": value}} over what a test needs; environment: for platend alone;
+    """conf: {"section": {"key": value}} over what a test needs; environment: for platend alone; build: its folder;
     namespace: a common.Namespace in which server and command line run; launcher: words before the
     command line of platend, which is then started by the user the server would become."""
 
-    def __init__(self, conf=None, environment=None, namespace=None, launcher=()):
+    def __init__(self, conf=None, environment=None, namespace=None, launcher=(), build=common.BUILD):
         self.top = tempfile.mkdtemp(prefix="platen-served-")
         os.chmod(self.top, 0o755)
         self.namespace, self.environment = namespace, environment or {}
@@ -70,7 +70,7 @@ class House:
             os.mkdir(folder)
         # Copied, because the user the server becomes may not be able to read the build folder.
         for path in PROGRAMS:
-            shutil.copy(common.program(path), bin_folder)
+            shutil.copy(common.program(path, build), bin_folder)
         # In a user name space there is no other user to become: the server starts without one there.
         self.gives_up_root = common.IS_ROOT
         self.nobody = ["unshare", "-U"] if namespace and not common.IS_ROOT else []

@@ -37,6 +37,7 @@ static void begin_scan(Scanner *scanner)
     scanner->side_count = 0;
     scanner->pages = scanner->drawn = 0;
     scanner->cancel_said = false;
+    scanner->refused = NULL;
     scanner->duplex = scanner->feeding && esci2_words_have(&scanner->para.options, "DPLX");
     scanner->unit->scanning = true;
     scanner->unit->cancel = false;
@@ -65,10 +66,13 @@ void scanner_do_trdt(Scanner *scanner, Bytes parameters, ScannerOutput *output)
     if (fault->standing) {
         (void)text_copy(reply.error.part, sizeof reply.error.part, scanner_part(scanner));
         (void)text_copy(reply.error.cause, sizeof reply.error.cause, fault->standing->word);
+        scanner->refused = fault->standing->name;
     } else if (fault_due(fault, FAULT_REFUSE, fault->page)) {
         (void)text_copy(reply.not_ready, sizeof reply.not_ready, fault->armed->word);
+        scanner->refused = fault->armed->name;
     } else if (scanner->feeding && scanner_feeder_is_empty(scanner)) {
         reply.error = feeder_empty;
+        scanner->refused = "empty";
     } else {
         begin_scan(scanner);
     }

@@ -1,6 +1,7 @@
 /* mfp/scanner.c - modes and parameters of mfp/scanner.h. */
 #include "mfp/scanner.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "mfp/scanner-image.h"
 #include "wire/esci2-token.h"
@@ -199,7 +200,10 @@ static void do_para(Scanner *scanner, Bytes parameters, ScannerOutput *output)
                  esci2_para_decode(parameters, &para) == WIRE_OK &&
                  !fault_due(fault, FAULT_PARAMETERS, fault->page);
 
+    if (scanner->mode == SCANNER_CONTROL)
+        scanner->refused = "parameters";
     if (known && scanner->mode == SCANNER_CONTROL && para_is_fine(scanner, &para)) {
+        scanner->refused = NULL;
         scanner->para = para;
         (void)text_copy(reply.parameters, sizeof reply.parameters, "OK  ");
     }
@@ -308,4 +312,6 @@ void scanner_leave(Scanner *scanner, bool orderly)
     else if (scanner->last_sent)
         scanner_end(scanner, SCAN_BROKEN);
     leave_mode(scanner, orderly ? SCAN_STOPPED : SCAN_BROKEN);
+    if (scanner->refused)
+        scanner_note(scanner, (ScanNote){ .kind = NOTE_REFUSED, .fault = STEAL(scanner->refused) });
 }

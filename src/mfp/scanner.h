@@ -61,10 +61,17 @@ const char *scan_outcome_name(ScanOutcome outcome);
 
 /* What the panel and the operator want to hear. */
 typedef struct ScanNote {
-    enum { NOTE_BEGIN, NOTE_PAGE, NOTE_ACKNOWLEDGED, NOTE_FAULT, NOTE_END } kind;
+    enum {
+        NOTE_BEGIN,
+        NOTE_PAGE,
+        NOTE_ACKNOWLEDGED,
+        NOTE_FAULT,
+        NOTE_END,
+        NOTE_REFUSED, /* the client goes without a scan: its parameters or TRDT were refused */
+    } kind;
     uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
     size_t bytes;        /* NOTE_PAGE: what was sent of it                     */
-    const char *fault;   /* NOTE_FAULT: name of its kind, or a sentence        */
+    const char *fault;   /* NOTE_FAULT, NOTE_REFUSED: name of its kind, or a sentence */
     ScanOutcome outcome; /* NOTE_END                                           */
 } ScanNote;
 
@@ -116,9 +123,10 @@ typedef struct Scanner {
     bool page_sent;    /* a #pen was sent, the client has not spoken on            */
     bool last_sent;    /* the same of the last page                                */
     bool cancel_said;
-    bool drops;        /* the connection is to end within the next block              */
-    uint8_t closes;    /* an event to be sent before closing; 0: none                 */
-    uint8_t announces; /* an informational event to be sent before the reply; 0: none */
+    const char *refused; /* why the last try to begin a scan failed; NULL: it did not */
+    bool drops;          /* the connection is to end within the next block              */
+    uint8_t closes;      /* an event to be sent before closing; 0: none                 */
+    uint8_t announces;   /* an informational event to be sent before the reply; 0: none */
     ScanNote notes[SCANNER_NOTES_MAX];
     size_t note_count;
 } Scanner;

@@ -471,7 +471,8 @@ class PushServer:
                 return
             try:
                 request = slp_request(packet)
-                check(request, "a request", packet)
+                if request is None:  # an answer, to a device that has gone from this host meanwhile
+                    continue
                 check(request["url"] == b"service:NetScanMonitor-agent", "the service of scan agents", request)
             except Wrong as wrong:
                 self.wrongs.append(wrong)

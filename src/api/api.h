@@ -16,6 +16,7 @@
 #include "http/events.h"
 #include "http/route.h"
 #include "model/discovery.h"
+#include "model/pairing.h"
 #include "queue/queue.h"
 #include "seal/seal.h"
 #include "store/batch-rows.h"
@@ -37,6 +38,10 @@ typedef struct ApiDevices {
     bool (*discovered)(void *arg, Discovery *ret,
                        Err *err);                 /* ret->found is the caller's to free */
     void (*look)(void *arg, const char *address); /* ask who is there, soon; returns at once */
+    /* Pairs a button-only scanner, or undoes it; waits for the device, ten seconds at most. */
+    bool (*pair)(void *arg, const Actor *actor, const DeviceId *id, const PairWish *wish, Err *err);
+    bool (*unpair)(void *arg, const Actor *actor, const DeviceId *id, const UnpairWish *wish,
+                   Err *err);
 } ApiDevices;
 
 /* Everything pointed to must outlive the Api. */

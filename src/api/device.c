@@ -41,6 +41,7 @@ static Json *device_show(const ApiRead *read, const Device *device)
     json_set_text(object, "contact", device_contact_words[device->contact]);
     json_set_wall(object, "contact_since", device->contact_since);
     json_set_wall(object, "last_scan", device->last_scan);
+    device_pairing_show(read, &device->id, object);
     return object;
 }
 

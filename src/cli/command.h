@@ -82,7 +82,7 @@ bool usage_error(Cli *cli, Err *err, const char *fmt, ...) __attribute__((format
 typedef bool CommandRun(Cli *cli, const Args *args, Err *err);
 CommandRun run_device_list, run_device_show, run_device_approve, run_device_revoke, run_device_set,
     run_device_trust, run_device_delete, run_device_add, run_device_import, run_device_discover,
-    run_device_found;
+    run_device_found, run_device_pair, run_device_unpair;
 CommandRun run_job_list, run_job_show, run_job_create, run_job_set, run_job_delete;
 CommandRun run_group_list, run_group_show, run_group_create, run_group_set, run_group_delete;
 CommandRun run_destination_list, run_destination_show, run_destination_create, run_destination_set,

@@ -10,6 +10,14 @@ static const Option discover_options[] = {
     { "no-broadcast", NULL, "Try the ranges only." },
     { .name = NULL },
 };
+static const Option pair_options[] = {
+    { "replace", NULL, "Also when it is paired with another host." },
+    { .name = NULL },
+};
+static const Option unpair_options[] = {
+    { "restore", NULL, "Give it the name back that it had before; else nobody hears its button." },
+    { .name = NULL },
+};
 static const Option limit_options[] = {
     { "limit", "N", "How many at most (20)." },
     { "before", "BATCH", "Only batches older than this one: the last of a list." },
@@ -76,6 +84,12 @@ const Command command_table[] = {
     ROW("device", "revoke", "DEVICE", 1, 1, "Takes the approval back.", run_device_revoke),
     ROW("device", "trust", "DEVICE", 1, 1, "Takes the certificate that the device shows at its next scan.",
         run_device_trust),
+    ROW("device", "pair", "DEVICE [--replace]", 1, 1,
+        "Lets the button of a scanner without a panel start jobs of this server.", run_device_pair,
+        .options = pair_options),
+    ROW("device", "unpair", "DEVICE [--restore]", 1, 1,
+        "Takes this server out of a scanner without a panel.", run_device_unpair,
+        .options = unpair_options),
     ROW("device", "set", "DEVICE [FIELDS]", 1, 1, "Changes name or job group of a device.",
         run_device_set, .fields = device_settings_fields),
     ROW("device", "delete", "DEVICE", 1, 1, "Forgets a device.", run_device_delete),

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 static const Column device_columns[] = {
-    { "NAME", "name", COLUMN_PLAIN },       { "STATE", "state", COLUMN_PLAIN },
-    { "ADDRESS", "address", COLUMN_PLAIN }, { "PRODUCT", "product", COLUMN_PLAIN },
-    { "SERIAL", "serial", COLUMN_PLAIN },   { "GROUP", "job_group_name", COLUMN_PLAIN },
-    { "CONTACT", "contact", COLUMN_PLAIN }, { "LAST SEEN", "last_seen", COLUMN_TIME },
-    { "ID", "id", COLUMN_PLAIN },
+    { "NAME", "name", COLUMN_PLAIN },          { "STATE", "state", COLUMN_PLAIN },
+    { "ADDRESS", "address", COLUMN_PLAIN },    { "PRODUCT", "product", COLUMN_PLAIN },
+    { "SERIAL", "serial", COLUMN_PLAIN },      { "GROUP", "job_group_name", COLUMN_PLAIN },
+    { "CONTACT", "contact", COLUMN_PLAIN },    { "BUTTON", "pairing.state", COLUMN_PLAIN },
+    { "LAST SEEN", "last_seen", COLUMN_TIME }, { "ID", "id", COLUMN_PLAIN },
 };
 static const Column job_columns[] = {
     { "NAME", "name", COLUMN_PLAIN },

@@ -1,4 +1,4 @@
-/* cli/find.c - platen device discover, found, add and import. */
+/* cli/find.c - platen device discover, found, add, import, pair and unpair. */
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/noun.h"
@@ -95,6 +95,46 @@ bool run_device_add(Cli *cli, const Args *args, Err *err)
             !noun_create(cli, &cli_device, object, err))
             return false;
     }
+    return true;
+}
+
+/* --- scanners that have only a button ----------------------------------------------------------------- */
+
+static bool post_wish(Cli *cli, const Args *args, const char *tail, const char *option,
+                      Answer *answer, Err *err)
+{
+    AUTO(Json) wish = json_new_object();
+    char path[NOUN_PATH_SIZE];
+
+    json_set_bool(wish, option, args_value(args, option) != NULL);
+    return noun_path(cli, &cli_device, args->words[0], tail, path, err) &&
+           client_call(cli->client, "POST", path, wish, NULL, answer, err);
+}
+
+bool run_device_pair(Cli *cli, const Args *args, Err *err)
+{
+    AUTO_ANSWER answer = { 0 };
+
+    if (!post_wish(cli, args, "/pair", "replace", &answer, err))
+        return false;
+    if (cli->raw_json)
+        print_raw(&answer);
+    else
+        printf("device %s is paired; its button calls \"%s\"\n", args->words[0],
+               json_get_text(json_get(answer.json, "pairing"), "name"));
+    return true;
+}
+
+bool run_device_unpair(Cli *cli, const Args *args, Err *err)
+{
+    AUTO_ANSWER answer = { 0 };
+
+    if (!post_wish(cli, args, "/unpair", "restore", &answer, err))
+        return false;
+    if (cli->raw_json)
+        print_raw(&answer);
+    else
+        printf("device %s is no longer paired\n", args->words[0]);
     return true;
 }
 

@@ -47,6 +47,15 @@ static const Field device_fields[] = {
     BOOLEAN(ServerConfig, identify, true,
             "Ask devices whose serial number is not known who they are, so that a new address is "
             "harmless."),
+    { .name = "snmp_community",
+      .type = FIELD_SECRET,
+      .offset = offsetof(ServerConfig, snmp_community),
+      .size = FIELD_SIZEOF(ServerConfig, snmp_community),
+      .preset_text = "epson",
+      .help = "SNMP community that may write in scanners that have only a button." },
+    INTEGER(ServerConfig, snmp_port, 1, 65535, 161, "UDP port where devices answer SNMP."),
+    INTEGER(ServerConfig, pairing_check_s, 1, 86400, 3600,
+            "Seconds between two looks whether a paired scanner still is."),
     FIELDS_END,
 };
 
@@ -121,7 +130,7 @@ static void set_preset(ServerConfig *config, const Field *f)
 {
     char *at = (char *)config + f->offset;
 
-    if (f->type == FIELD_TEXT)
+    if (f->type == FIELD_TEXT || f->type == FIELD_SECRET)
         (void)text_copy(at, f->size, f->preset_text ? f->preset_text : "");
     else if (f->type == FIELD_BOOL)
         *(bool *)(void *)at = f->preset != 0;
@@ -165,6 +174,7 @@ static const char *set_value(ServerConfig *config, const Field *f, const char *v
 
     switch (f->type) {
     case FIELD_TEXT:
+    case FIELD_SECRET:
         if (f->is_path && value[0] && value[0] != '/')
             return "not an absolute path; give it from the root, beginning with /";
         if (text_copy(at, f->size, value))
@@ -346,10 +356,18 @@ static bool print_range(const Field *f, Buf *to)
     return buf_put_text(to, ".");
 }
 
+/* A secret is shown as long as it is the preset, which everybody knows. */
+static bool is_hidden(const Field *f, const char *value)
+{
+    return f->type == FIELD_SECRET && !text_equal(value, f->preset_text);
+}
+
 /* A blank and the value; nothing for an empty text, because lines do not end in blanks. */
 static bool print_value(const Field *f, const char *at, Buf *to)
 {
-    if (f->type == FIELD_TEXT)
+    if (is_hidden(f, at))
+        return true;
+    if (f->type == FIELD_TEXT || f->type == FIELD_SECRET)
         return buf_printf(to, "%s%s", at[0] ? " " : "", at);
     if (f->type == FIELD_BOOL)
         return buf_put_text(to, *(const bool *)(const void *)at ? " true" : " false");
@@ -369,7 +387,11 @@ bool server_config_print(const ServerConfig *config, Buf *to)
         ok = buf_printf(to, "%s[%s]\n", s == server_config_sections ? "" : "\n", s->name);
         for (const Field *f = s->fields; f->name && ok; f++)
             ok = buf_printf(to, "# %s", f->help) && print_range(f, to) &&
-                 buf_printf(to, "\n%s =", f->name) &&
+                 buf_printf(to,
+                            is_hidden(f, (const char *)config + f->offset)
+                                ? "\n# %s is set, and not shown"
+                                : "\n%s =",
+                            f->name) &&
                  print_value(f, (const char *)config + f->offset, to) && buf_put_text(to, "\n");
     }
     return ok;

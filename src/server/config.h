@@ -28,6 +28,9 @@ typedef struct ServerConfig {
     bool multicast;             /* join 239.255.255.253                                  */
     int64_t silent_after_s;     /* nothing heard of a device for so long: silent         */
     bool identify;              /* ask unknown devices who they are                      */
+    char snmp_community[64];    /* of devices that are paired; a password of a kind      */
+    int64_t snmp_port;
+    int64_t pairing_check_s; /* how often it is looked whether they still are         */
     /* [http] */
     char socket[PATH_TEXT_SIZE]; /* Unix socket of the API                                */
     char http_address[64];

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "http/certificate.h"
 #include "http/server.h"
+#include "monitor/pairing.h"
+#include "monitor/snmp1.h"
 #include "scan/service.h"
 #include "seal/seal.h"
 #include "server/privileges.h"
@@ -52,6 +54,7 @@ typedef struct Platend {
     Api *api;
     HttpServer *http;
     ScanService *scans;
+    Pairer *pairer;
     LoopTimer *tick, *stopping;
     int stop_step; /* 0 runs, 1 draining, 2 at page boundary, 3 leaving devices, 4 cut */
 } Platend;
@@ -260,7 +263,18 @@ static void look(void *arg, const char *address)
     scan_service_look(((Platend *)arg)->scans, address);
 }
 
-static const ApiDevices api_devices = { discover, discovered, look };
+static bool pair(void *arg, const Actor *actor, const DeviceId *id, const PairWish *wish, Err *err)
+{
+    return pairer_pair(((Platend *)arg)->pairer, actor, id, wish, err);
+}
+
+static bool unpair(void *arg, const Actor *actor, const DeviceId *id, const UnpairWish *wish,
+                   Err *err)
+{
+    return pairer_unpair(((Platend *)arg)->pairer, actor, id, wish, err);
+}
+
+static const ApiDevices api_devices = { discover, discovered, look, pair, unpair };
 
 static bool open_api(Platend *p, Err *err)
 {
@@ -322,6 +336,21 @@ static bool watch_signals(Platend *p, Err *err)
            loop_watch_signal(p->loop, SIGINT, stop_harder, p, err);
 }
 
+static bool open_pairer(Platend *p, Err *err)
+{
+    const ServerConfig *c = p->config;
+    PairerConfig pairer = { .store = p->store,
+                            .server_name = c->name,
+                            .names = server_config_names(c),
+                            .community = c->snmp_community,
+                            .snmp_port = (uint16_t)c->snmp_port,
+                            .scan_port = (uint16_t)c->scan_port,
+                            .check_s = c->pairing_check_s };
+
+    p->pairer = pairer_new(&pairer, err);
+    return p->pairer != NULL;
+}
+
 static bool start(Platend *p, Err *err)
 {
     p->loop = loop_new(err);
@@ -330,8 +359,8 @@ static bool start(Platend *p, Err *err)
     p->tick = loop_timer_new(p->loop, tick, p, err);
     p->stopping = loop_timer_new(p->loop, stop_harder, p, err);
     return p->tick && p->stopping && find_programs(p, err) && open_data(p, err) &&
-           watch_signals(p, err) && open_devices(p, err) && open_api(p, err) &&
-           queue_start(p->queue, err);
+           watch_signals(p, err) && open_devices(p, err) && open_pairer(p, err) &&
+           open_api(p, err) && queue_start(p->queue, err);
 }
 
 static Queue *draining_queue; /* for the signal's handler, while the queue drains */
@@ -362,7 +391,9 @@ static void end(Platend *p)
 {
     if (p->scans)
         scan_service_abort(p->scans);
+    pairer_stop(p->pairer);
     http_server_free(p->http);
+    pairer_free(p->pairer);
     drain_queue(p);
     spool_close(p->spool);
     store_close(p->store);
@@ -420,7 +451,8 @@ bool platend_run(const ServerConfig *config, Err *err)
     allow_descriptors();
     folder_of(config->socket, socket_folder, sizeof socket_folder);
     allow_programs(config->programs);
-    bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err);
+    bool ok = snmp1_prepare() || err_set(err, ERR_TEMPORARY, 0, "no memory");
+    ok = ok && privileges_give_up(config->user, config->data_dir, socket_folder, err);
     forbid_core_dumps(); /* another user's process may be pictured again: after that */
     ok = ok && start(&p, err);
     if (ok) {

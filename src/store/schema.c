@@ -252,6 +252,14 @@ static const char script_tls[] =
     "'old'));"
     "ALTER TABLE device ADD COLUMN tls_version TEXT NOT NULL DEFAULT '';";
 
+/* Button-only devices, which hold the name of one host. */
+static const char script_pairing[] =
+    "CREATE TABLE pairing (device_id TEXT NOT NULL PRIMARY KEY"
+    " REFERENCES device (id) ON DELETE CASCADE,"
+    " state TEXT NOT NULL CHECK (state IN ('paired', 'outdated', 'lost')),"
+    " name TEXT NOT NULL, former TEXT NOT NULL, other TEXT NOT NULL, problem TEXT NOT NULL,"
+    " since INTEGER NOT NULL, checked INTEGER NOT NULL) STRICT;";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -267,6 +275,7 @@ const char *const schema_scripts[] = {
     script_contact,
     script_back_rotation,
     script_tls,
+    script_pairing,
     NULL,
 };
 

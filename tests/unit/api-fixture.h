@@ -131,9 +131,37 @@ static inline void twin_look(void *arg, const char *address)
     (void)text_copy(looked_at, sizeof looked_at, address);
 }
 
+/* What was asked of the one who pairs; refuses with what pairing_twin says. */
+static PairingProblem pairing_twin;
+static char paired_id[ID_TEXT_SIZE];
+static bool pair_replaces, unpair_restores;
+
+static inline bool twin_pair(void *arg, const Actor *actor, const DeviceId *id,
+                             const PairWish *wish, Err *err)
+{
+    (void)arg;
+    (void)actor;
+    (void)text_copy(paired_id, sizeof paired_id, id->text);
+    pair_replaces = wish->replace;
+    return pairing_twin == PAIRING_OK ||
+           pairing_problem_err(pairing_twin, "192.0.2.7", "\"PC-7\"", err);
+}
+
+static inline bool twin_unpair(void *arg, const Actor *actor, const DeviceId *id,
+                               const UnpairWish *wish, Err *err)
+{
+    (void)arg;
+    (void)actor;
+    (void)err;
+    (void)text_copy(paired_id, sizeof paired_id, id->text);
+    unpair_restores = wish->restore;
+    return true;
+}
+
 static inline void api_start(void)
 {
-    static const ApiDevices devices = { twin_discover, twin_discovered, twin_look };
+    static const ApiDevices devices = { twin_discover, twin_discovered, twin_look, twin_pair,
+                                        twin_unpair };
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
     AUTO_BUF kinds = buf_with_max(64 * 1024);
     HttpConfig http = preset;

@@ -752,6 +752,7 @@ int main(void)
         API_TEST(a_secret_that_cannot_be_opened_is_replaced),
         API_TEST(devices_are_approved_named_and_forgotten),
         API_TEST(devices_are_added_by_hand),
+        API_TEST(devices_are_paired),
         API_TEST(devices_are_looked_for),
         API_TEST(a_batch_is_shown_with_its_parts),
         API_TEST(a_delivery_says_how_it_ended_and_what_cures_it),

@@ -73,6 +73,11 @@ void device_stop_when_quiet(Device *device);
 /* TcpAcceptFn of the scan port; arg is the device. */
 void device_on_accept(void *arg, TcpStream *stream_take);
 
+/* ---- device-tls.c ---- */
+
+/* Gives the scan port its certificate: that of --tls-certificate, else a new one. Errors of device_new. */
+bool device_open_tls(Device *device, Err *err);
+
 /* ---- device-panel.c ---- */
 
 /* The name of --press has appeared: Start, once. */

@@ -90,9 +90,7 @@ static bool open_all(Device *device, Err *err)
     char text[NET_ADDRESS_TEXT_SIZE];
 
     scan.port = device->options->scan_port;
-    if (device->options->tls)
-        device->tls = tls_server_context_new(device->options->product, err);
-    if (device->options->tls && !device->tls)
+    if (device->options->tls && !device_open_tls(device, err))
         return false;
     net_address_format(&scan, text);
     device->listener = tcp_listen(device->loop, &scan, SCAN_BACKLOG, device_on_accept, device, err);
@@ -174,6 +172,9 @@ void device_announce_ready(const Device *device, const char *panel_url)
     char host[NET_ADDRESS_TEXT_SIZE];
 
     net_address_format_host(&scan, host);
+    if (device->tls)
+        device_say(device, "certificate sha256=%s kept=%s", tls_server_certificate(device->tls),
+                   device->options->tls_identity[0] ? "yes" : "no");
     device_say(device, "ready address=%s scan_port=%u panel=%s", host, scan.port,
                panel_url[0] ? panel_url : "none");
 }

@@ -306,6 +306,13 @@ static bool take_tls(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_tls_certificate(Options *options, const char *value, Err *err)
+{
+    options->tls = true;
+    return (value[0] && text_copy(options->tls_identity, sizeof options->tls_identity, value)) ||
+           expected(err, "a path of less than 1000 bytes", value);
+}
+
 static bool take_help(Options *options, const char *value, Err *err)
 {
     (void)value;
@@ -367,6 +374,8 @@ static const struct Option {
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
     { "--registration", "2|3", take_registration, "version of the announcements (2)" },
     { "--tls", NULL, take_tls, "scan port over TLS only, with a new certificate" },
+    { "--tls-certificate", "FILE", take_tls_certificate,
+      "--tls with the key and certificate of this PEM file,\nwhich is made when it is not there" },
     { "--press", "NAME[:CHOICE]", take_press,
       "when this destination appears, press Start once;\n"
       "CHOICE: sides (0, 1) and action (1 JPEG, 2 PDF,\n4 preview), default " DEFAULT_CHOICE },

@@ -42,6 +42,8 @@ typedef struct Options {
     uint32_t exit_after; /* scans; 0: serve until a signal       */
     int64_t announce_ms;
     bool tls; /* the scan port speaks TLS only */
+    char tls_identity
+        [OPTIONS_PATH_SIZE]; /* PEM file of key and certificate; "": new at each start */
 } Options;
 
 /* Reads the arguments (argv[0] is left out) over the defaults. ERR_BAD_INPUT says which option and

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ enum { SHA256_BYTES = 32, CERTIFICATE_DAYS = 3650, KEY_BITS = 2048, SECONDS_PER_
 
 struct TlsContext {
     SSL_CTX *ssl;
-    bool modern; /* a device context of TLS_MODERN */
+    bool modern;            /* a device context of TLS_MODERN   */
+    char own[TLS_PIN_SIZE]; /* certificate of a server context  */
 };
 
 struct TlsLink {
@@ -65,18 +67,26 @@ static bool key_is_long_enough(const TlsLink *link, X509 *leaf)
     return !link->modern || (key && EVP_PKEY_get_security_bits(key) >= MODERN_KEY_BITS);
 }
 
+static bool digest_of(const X509 *certificate, char ret_pin[TLS_PIN_SIZE])
+{
+    unsigned char digest[SHA256_BYTES];
+    unsigned n = 0;
+    bool ok = certificate && X509_digest(certificate, EVP_sha256(), digest, &n) == 1 &&
+              n == sizeof digest;
+
+    for (size_t i = 0; ok && i < sizeof digest; i++)
+        (void)text_printf(ret_pin + 2 * i, 3, "%02x", digest[i]);
+    return ok;
+}
+
 /* In place of a chain: is it the certificate we know? */
 static int check_certificate(X509_STORE_CTX *store, void *arg)
 {
     TlsLink *link = link_of(store);
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
-    unsigned char digest[SHA256_BYTES];
-    unsigned n = 0;
-    bool ok = leaf && X509_digest(leaf, EVP_sha256(), digest, &n) == 1 && n == sizeof digest;
+    bool ok = digest_of(leaf, link->seen);
 
     (void)arg;
-    for (size_t i = 0; ok && i < sizeof digest; i++)
-        (void)text_printf(link->seen + 2 * i, 3, "%02x", digest[i]);
     ok = ok && (!link->pin[0] || CRYPTO_memcmp(link->pin, link->seen, TLS_PIN_SIZE) == 0);
     link->untrusted = !ok;
     X509_STORE_CTX_set_error(store, ok ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
@@ -147,24 +157,76 @@ static bool fill_certificate(X509 *certificate, EVP_PKEY *key, const char *name)
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-TlsContext *tls_server_context_new(const char *name, Err *err)
+static bool write_pem(EVP_PKEY *key, X509 *certificate, Buf *pem)
 {
-    AUTO(TlsContext) context = context_new(TLS_server_method(), err);
-    EVP_PKEY *key = context ? EVP_RSA_gen(KEY_BITS) : NULL;
+    BIO *text = BIO_new(BIO_s_mem());
+    char *at = NULL;
+    bool ok = text && PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+              PEM_write_bio_X509(text, certificate) == 1;
+    long n = ok ? BIO_get_mem_data(text, &at) : 0;
+
+    ok = ok && n > 0 && buf_put(pem, (Bytes){ (const uint8_t *)at, (size_t)n });
+    BIO_free(text);
+    return ok;
+}
+
+bool tls_identity_make(const char *name, Buf *pem, Err *err)
+{
+    EVP_PKEY *key = EVP_RSA_gen(KEY_BITS);
     X509 *certificate = key ? X509_new() : NULL;
     bool ok = certificate && fill_certificate(certificate, key, name) &&
-              SSL_CTX_use_certificate(context->ssl, certificate) == 1 &&
-              SSL_CTX_use_PrivateKey(context->ssl, key) == 1;
+              write_pem(key, certificate, pem);
 
-    if (context && !ok)
-        no_context("no certificate", err);
     X509_free(certificate);
     EVP_PKEY_free(key);
-    if (!ok)
+    return ok || no_context("no certificate", err);
+}
+
+/* Nobody is asked at a terminal. */
+static int no_passphrase(char *to, int size, int writing, void *arg)
+{
+    (void)to, (void)size, (void)writing, (void)arg;
+    return -1;
+}
+
+static bool use_identity(TlsContext *context, Bytes pem)
+{
+    BIO *keys = BIO_new_mem_buf(pem.p, (int)pem.n),
+        *certificates = BIO_new_mem_buf(pem.p, (int)pem.n);
+    EVP_PKEY *key = keys ? PEM_read_bio_PrivateKey(keys, NULL, no_passphrase, NULL) : NULL;
+    X509 *certificate = certificates ? PEM_read_bio_X509(certificates, NULL, no_passphrase, NULL)
+                                     : NULL;
+    bool ok = key && certificate && digest_of(certificate, context->own) &&
+              SSL_CTX_use_certificate(context->ssl, certificate) == 1 &&
+              SSL_CTX_use_PrivateKey(context->ssl, key) == 1 &&
+              SSL_CTX_check_private_key(context->ssl) == 1;
+
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    BIO_free(certificates);
+    BIO_free(keys);
+    ERR_clear_error();
+    return ok;
+}
+
+TlsContext *tls_server_context_new(Bytes pem, Err *err)
+{
+    AUTO(TlsContext) context = context_new(TLS_server_method(), err);
+
+    if (!context)
         return NULL;
+    if (pem.n > TLS_IDENTITY_MAX || !use_identity(context, pem)) {
+        err_set(err, ERR_BAD_INPUT, 0, "no key and certificate in PEM that belong together");
+        return NULL;
+    }
     SSL_CTX_set_options(context->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
     return STEAL(context);
+}
+
+const char *tls_server_certificate(const TlsContext *context)
+{
+    return context->own;
 }
 
 /* --- one connection ------------------------------------------------------------------------------- */

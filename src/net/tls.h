@@ -6,6 +6,7 @@
 #ifndef PLATEN_NET_TLS_H
 #define PLATEN_NET_TLS_H
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
@@ -23,8 +24,18 @@ typedef enum TlsProfile {
 /* For connections to devices. Who they are is settled by the pin, never by a chain. NULL with ERR_TEMPORARY. */
 TlsContext *tls_device_context_new(TlsProfile profile, Err *err);
 
-/* For a server, with a new key and a certificate that it signs itself for name (at most 64 characters). ERR_TEMPORARY. */
-TlsContext *tls_server_context_new(const char *name, Err *err);
+enum { TLS_IDENTITY_MAX = 64 * 1024 }; /* bytes of a key and a certificate as PEM */
+
+/* Appends a new key and a certificate that it signs itself for name (at most 64 characters), as PEM. Takes up to a
+ * second. ERR_TEMPORARY. */
+bool tls_identity_make(const char *name, Buf *pem, Err *err);
+
+/* For a server, with the first key and the first certificate of a PEM text, in either order. ERR_BAD_INPUT: one is
+ * missing, the key wants a passphrase, or they do not belong together. */
+TlsContext *tls_server_context_new(Bytes pem, Err *err);
+
+/* SHA-256 of a server's own certificate, as in pins. Lives as long as the context. */
+const char *tls_server_certificate(const TlsContext *context);
 
 void tls_context_free(TlsContext *context); /* accepts NULL; streams keep what they need of it */
 DEFINE_AUTO(TlsContext, tls_context_free);

@@ -65,3 +65,22 @@ def test_scans_again_when_all_is_well(house, mfp):
     assert not batch.get("reason")
     sizes = sorted(os.path.getsize(mfp.folder / name) for name in os.listdir(mfp.folder))
     assert sorted(page["size_bytes"] for page in house.show("batch", "pages", batch["id"])) == sizes
+
+
+def test_a_kept_certificate_is_known_after_a_start_and_a_new_one_alarms(house, mfp, tmp_path):
+    """The same device three times: twice with the certificate of a file, then with a new one."""
+    address, known = "127.0.61.2", []
+
+    def scan(*options):
+        with common.start_mfp("--pages", mfp.folder, "--port", house.scan_port, "--enpc-port", 0, "--address", address,
+                              "--serial", "KEPT001", "--server", f"127.0.0.1:{house.udp_port}", "--announce-every", 1,
+                              "--panel-port", 0, *options) as device:
+            device_id = house.approve(address) if not known else known[0]
+            known[:1] = [device_id]
+            device.wait_line("destination ")
+            before = [batch["id"] for batch in house.batches(device_id)]
+            post(device, "/press", {"name": "Platen", "choice": "02"})
+            return (house.settled_batch(device_id, before).get("reason") or {}).get("code")
+    kept = ("--tls-certificate", tmp_path / "device.pem")
+    assert [scan(*kept), scan(*kept)] == [None, None]
+    assert scan("--tls") == "certificate-changed"

@@ -1,7 +1,9 @@
 """test_push_server.py - platen-mfp judged by a push server that is not ours (e2p_client.py): every mode, over TLS and
 plainly, with the parameters that real software sends; what ends early; many presses and many devices."""
 
+import hashlib
 import itertools
+import ssl
 import subprocess
 import time
 
@@ -351,3 +353,45 @@ def test_three_devices_at_once(pages, tls):
         assert sorted(press["peer"] for press in server.presses) == sorted(ends)
     server.close()
     assert server.wrongs == []
+
+
+# ---- the certificate ---------------------------------------------------------------------------------------
+
+def test_a_certificate_is_kept_where_a_file_says(pages, tmp_path):
+    """Else it is a new one at each start, and the first line says so."""
+    kept = tmp_path / "device.pem"
+
+    def seen(*options):
+        with Both(pages, "--sheets", 1, *options, client={"tls": True}) as both:
+            scan = both.press()
+            said = common.fields(next(line for line in both.mfp.lines if line.startswith("certificate ")))
+            assert said["sha256"] == hashlib.sha256(scan.certificate).hexdigest()
+            assert said["kept"] == ("no" if options == ("--tls",) else "yes")
+            return said["sha256"]
+    assert seen("--tls") != seen("--tls")
+    first = seen("--tls-certificate", kept)
+    assert first == seen("--tls", "--tls-certificate", kept) and kept.stat().st_mode & 0o777 == 0o600
+    made = tmp_path / "made.pem"  # by another program, the certificate first
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key", "-out", made,
+                    "-days", "2", "-subj", "/CN=made"], check=True, capture_output=True)
+    wanted = hashlib.sha256(ssl.PEM_cert_to_DER_cert(made.read_text())).hexdigest()
+    made.write_text(made.read_text() + (tmp_path / "key").read_text())
+    assert seen("--tls-certificate", made) == wanted
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", None])
+def test_a_file_that_is_no_certificate(pages, tmp_path, content):
+    path = tmp_path / ("missing/device.pem" if content is None else "device.pem")
+    if content is not None:
+        path.write_bytes(content)
+    done = subprocess.run([common.program("src/mfp/platen-mfp"), "--pages", pages, "--port", "0", "--tls-certificate",
+                           path], text=True, capture_output=True, timeout=common.PATIENCE_S, check=False)
+    assert done.returncode == 1 and str(path) in done.stderr and "PEM" in done.stderr
+
+
+def test_a_file_for_each_of_many_devices(pages, tmp_path):
+    with common.start_mfp("--pages", pages, "--port", 0, "--enpc-port", 0, "--address", "127.88.8.1", "--count", 2,
+                          "--server", "127.0.0.1:9", "--tls-certificate", tmp_path / "c.pem") as mfp:
+        said = [common.fields(line) for line in mfp.lines if line.startswith("certificate ")]
+    assert len({line["sha256"] for line in said}) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.pem-127.88.8.1", "c.pem-127.88.8.2"]

@@ -142,7 +142,9 @@ static int setup_tls(void **state)
     client_side = server_side = (Side){ .stream = NULL };
     for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = (uint8_t)(i * 7 + i / 256);
-    server_context = tls_server_context_new("test", &err);
+    AUTO_BUF pem = buf_with_max(TLS_IDENTITY_MAX);
+    assert_true(tls_identity_make("test", &pem, &err));
+    server_context = tls_server_context_new(buf_bytes(&pem), &err);
     client_context = tls_device_context_new(TLS_MODERN, &err);
     old_context = tls_device_context_new(TLS_OLD, &err);
     assert_true(server_context && client_context && old_context);

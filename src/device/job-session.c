@@ -94,9 +94,9 @@ static void act(JobSession *s, JobDo action, Mono now)
 /* Why the session leaves without success; NULL when it does not. */
 static const char *why(const JobSession *s, const JobRule *rule, JobEvent event, const char *code)
 {
-    if (s->state == JOB_UNLOCKING || s->state == JOB_DONE ||
+    if (s->state == JOB_UNLOCKING || s->state == JOB_DONE || rule->action == JOB_DO_PAUSE ||
         (s->state == JOB_ASKING && event == JOB_EVENT_REPLY))
-        return NULL; /* it has been decided */
+        return NULL; /* it has been decided, or will be */
     if (s->state == JOB_PAUSING && event == JOB_EVENT_LATE)
         return event_codes[JOB_EVENT_NAK];
     if (code || event_codes[event])

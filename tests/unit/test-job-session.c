@@ -152,7 +152,7 @@ static void a_locked_device_is_asked_again(void **state)
     SAY(&s, ACK, now);
     buf_clear(&s.out);
     SAY(&s, TAKEN UNLOCKED, now);
-    assert_true(s.close && s.ok);
+    assert_true(s.close && s.ok && !s.reason.code[0]);
     job_session_done(&s);
 
     job_session_init(&s, IS_JOB_WRITE, start);

@@ -96,15 +96,20 @@ bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err 
 {
     AUTO_READ read = api_read(req, err);
     AUTO_BUF text = buf_with_max(OFFER_TEXT_MAX);
+    AUTO_BUF warned = buf_with_max(NOTES_TEXT_MAX);
+    ScanNotes warnings;
     Json *object, *offer;
     Device device;
     Err ignored;
 
     if (!read.db || !device_get(read.db, id, &device, err) ||
-        !device_offer_text(read.db, id, &text, err))
+        !device_offer_text(read.db, id, &text, err) ||
+        !device_warnings_text(read.db, id, &warned, err))
         return false;
+    notes_parse(buf_bytes(&warned), &warnings);
     offer = text.n > 0 ? json_parse(buf_bytes(&text), &ignored) : json_new_object();
     object = device_show(&read, &device);
+    json_set_take(object, "warnings", notes_json(&warnings));
     json_set_take(object, "offer", offer);
     http_response_json(res, object);
     api_etag(res, device.revision);

@@ -11,7 +11,7 @@
  *           -> (device_press_talk ->)
  *              device_press_accept                the panel shows success and the scan begins:
  *   device_scan_start                             a scan begins without a panel:
- *      identified (-> device_scan_refuse), offered, noted, noticed*
+ *      identified (-> device_scan_refuse), offered, noted, noticed*, warned*
  *                 { page_begin page_bytes* (page_end -> device_scan_page_stored | page_drop) }* ended
  *
  * Callbacks come from the loop, never inside a function the host calls (device_link_close excepted),
@@ -89,6 +89,8 @@ typedef struct DeviceHost {
     void (*offered)(void *scan_arg, const DeviceOffer *offer);
     /* What is not as the order says; may come twice, then the last one counts. */
     void (*noted)(void *scan_arg, const ScanNotes *notes);
+    /* What the device warns of, all of it so far: notes with a warning. May come often, the last one counts. */
+    void (*warned)(void *scan_arg, const ScanNotes *warnings);
     void (*page_begin)(void *scan_arg, uint32_t number, char side, PageFormat format);
     void (*page_bytes)(void *scan_arg, char side, Bytes bytes);
     void (*page_end)(void *scan_arg, char side, const PageNotes *notes);

@@ -110,7 +110,8 @@ static bool carry_out(DeviceScan *scan)
             tell_identity(scan, action.identity);
             break;
         case SCAN_ACTION_NOTICE:
-            host->noticed(scan->scan_arg, action.notice);
+            if (!scan->ask)
+                host->noticed(scan->scan_arg, action.notice);
             break;
         case SCAN_ACTION_OFFERED:
             if (!scan->ask)
@@ -119,6 +120,10 @@ static bool carry_out(DeviceScan *scan)
         case SCAN_ACTION_NOTED:
             if (!scan->ask)
                 host->noted(scan->scan_arg, action.replaced);
+            break;
+        case SCAN_ACTION_WARNED:
+            if (!scan->ask)
+                host->warned(scan->scan_arg, action.warnings);
             break;
         case SCAN_ACTION_PAGE_BEGIN:
             host->page_begin(scan->scan_arg, action.number, action.side, action.format);

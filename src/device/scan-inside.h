@@ -7,7 +7,7 @@
 #include "model/raw-page.h"
 #include "wire/is.h"
 
-enum { SCAN_ACTIONS_MAX = 8, JPEG_MARKER_SIZE = 2 };
+enum { SCAN_ACTIONS_MAX = 10, JPEG_MARKER_SIZE = 2 };
 
 enum { SCAN_SIDES_MAX = 2 };
 
@@ -55,7 +55,8 @@ struct ScanSession {
     Esci2Stat stat;
     DeviceIdentity identity;
     DeviceOffer offer;
-    ScanNotes notes; /* of the order */
+    ScanNotes notes;    /* of the order */
+    ScanNotes warnings; /* so far       */
     ScanUnit unit;
     Esci2Para para;
     Buf para_block; /* encoded para */

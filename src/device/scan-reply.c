@@ -4,6 +4,7 @@
 #include "device/scan-inside.h"
 #include "device/scan-offer.h"
 #include "device/scan-reason.h"
+#include "device/scan-warning.h"
 
 /* --- pages -------------------------------------------------------------------------------------- */
 
@@ -110,14 +111,20 @@ static bool raw_begin(const ScanSession *s, const Esci2Reply *reply, RawPage *re
     return true;
 }
 
-/* Begins the page that the reply speaks of; false (and the reason recorded) when it may not be begun. Sheets
- * with two sides give their front the odd number and their back the even one that follows, in
- * whatever order the blocks of both come. */
+/* Sheets with two sides give their front the odd number and their back the even one that follows, in whatever order the
+ * blocks of both come. Of the page of a side that is open, or begins next. */
+static uint32_t page_number(const ScanSession *s, size_t side)
+{
+    uint32_t sheet = s->begun[side] + (s->pages[side].open ? 0 : 1);
+
+    return s->two_sides ? 2 * sheet - 1 + (uint32_t)side : sheet;
+}
+
+/* Begins the page that the reply speaks of; false (and the reason recorded) when it may not be begun. */
 static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     size_t side = s->page->side == 'B' ? 1 : 0;
-    uint32_t sheet = s->begun[side] + 1;
-    uint32_t number = s->two_sides ? 2 * sheet - 1 + (uint32_t)side : sheet;
+    uint32_t number = page_number(s, side);
     bool raw = esci2_word_is(s->para.format, "RAW");
     const Esci2Source *source = s->unit == SCAN_UNIT_ADF ? &s->info.adf : &s->info.flatbed;
     ScanPage page = { .open = true,
@@ -140,7 +147,7 @@ static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
         scan_fail(s, "page-broken", "its size is not said");
         return false;
     }
-    s->begun[side] = sheet;
+    s->begun[side]++;
     *s->page = page;
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN,
@@ -238,6 +245,20 @@ static ScanEvent image_ending(ScanSession *s, const Esci2Reply *reply, bool whol
     return SCAN_EVENT_STORED;
 }
 
+static void tell_warnings(ScanSession *s)
+{
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_WARNED, .warnings = &s->warnings });
+}
+
+/* What a reply says beside the page it is about: that which is open, or begins with it. */
+static void note_warnings(ScanSession *s, const Esci2Reply *reply)
+{
+    size_t side = esci2_word_is(reply->side, "IMGB") ? 1 : 0;
+
+    if (scan_warn_of_page(&s->warnings, reply, page_number(s, side)))
+        tell_warnings(s);
+}
+
 /* A reply to IMG. Whatever is sent after the end of a page acknowledges it, FIN and CAN too: a page
  * whose end comes together with the end of the scan is stored first. */
 static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
@@ -249,6 +270,7 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
     bool empty = !reply->page_start && !reply->page_end && reply->length == 0;
     ScanEvent ending = image_ending(s, reply, whole);
 
+    note_warnings(s, reply);
     if (ending != SCAN_EVENT_STORED && !ends_page)
         return ending;
     if (empty && !reply->has_left && mono_reached(now, s->progress_at))
@@ -426,6 +448,16 @@ static bool feeder_is_ready(Bytes block)
     return true;
 }
 
+/* What any status warns of; what cannot be read warns of nothing. */
+static void status_warnings(ScanSession *s)
+{
+    Esci2Stat stat;
+
+    if (esci2_stat_decode(buf_bytes(&s->payload), &stat) == WIRE_OK &&
+        scan_warn_of_status(&s->warnings, &stat))
+        tell_warnings(s);
+}
+
 static ScanEvent block_event(ScanSession *s)
 {
     WireResult result = WIRE_OK;
@@ -434,6 +466,9 @@ static ScanEvent block_event(ScanSession *s)
         return SCAN_EVENT_WRONG; /* less than announced: what is missing cannot be asked for */
     if (s->state == SCAN_INFO_DATA)
         return info_block(s);
+    if (s->state == SCAN_STATUS_DATA || s->state == SCAN_CONTROL_STATUS_DATA ||
+        s->state == SCAN_LAST_STATUS_DATA)
+        status_warnings(s);
     if (s->state == SCAN_CAPA_DATA)
         result = esci2_capa_decode(buf_bytes(&s->payload), &s->capa);
     else if (s->state == SCAN_STATUS_DATA)
@@ -521,26 +556,6 @@ static uint16_t answer_type(ScanAwait await)
     return await == SCAN_AWAIT_UNLOCK ? IS_UNLOCK_REPLY : IS_PASSTHRU_REPLY;
 }
 
-static const char *notice_of(uint8_t code)
-{
-    switch (code) {
-    case IS_EVENT_START:
-        return "start";
-    case IS_EVENT_DISCONNECT:
-        return "disconnect";
-    case IS_EVENT_CANCEL:
-        return "cancel";
-    case IS_EVENT_STOP:
-        return "stop";
-    case IS_EVENT_TIMEOUT:
-        return "time-out";
-    case IS_EVENT_REJECTED:
-        return "rejected";
-    default:
-        return "unknown";
-    }
-}
-
 /* Events may come at any moment, also between a command and its answer. */
 static void device_event(ScanSession *s, Mono now)
 {
@@ -548,7 +563,7 @@ static void device_event(ScanSession *s, Mono now)
     bool winding_down = s->state >= SCAN_CANCEL;
     bool all_came = s->last && (!scan_page_is_open(s) || (s->page->open && s->page->end_seen));
 
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = notice_of(code) });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = is_event_name(code) });
     if (code == IS_EVENT_CANCEL) {
         Reason reason = scan_reason("cancelled-at-device", "");
 

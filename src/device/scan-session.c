@@ -96,7 +96,7 @@ void scan_fail(ScanSession *s, const char *code, const char *detail)
 
 void scan_push(ScanSession *s, ScanAction action)
 {
-    /* One call adds at most seven: notice, bytes, two drops, send or close, ended. The driver takes all of them
+    /* One call adds at most eight: notice or warned, bytes, two drops, send or close, ended. The driver takes all of them
      * before the next call, so the ring never fills. */
     if (s->action_count < SCAN_ACTIONS_MAX)
         s->actions[(s->action_first + s->action_count++) % SCAN_ACTIONS_MAX] = action;

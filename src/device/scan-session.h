@@ -144,6 +144,7 @@ typedef enum ScanActionKind {
     SCAN_ACTION_OFFERED,    /* offer: what the device can do                               */
     SCAN_ACTION_NOTED,      /* replaced: what of the order it does otherwise; may come twice,
                                the last one counts                                         */
+    SCAN_ACTION_WARNED,     /* warnings: all so far; may come often, the last one counts   */
     SCAN_ACTION_PAGE_BEGIN, /* number, side, format                                        */
     SCAN_ACTION_PAGE_BYTES, /* side, bytes                                                 */
     SCAN_ACTION_PAGE_END,   /* number, side, notes: then the session waits for
@@ -165,6 +166,7 @@ typedef struct ScanAction {
     const DeviceIdentity *identity; /* borrowed from the session */
     const DeviceOffer *offer;       /* the same                  */
     const ScanNotes *replaced;      /* the same                  */
+    const ScanNotes *warnings;      /* the same                  */
     ScanEnd end;
     const Reason *reason; /* borrowed from the session */
 } ScanAction;

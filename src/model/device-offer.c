@@ -31,10 +31,26 @@ void scan_note(ScanNotes *notes, const char *setting, const char *fmt, ...)
     if (notes->count == SCAN_NOTES_MAX)
         return;
     notes->count++;
+    *note = (ScanNote){ 0 };
     (void)text_copy(note->setting, sizeof note->setting, setting);
     va_start(args, fmt);
     (void)vsnprintf(note->text, sizeof note->text, fmt, args);
     va_end(args);
+}
+
+bool scan_note_once(ScanNotes *notes, const ScanNote *note)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        const ScanNote *had = &notes->note[i];
+
+        if (had->page == note->page && text_equal(had->setting, note->setting) &&
+            text_equal(had->warning, note->warning) && text_equal(had->text, note->text))
+            return false;
+    }
+    if (notes->count == SCAN_NOTES_MAX)
+        return false;
+    notes->note[notes->count++] = *note;
+    return true;
 }
 
 bool scan_paper_size(ScanPaper paper, uint32_t *ret_width, uint32_t *ret_height)

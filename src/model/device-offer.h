@@ -42,10 +42,13 @@ typedef struct DeviceOffer {
 
 typedef enum ScanUnit { SCAN_UNIT_ADF, SCAN_UNIT_FLATBED } ScanUnit;
 
-/* One wish that is not fulfilled as it was said. */
+/* One wish that is not fulfilled as it was said, or something that the device warns of. */
 typedef struct ScanNote {
-    char setting[24]; /* the field of the job: "dpi"                */
+    char setting[24]; /* the field of the job: "dpi"; "": a warning */
     char text[128];   /* "600 dpi asked, 300 used."                 */
+    char warning[24]; /* a stable word: "glass-dirty"; "": a wish   */
+    char remedy[80];  /* of a warning: what to do, "" = nothing     */
+    uint32_t page;    /* of a warning: the page it is about; 0: none, it is about the device */
 } ScanNote;
 
 typedef struct ScanNotes {
@@ -56,6 +59,9 @@ typedef struct ScanNotes {
 /* Adds one; more than SCAN_NOTES_MAX are left out. */
 void scan_note(ScanNotes *notes, const char *setting, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Adds a note that is not in the list yet; false when it is, or the list is full. */
+bool scan_note_once(ScanNotes *notes, const ScanNote *note);
 
 /* What of wanted can be had from the unit: *ret_used has the nearest of everything, with a note for each
  * difference that a person would see. Width and height of the paper come out in 1/100 inch, 0 = the

@@ -89,6 +89,7 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
 
     return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
            (!is_alarming(&run->reason) || device_alarm(tx, &run->device.id, &run->reason, err)) &&
+           (!run->looked_over || device_warned(tx, &run->device.id, &run->warnings, err)) &&
            (!run->another.code[0] || run->service->config.identify ||
             device_distrust(tx, &run->device.id, run->another.text, err)) &&
            queue_batch_advance(tx, &run->batch.id, err);
@@ -221,12 +222,48 @@ static void page_file_done(void *arg, bool ok, const Page *page, const Err *err)
     store_write(step->run->service->config.store, page_write, page_row_done, step);
 }
 
+/* What a device says in between, as an event of the batch. */
+typedef struct Notice {
+    Event event;
+} Notice;
+
+static bool notice_write(Tx *tx, void *arg, Err *err)
+{
+    Notice *n = arg;
+
+    return event_insert(tx, &n->event, err);
+}
+
+static void notice_done(void *arg, bool ok, const Err *err)
+{
+    char quoted[256];
+
+    if (!ok)
+        log_line(LOG_WARNING, "scan.not-noted", "batch=%s error=%s", ((Notice *)arg)->event.batch,
+                 log_quote(quoted, sizeof quoted, err->text));
+    free(arg);
+}
+
 void run_noticed(void *scan_arg, const char *notice)
 {
-    const Run *run = scan_arg;
+    Run *run = scan_arg;
+    bool again = text_equal(run->last_notice, notice);
 
     log_line(LOG_INFO, "scan.notice", "device=%s batch=%s notice=%s", run->address,
              run->batch.id.text, notice);
+    /* One that comes with every answer is one event. */
+    if (again || run->notices == RUN_NOTICES_MAX)
+        return;
+    run->notices++;
+    (void)text_copy(run->last_notice, sizeof run->last_notice, notice);
+    Notice *n = calloc(1, sizeof *n);
+    if (!n)
+        return; /* the log has it */
+    (void)text_copy(n->event.batch, sizeof n->event.batch, run->batch.id.text);
+    (void)text_copy(n->event.device, sizeof n->event.device, run->device.id.text);
+    (void)text_copy(n->event.kind, sizeof n->event.kind, "scan.notice");
+    (void)text_copy(n->event.text, sizeof n->event.text, notice);
+    store_write(run->service->config.store, notice_write, notice_done, n);
 }
 
 void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format)
@@ -350,6 +387,8 @@ void run_offered(void *scan_arg, const DeviceOffer *offer)
     Run *run = scan_arg;
     Offered *offered = run->another.code[0] ? NULL : calloc(1, sizeof *offered);
 
+    run->looked_over = !run->another.code[0];
+
     if (!offered)
         return; /* it says so again at the next scan */
     *offered = (Offered){ run->device.id, *offer };
@@ -378,21 +417,49 @@ static void noted_done(void *arg, bool ok, const Err *err)
     free(arg);
 }
 
+/* The notes of the batch: what is not as the job says, then what the device warns of. */
+static void record_notes(Run *run)
+{
+    ScanNotes all = run->wishes;
+
+    for (size_t i = 0; i < run->warnings.count; i++)
+        (void)scan_note_once(&all, &run->warnings.note[i]);
+    spool_notes(run->spool, &all);
+    Noted *noted = calloc(1, sizeof *noted);
+    if (!noted)
+        return; /* batch.json and the log have them */
+    *noted = (Noted){ run->batch.id, all };
+    store_write(run->service->config.store, noted_write, noted_done, noted);
+}
+
 void run_noted(void *scan_arg, const ScanNotes *notes)
 {
     Run *run = scan_arg;
     char quoted[256];
 
-    if (notes->count == 0 && !run->noted)
+    if (notes->count == 0 && run->wishes.count == 0)
         return;
-    run->noted = true;
+    run->wishes = *notes;
     for (size_t i = 0; i < notes->count; i++)
         log_line(LOG_INFO, "scan.noted", "batch=%s setting=%s text=%s", run->batch.id.text,
                  notes->note[i].setting, log_quote(quoted, sizeof quoted, notes->note[i].text));
-    spool_notes(run->spool, notes);
-    Noted *noted = calloc(1, sizeof *noted);
-    if (!noted)
-        return; /* batch.json and the log have them */
-    *noted = (Noted){ run->batch.id, *notes };
-    store_write(run->service->config.store, noted_write, noted_done, noted);
+    record_notes(run);
+}
+
+void run_warned(void *scan_arg, const ScanNotes *warnings)
+{
+    Run *run = scan_arg;
+    char text[256], remedy[128];
+
+    for (size_t i = run->warnings.count; i < warnings->count; i++) {
+        const ScanNote *note = &warnings->note[i];
+
+        log_line(LOG_WARNING, "scan.warned",
+                 "device=%s batch=%s warning=%s page=%u text=%s remedy=%s", run->address,
+                 run->batch.id.text, note->warning, note->page,
+                 log_quote(text, sizeof text, note->text),
+                 log_quote(remedy, sizeof remedy, note->remedy));
+    }
+    run->warnings = *warnings;
+    record_notes(run);
 }

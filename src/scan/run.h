@@ -41,6 +41,8 @@ struct ScanService {
     void *idle_arg;
 };
 
+enum { RUN_NOTICES_MAX = 16 }; /* a device that says more is only logged */
+
 /* One press and what follows from it. Owned by the loop thread; the other threads fill the fields
  * named for them while the loop waits for their post. */
 typedef struct Run {
@@ -70,7 +72,10 @@ typedef struct Run {
     bool paused, is_over;
     bool cancelled; /* before it began */
     ScanEnd end;
-    bool noted; /* something was */
+    ScanNotes wishes, warnings; /* the notes of the batch                          */
+    bool looked_over;           /* the device has told its state                   */
+    unsigned notices;           /* that became events                              */
+    char last_notice[24];
     unsigned pages_under_way;
     uint32_t pages_stored;
     LoopTimer *again;  /* runs while the former scan's end is waited for */
@@ -94,6 +99,7 @@ void run_identified(void *scan_arg, const DeviceIdentity *identity);
 void run_noticed(void *scan_arg, const char *notice);
 void run_offered(void *scan_arg, const DeviceOffer *offer);
 void run_noted(void *scan_arg, const ScanNotes *notes);
+void run_warned(void *scan_arg, const ScanNotes *warnings);
 void run_page_begin(void *scan_arg, uint32_t number, char side, PageFormat format);
 void run_page_bytes(void *scan_arg, char side, Bytes bytes);
 void run_page_end(void *scan_arg, char side, const PageNotes *notes);

@@ -107,6 +107,7 @@ static const DeviceHost scan_host = {
     .noticed = run_noticed,
     .offered = run_offered,
     .noted = run_noted,
+    .warned = run_warned,
     .page_begin = run_page_begin,
     .page_bytes = run_page_bytes,
     .page_end = run_page_end,

@@ -309,6 +309,41 @@ bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err)
                   ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_panel_words[panel])), NULL, err);
 }
 
+bool device_warned(Tx *tx, const DeviceId *id, const ScanNotes *warnings, Err *err)
+{
+    AUTO_BUF text = buf_with_max(NOTES_TEXT_MAX), former = buf_with_max(NOTES_TEXT_MAX);
+    ScanNotes standing = { 0 }, before;
+
+    for (size_t i = 0; i < warnings->count; i++)
+        if (warnings->note[i].page == 0)
+            (void)scan_note_once(&standing, &warnings->note[i]);
+    if (!device_warnings_text(tx->db, id, &former, err))
+        return err->kind == ERR_NOT_FOUND;
+    notes_parse(buf_bytes(&former), &before);
+    for (size_t i = 0; i < standing.count; i++) {
+        const ScanNote *note = &standing.note[i];
+        char what[sizeof note->warning + sizeof note->text + sizeof note->remedy + 4];
+
+        (void)text_printf(what, sizeof what, "%s: %s %s", note->warning, note->text, note->remedy);
+        if (scan_note_once(&before, note) && !device_event(tx, id, "device.warning", what, err))
+            return false;
+    }
+    return notes_format(&standing, &text, err) &&
+           db_run(tx->db, "UPDATE device SET warnings = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(buf_text(&text))), NULL, err);
+}
+
+bool device_warnings_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
+{
+    AUTO_QUERY query = db_query(db, "SELECT warnings FROM device WHERE id = ?1",
+                                ARGS(ARG_TEXT(id->text)));
+    bool found = query_next(&query);
+
+    if (found && !buf_put_text(ret_text, query_text(&query, 0)))
+        return err_set(err, ERR_TEMPORARY, 0, "no memory for what a device warns of");
+    return query_ok(&query, err) && (found || not_found(err, "device", id->text));
+}
+
 bool device_offered(Tx *tx, const DeviceId *id, const DeviceOffer *offer, Err *err)
 {
     AUTO_BUF text = buf_with_max(OFFER_TEXT_MAX);

@@ -184,8 +184,15 @@ Json *notes_json(const ScanNotes *notes)
     for (size_t i = 0; i < notes->count; i++) {
         Json *note = json_new_object();
 
-        json_set_text(note, "setting", notes->note[i].setting);
+        if (notes->note[i].setting[0])
+            json_set_text(note, "setting", notes->note[i].setting);
+        if (notes->note[i].warning[0])
+            json_set_text(note, "warning", notes->note[i].warning);
+        if (notes->note[i].page > 0)
+            json_set_int(note, "page", notes->note[i].page);
         json_set_text(note, "text", notes->note[i].text);
+        if (notes->note[i].remedy[0])
+            json_set_text(note, "remedy", notes->note[i].remedy);
         json_add_take(array, note);
     }
     return array;
@@ -201,9 +208,16 @@ bool notes_format(const ScanNotes *notes, Buf *out, Err *err)
 void notes_read(const Json *array, ScanNotes *ret_notes)
 {
     *ret_notes = (ScanNotes){ 0 };
-    for (size_t i = 0; i < json_count(array); i++)
-        scan_note(ret_notes, json_get_text(json_item(array, i), "setting"), "%s",
-                  json_get_text(json_item(array, i), "text"));
+    for (size_t i = 0; i < json_count(array) && i < SCAN_NOTES_MAX; i++) {
+        const Json *item = json_item(array, i);
+        ScanNote *note = &ret_notes->note[ret_notes->count++];
+
+        (void)text_copy(note->setting, sizeof note->setting, json_get_text(item, "setting"));
+        (void)text_copy(note->text, sizeof note->text, json_get_text(item, "text"));
+        (void)text_copy(note->warning, sizeof note->warning, json_get_text(item, "warning"));
+        (void)text_copy(note->remedy, sizeof note->remedy, json_get_text(item, "remedy"));
+        note->page = (uint32_t)json_get_int(item, "page", 0);
+    }
 }
 
 void notes_parse(Bytes text, ScanNotes *ret_notes)

@@ -9,7 +9,7 @@
 #include "model/device-offer.h"
 #include "json/json.h"
 
-enum { OFFER_TEXT_MAX = 8192, NOTES_TEXT_MAX = 8192 };
+enum { OFFER_TEXT_MAX = 8192, NOTES_TEXT_MAX = 16384 };
 
 /* Appends the JSON text. ERR_TEMPORARY: no memory. */
 bool offer_format(const DeviceOffer *offer, Buf *out, Err *err);

@@ -260,6 +260,10 @@ static const char script_pairing[] =
     " name TEXT NOT NULL, former TEXT NOT NULL, other TEXT NOT NULL, problem TEXT NOT NULL,"
     " since INTEGER NOT NULL, checked INTEGER NOT NULL) STRICT;";
 
+/* What a device warned of at its last scan: JSON, '' = nothing. */
+static const char script_warnings[] =
+    "ALTER TABLE device ADD COLUMN warnings TEXT NOT NULL DEFAULT '';";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -276,6 +280,7 @@ const char *const schema_scripts[] = {
     script_back_rotation,
     script_tls,
     script_pairing,
+    script_warnings,
     NULL,
 };
 

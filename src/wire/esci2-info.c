@@ -371,6 +371,30 @@ bool esci2_capa_encode(Buf *to, const Esci2Capa *capa)
 
 /* ---- STAT ---- */
 
+/* Part and cause; more than the maximum are left out. False: there are not two words. */
+static bool take_cause(Esci2Tokens *tokens, Esci2Error *list, size_t *count)
+{
+    Esci2Token part, cause;
+
+    if (*count == ESCI2_ERRORS_MAX)
+        return true;
+    if (!esci2_value_next(tokens, &part) || part.kind != ESCI2_WORD ||
+        !esci2_value_next(tokens, &cause) || cause.kind != ESCI2_WORD)
+        return false;
+    memcpy(list[*count].part, part.word, ESCI2_WORD_SIZE);
+    memcpy(list[(*count)++].cause, cause.word, ESCI2_WORD_SIZE);
+    return true;
+}
+
+/* A warning is no reason to end a scan: of a form that is not known it is passed over. */
+static void take_condition(Esci2Tokens *tokens, char ret_word[ESCI2_WORD_SIZE])
+{
+    Esci2Token token;
+
+    if (esci2_value_next(tokens, &token) && token.kind == ESCI2_WORD)
+        memcpy(ret_word, token.word, ESCI2_WORD_SIZE);
+}
+
 WireResult esci2_stat_decode(Bytes block, Esci2Stat *ret_stat)
 {
     Esci2Tokens tokens = esci2_tokens_over(block);
@@ -378,16 +402,14 @@ WireResult esci2_stat_decode(Bytes block, Esci2Stat *ret_stat)
     char key[ESCI2_WORD_SIZE];
 
     while (esci2_key_next(&tokens, key)) {
-        Esci2Token part, cause;
-
-        if (strcmp(key, "#ERR") != 0 || stat.error_count == ESCI2_ERRORS_MAX)
-            continue;
-        if (!esci2_value_next(&tokens, &part) || part.kind != ESCI2_WORD ||
-            !esci2_value_next(&tokens, &cause) || cause.kind != ESCI2_WORD)
+        if (strcmp(key, "#ERR") == 0 && !take_cause(&tokens, stat.errors, &stat.error_count))
             return WIRE_BROKEN;
-        Esci2Error *error = &stat.errors[stat.error_count++];
-        memcpy(error->part, part.word, ESCI2_WORD_SIZE);
-        memcpy(error->cause, cause.word, ESCI2_WORD_SIZE);
+        if (strcmp(key, "#WRN") == 0)
+            (void)take_cause(&tokens, stat.warnings, &stat.warning_count);
+        else if (strcmp(key, "#GLS") == 0)
+            take_condition(&tokens, stat.glass);
+        else if (strcmp(key, "#BAT") == 0)
+            take_condition(&tokens, stat.battery);
     }
     if (tokens.bad)
         return WIRE_BROKEN;
@@ -401,5 +423,11 @@ bool esci2_stat_encode(Buf *to, const Esci2Stat *stat)
 
     for (size_t i = 0; i < stat->error_count; i++)
         ok = ok && put_key_word(to, "#ERR", stat->errors[i].part, stat->errors[i].cause);
+    for (size_t i = 0; i < stat->warning_count; i++)
+        ok = ok && put_key_word(to, "#WRN", stat->warnings[i].part, stat->warnings[i].cause);
+    if (stat->glass[0])
+        ok = ok && esci2_put_word(to, "#GLS") && esci2_put_word(to, stat->glass);
+    if (stat->battery[0])
+        ok = ok && esci2_put_word(to, "#BAT") && esci2_put_word(to, stat->battery);
     return ok;
 }

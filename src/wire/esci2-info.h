@@ -12,7 +12,7 @@ enum {
     ESCI2_TEXT_SIZE = 64, /* product, version, serial number with their NUL */
     ESCI2_NUMBERS_MAX = 32,
     ESCI2_WORDS_MAX = 24,
-    ESCI2_ERRORS_MAX = 8,
+    ESCI2_ERRORS_MAX = 8, /* also of warnings */
 };
 
 /* Where paper narrower than the area lies. */
@@ -75,6 +75,10 @@ typedef struct Esci2Capa {
 typedef struct Esci2Stat {
     size_t error_count;
     Esci2Error errors[ESCI2_ERRORS_MAX]; /* #ERR */
+    size_t warning_count;
+    Esci2Error warnings[ESCI2_ERRORS_MAX]; /* #WRN: part and "CLN" ...   */
+    char glass[ESCI2_WORD_SIZE];           /* #GLS: "DIRT"; "" not said  */
+    char battery[ESCI2_WORD_SIZE];         /* #BAT: "LOW"; "" not said   */
 } Esci2Stat;
 
 /* The INFO block of FS Y or FS Z. */

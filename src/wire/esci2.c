@@ -137,13 +137,32 @@ static void take_side(Esci2Tokens *tokens, Esci2Reply *reply)
     take_word(tokens, reply->side);
 }
 
+static void take_document(Esci2Tokens *tokens, Esci2Reply *reply)
+{
+    take_notice(tokens, reply->document);
+}
+
+static void take_double_feed(Esci2Tokens *tokens, Esci2Reply *reply)
+{
+    take_notice(tokens, reply->double_feed);
+}
+
+static void take_suspended(Esci2Tokens *tokens, Esci2Reply *reply)
+{
+    char word[ESCI2_WORD_SIZE] = "";
+
+    take_word(tokens, word); /* whether one follows is not known */
+    reply->suspended = !esci2_word_is(word, "NONE");
+}
+
 static const struct {
     char key[ESCI2_WORD_SIZE];
     void (*take)(Esci2Tokens *tokens, Esci2Reply *reply);
 } inline_keys[] = {
-    { "#err", take_error },     { "#nrd", take_not_ready },  { "#pst", take_start },
-    { "#pen", take_end },       { "#lft", take_left },       { "#typ", take_side },
-    { "#atn", take_attention }, { "#par", take_parameters },
+    { "#err", take_error },       { "#nrd", take_not_ready },  { "#pst", take_start },
+    { "#pen", take_end },         { "#lft", take_left },       { "#typ", take_side },
+    { "#atn", take_attention },   { "#par", take_parameters }, { "#doc", take_document },
+    { "#dfi", take_double_feed }, { "#sus", take_suspended },
 };
 
 WireResult esci2_reply_decode(Bytes in, Esci2Reply *ret_reply)
@@ -205,7 +224,9 @@ bool esci2_reply_encode(Buf *to, const Esci2Reply *reply)
         ok = esci2_put_word(to, "#err") && esci2_put_word(to, reply->error.part) &&
              esci2_put_word(to, reply->error.cause);
     ok = ok && put_notice(to, "#nrd", reply->not_ready) &&
-         put_notice(to, "#atn", reply->attention) && put_notice(to, "#par", reply->parameters);
+         put_notice(to, "#atn", reply->attention) && put_notice(to, "#par", reply->parameters) &&
+         put_notice(to, "#doc", reply->document) && put_notice(to, "#dfi", reply->double_feed) &&
+         (!reply->suspended || esci2_put_word(to, "#sus"));
     while (ok && to->n - begin < ESCI2_REPLY_SIZE)
         ok = esci2_put_word(to, "#---");
     return ok && to->n - begin == ESCI2_REPLY_SIZE;

@@ -39,14 +39,17 @@ typedef struct Esci2Error {
 
 /* A reply header with its inline tokens. Words that were not sent are "". */
 typedef struct Esci2Reply {
-    char code[ESCI2_WORD_SIZE];       /* as the request, or "UNKN", "INVD"                      */
-    uint32_t length;                  /* bytes of the data block                                */
-    Esci2Error error;                 /* #err                                                   */
-    char not_ready[ESCI2_WORD_SIZE];  /* #nrd: "BUSY" "WUP " "RSVD" "AFEN"; NONE reads as "" */
-    char attention[ESCI2_WORD_SIZE];  /* #atn: "CAN "; NONE reads as ""                     */
-    char parameters[ESCI2_WORD_SIZE]; /* #par: "OK  " "FAIL" "LOST"                         */
-    char side[ESCI2_WORD_SIZE];       /* #typ: "IMGA" front, "IMGB" back                    */
-    bool page_start;                  /* #pst came, with the next three                     */
+    char code[ESCI2_WORD_SIZE];        /* as the request, or "UNKN", "INVD"                      */
+    uint32_t length;                   /* bytes of the data block                                */
+    Esci2Error error;                  /* #err                                                   */
+    char not_ready[ESCI2_WORD_SIZE];   /* #nrd: "BUSY" "WUP " "RSVD" "AFEN"; NONE reads as "" */
+    char attention[ESCI2_WORD_SIZE];   /* #atn: "CAN "; NONE reads as ""                     */
+    char parameters[ESCI2_WORD_SIZE];  /* #par: "OK  " "FAIL" "LOST"                         */
+    char side[ESCI2_WORD_SIZE];        /* #typ: "IMGA" front, "IMGB" back                    */
+    char document[ESCI2_WORD_SIZE];    /* #doc: "CRST" carrier sheet, "BLNK" blank, "MONO"       */
+    char double_feed[ESCI2_WORD_SIZE]; /* #dfi: "DFED" two sheets, but the page goes on         */
+    bool suspended;                    /* #sus: the feeder pauses                                */
+    bool page_start;                   /* #pst came, with the next three                     */
     uint32_t start_width_px, start_padding_bytes, start_height_px;
     bool page_end; /* #pen came, with the next two: the real size                         */
     uint32_t end_width_px, end_height_px;

@@ -97,6 +97,7 @@ static void act(World *w, const ScanAction *action)
         w->closed = true;
         break;
     case SCAN_ACTION_NOTICE:
+    case SCAN_ACTION_WARNED:
         break;
     case SCAN_ACTION_LEGACY:
         must(false);

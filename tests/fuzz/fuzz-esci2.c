@@ -71,7 +71,8 @@ static void try_blocks(Bytes in)
     buf_clear(&out);
     if (esci2_stat_decode(in, &stat) == WIRE_OK && esci2_stat_encode(&out, &stat) &&
         (esci2_stat_decode(buf_bytes(&out), &stat_again) != WIRE_OK ||
-         stat_again.error_count != stat.error_count))
+         stat_again.error_count != stat.error_count ||
+         stat_again.warning_count != stat.warning_count))
         abort();
     buf_clear(&out);
     if (esci2_para_decode(in, &para) == WIRE_OK && esci2_para_encode(&out, &para) &&

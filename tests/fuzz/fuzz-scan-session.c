@@ -122,6 +122,9 @@ static void act(World *w, const ScanAction *action)
     case SCAN_ACTION_NOTED:
         must(action->replaced->count <= SCAN_NOTES_MAX);
         break;
+    case SCAN_ACTION_WARNED:
+        must(action->warnings->count > 0 && action->warnings->count <= SCAN_NOTES_MAX);
+        break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begin(w, side_of(action), action);
         break;

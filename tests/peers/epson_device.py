@@ -60,6 +60,8 @@ class Manner:
     info: tuple = ()               # the same in its INFO
     tls: object = None             # an ssl.SSLContext: the scan port speaks TLS only
     unlock_delay_s: float = 0.0    # UNLOCK is answered so late
+    status: bytes = b""            # tokens in STAT that are no errors: b"#GLSDIRT"
+    beside: dict = field(default_factory=dict)  # {2: b"#docBLNK"}: said with the first block of a page
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
     job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
@@ -565,6 +567,7 @@ class Session:
         errors = b"#ERRADF " + cause + b"#ERRFB  " + cause if cause else b""
         if self.feeder_empty and self.device.model.adf:
             errors += b"#ERRADF PE  "
+        errors += self.manner.status
         self.answer(self.header(code, len(errors)) + errors, REPLY_SIZE)
 
     def on_fin(self, code):
@@ -672,6 +675,7 @@ class Session:
             width, height = (page.width, page.height) if isinstance(page, Lines) else jpeg_size(page)
             padding = page.padding if isinstance(page, Lines) else 0
             tokens = b"#psti%07dd%03di%07d" % (width, padding, height) + self.side()
+            tokens += self.manner.beside.get(self.page + 1, b"")
         elif self.two_sides:
             tokens = self.side()
         self.progress[self.page] = self.sent + len(block)

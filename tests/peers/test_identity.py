@@ -106,6 +106,13 @@ def test_a_new_device_says_who_it_is(house):
         assert unit.device.sessions == 2, "one look, one scan"
 
 
+def test_a_device_that_is_asked_may_say_more(house):
+    """Events between its answers are of no scan: nobody is told of them, and nobody minds."""
+    with Unit(house, approve=False, notices=True, status=b"#GLSDIRT") as unit:
+        unit.wait_serial()
+        assert unit.device.commands == ["INFO", "CAPA", "FIN"]
+
+
 def test_a_changed_address_is_harmless(house):
     with Unit(house) as unit:
         unit.assert_scans()

@@ -37,7 +37,7 @@ typedef struct Run {
     Reason reason;
     DeviceIdentity identity;
     DeviceOffer offer;
-    ScanNotes replaced;
+    ScanNotes replaced, warnings;
 } Run;
 
 static inline void run_init_order_as(Run *run, const ScanOrder *order, const ScanTraits *traits)
@@ -145,6 +145,9 @@ static inline void act(Run *run, const ScanAction *action)
         break;
     case SCAN_ACTION_NOTED:
         run->replaced = *action->replaced;
+        break;
+    case SCAN_ACTION_WARNED:
+        run->warnings = *action->warnings;
         break;
     case SCAN_ACTION_PAGE_BEGIN:
         page_begins(run, action);

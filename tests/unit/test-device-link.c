@@ -230,6 +230,7 @@ static const DeviceHost host_calls = {
     .noticed = noticed,
     .offered = offered,
     .noted = noted,
+    .warned = noted,
     .page_begin = page_begin,
     .page_bytes = page_bytes,
     .page_end = page_end,

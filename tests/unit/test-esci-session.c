@@ -201,6 +201,7 @@ static void act(Run *run, const ScanAction *action)
         run->closed = true;
         break;
     case SCAN_ACTION_NOTICE:
+    case SCAN_ACTION_WARNED:
         break;
     case SCAN_ACTION_LEGACY:
         fail();

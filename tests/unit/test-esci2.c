@@ -129,6 +129,42 @@ static void inline_tokens_are_read(void **state)
     }
 }
 
+static void warnings_beside_a_page_are_read(void **state)
+{
+    static const char said[] = "IMG x0000000#docBLNK#dfiDFED#sus#---#---#---#---#---#---#---#---";
+    AUTO_BUF again = buf_with_max(ESCI2_REPLY_SIZE + 1);
+    Esci2Reply reply;
+
+    (void)state;
+    assert_int_equal(esci2_reply_decode(text(said), &reply), WIRE_OK);
+    assert_string_equal(reply.document, "BLNK");
+    assert_string_equal(reply.double_feed, "DFED");
+    assert_true(reply.suspended);
+    assert_true(esci2_reply_encode(&again, &reply));
+    assert_bytes_equal(buf_bytes(&again), text(said));
+}
+
+static void warnings_of_a_status_are_read(void **state)
+{
+    static const char said[] = "#ERRADF PE  #WRNADF CLN #WRNFB  ODD #GLSDIRT#BATLOW ";
+    AUTO_BUF again = buf_with_max(ESCI2_REPLY_SIZE);
+    Esci2Stat stat;
+
+    (void)state;
+    assert_int_equal(esci2_stat_decode(text(said), &stat), WIRE_OK);
+    assert_true(stat.error_count == 1 && stat.warning_count == 2);
+    assert_string_equal(stat.warnings[1].part, "FB  ");
+    assert_string_equal(stat.warnings[1].cause, "ODD ");
+    assert_string_equal(stat.glass, "DIRT");
+    assert_string_equal(stat.battery, "LOW ");
+    assert_true(esci2_stat_encode(&again, &stat));
+    assert_bytes_equal(buf_bytes(&again), text(said));
+    /* A warning of a form nobody has seen is none, and ends no scan; an error without cause is broken. */
+    assert_int_equal(esci2_stat_decode(text("#WRNd001#GLS#BATi0000005#SEPON  "), &stat), WIRE_OK);
+    assert_true(stat.warning_count == 0 && !stat.glass[0] && !stat.battery[0]);
+    assert_int_equal(esci2_stat_decode(text("#ERRADF "), &stat), WIRE_BROKEN);
+}
+
 static void broken_headers_are_refused(void **state)
 {
     static const char *const headers[] = {
@@ -390,6 +426,8 @@ int main(void)
         cmocka_unit_test(every_captured_frame_is_read),
         cmocka_unit_test(image_replies_of_a_device),
         cmocka_unit_test(inline_tokens_are_read),
+        cmocka_unit_test(warnings_beside_a_page_are_read),
+        cmocka_unit_test(warnings_of_a_status_are_read),
         cmocka_unit_test(broken_headers_are_refused),
         cmocka_unit_test(info_and_capa_of_the_xp7100),
         cmocka_unit_test(info_and_capa_of_the_ff680w),

@@ -4,13 +4,11 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "monitor/pairing.h"
+#include "monitor/place.h"
 #include "monitor/snmp1.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 /* The host the device is paired with, an octet string; seen at FF-680W and DS-575W. */
 static const Snmp1Object paired_host = { { 1, 3, 6, 1, 4, 1, 1248, 1, 1, 3, 1, 10, 2, 5, 0 }, 15 };
@@ -23,19 +21,15 @@ static Snmp1Peer peer_of(const PairingTalk *talk)
 /* Is anybody at the device's address? Its scan port takes a connection, or at least refuses it. */
 static bool is_there(const PairingTalk *talk)
 {
-    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(talk->scan_port) };
-    struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(talk->scan_port) };
-    bool is_six = strchr(talk->address, ':') != NULL;
+    Place place;
     int error = 0;
 
-    if (inet_pton(is_six ? AF_INET6 : AF_INET, talk->address,
-                  is_six ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1)
+    if (!place_of(talk->address, talk->scan_port, &place))
         return false;
-    AUTO_FD fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    AUTO_FD fd = socket(place.at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    if (connect(fd, is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four,
-                is_six ? sizeof six : sizeof four) == 0)
+    if (connect(fd, &place.at.any, place.size) == 0)
         return true;
     if (errno != EINPROGRESS)
         return errno == ECONNREFUSED;

@@ -294,14 +294,14 @@ static bool note_case(void *arg, const DeviceId *id, const Pairing *pairing)
     return true;
 }
 
-/* The device that is due for the longest time. */
-static bool find_due(const Pairer *p, Db *db, Case *ret, bool *ret_found, Err *err)
+/* The device that is due for the longest time; *ret_wait_ms: until the next one is, at most PAIRER_ROUND_MS, 0 when there
+ * is one. */
+static bool find_due(const Pairer *p, Db *db, Case *ret, int64_t *ret_wait_ms, Err *err)
 {
     CaseList list = { 0 };
-    Wall earliest = wall_now();
+    Wall now = wall_now(), earliest = { now.ms + PAIRER_ROUND_MS };
     bool ok = pairing_list(db, note_case, &list, err);
 
-    *ret_found = false;
     for (size_t i = 0; ok && i < list.count; i++) {
         Case c = { .id = list.ids[i] };
 
@@ -309,45 +309,44 @@ static bool find_due(const Pairer *p, Db *db, Case *ret, bool *ret_found, Err *e
         if (!ok || c.pairing.state == PAIRING_NONE)
             continue;
         Wall due = pairing_due(&c.pairing, c.ours, p->config.check_s);
-        if (due.ms > earliest.ms)
+        if (due.ms >= earliest.ms)
             continue;
         earliest = due;
         *ret = c;
-        *ret_found = true;
     }
     free(list.ids);
+    *ret_wait_ms = earliest.ms > now.ms ? earliest.ms - now.ms : 0;
     return ok && (!list.no_memory || err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for a list"));
 }
 
-/* True when there may be another one that is due. */
-static bool look_after_one(const Pairer *p)
+/* Looks after the device that is due, if there is one. How long there is nothing more to do. */
+static int64_t look_after_one(const Pairer *p)
 {
     AUTO(StoreReader) reader = NULL;
+    int64_t wait_ms = PAIRER_ROUND_MS;
     char quoted[256];
-    bool found;
     Case c;
     Err err;
 
     reader = store_reader_open(p->config.store, &err);
-    bool ok = reader && find_due(p, reader_db(reader), &c, &found, &err);
+    bool ok = reader && find_due(p, reader_db(reader), &c, &wait_ms, &err);
     store_reader_close(STEAL(reader));
-    if (ok && !found)
-        return false;
-    ok = ok && look_after(p, &c, &err);
-    if (!ok)
-        log_line(LOG_WARNING, "pairing.not-recorded", "error=%s",
-                 log_quote(quoted, sizeof quoted, err.text));
-    return ok;
+    if (ok && wait_ms > 0)
+        return wait_ms;
+    if (ok && look_after(p, &c, &err))
+        return 0;
+    log_line(LOG_WARNING, "pairing.not-recorded", "error=%s",
+             log_quote(quoted, sizeof quoted, err.text));
+    return PAIRER_ROUND_MS;
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------ */
 
-static void wait_round(Pairer *p)
+static void wait_at_most(Pairer *p, int64_t ms)
 {
-    struct timespec until;
+    int64_t until_ms = mono_after(mono_now(), ms).ms;
+    struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PAIRER_ROUND_MS / 1000;
     (void)pthread_cond_timedwait(&p->wake, &p->lock, &until);
 }
 
@@ -364,14 +363,14 @@ static void *pairer_main(void *arg)
             p->jobs = job->next;
         pthread_mutex_unlock(&p->lock);
         bool ok = job && do_job(p, job, job->err);
-        bool more = !job && look_after_one(p);
+        int64_t wait_ms = job ? 0 : look_after_one(p);
         pthread_mutex_lock(&p->lock);
         if (job) {
             job->ok = ok;
             job->done = true;
             pthread_cond_broadcast(&p->answered);
-        } else if (!more && !p->jobs && !atomic_load(&p->stopping)) {
-            wait_round(p);
+        } else if (wait_ms > 0 && !p->jobs && !atomic_load(&p->stopping)) {
+            wait_at_most(p, wait_ms);
         }
     }
     for (PairJob *job = p->jobs; job; job = job->next) {

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "monitor/place.h"
 
 /* net-snmp's headers want their configuration first. */
 #include <net-snmp/net-snmp-config.h>
@@ -11,27 +12,16 @@
 
 #include <net-snmp/library/large_fd_set.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 
 enum { PEER_TEXT_SIZE = 96, USEC = 1000, SLACK_MS = 500 };
 
-bool snmp1_prepare(void)
-{
-    return setenv("MIBS", "", 1) == 0;
-}
-
 void snmp1_begin(void)
 {
-    static const int off[] = { NETSNMP_DS_LIB_DONT_READ_CONFIGS, NETSNMP_DS_LIB_DONT_PERSIST_STATE,
-                               NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD,
-                               NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE,
-                               NETSNMP_DS_LIB_DONT_LOAD_HOST_FILES };
-
-    snmp_disable_log(); /* what it would say has no place among our lines, and may hold the community */
-    for (size_t i = 0; i < sizeof off / sizeof *off; i++)
-        (void)netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, off[i], 1);
-    init_snmp("platend");
+    /* It would write to standard error, between our lines. */
+    (void)netsnmp_register_loghandler(NETSNMP_LOGHANDLER_NONE, LOG_DEBUG);
 }
 
 /* --- an answer --------------------------------------------------------------------------------------- */
@@ -117,15 +107,25 @@ static int next_look_ms(void *handle, netsnmp_large_fd_set *set)
     return (int)(ms < SNMP1_LOOK_MS ? ms : SNMP1_LOOK_MS);
 }
 
+/* An error that the network told. */
+static void take_error(int sock, Question *q)
+{
+    int error = 0;
+
+    (void)getsockopt(sock, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof error });
+    q->answer.said = SNMP1_SILENCE;
+    q->done = true;
+}
+
 static void wait_answer(void *handle, const Snmp1Peer *peer, Question *q)
 {
     Mono end = mono_after(mono_now(), SNMP1_TRIES * SNMP1_WAIT_MS + SLACK_MS);
-    netsnmp_transport *transport = snmp_sess_transport(handle);
+    int sock = snmp_sess_transport(handle)->sock;
     netsnmp_large_fd_set set;
 
     netsnmp_large_fd_set_init(&set, FD_SETSIZE);
     while (!q->done) {
-        struct pollfd fd = { .fd = transport ? transport->sock : -1, .events = POLLIN };
+        struct pollfd fd = { .fd = sock, .events = POLLIN };
 
         if (peer->stop && atomic_load(peer->stop)) {
             q->answer.said = SNMP1_STOPPED;
@@ -136,9 +136,12 @@ static void wait_answer(void *handle, const Snmp1Peer *peer, Question *q)
             break;
         }
         /* net-snmp's set grows with the number of the descriptor, and we poll: 1024 is no limit. */
-        if (poll(&fd, 1, next_look_ms(handle, &set)) > 0) {
+        int ready = poll(&fd, 1, next_look_ms(handle, &set));
+        if (ready > 0 && (fd.revents & POLLERR)) {
+            take_error(sock, q); /* the host has no agent, or a router knows no way to it */
+        } else if (ready > 0) {
             NETSNMP_LARGE_FD_ZERO(&set);
-            NETSNMP_LARGE_FD_SET(fd.fd, &set);
+            NETSNMP_LARGE_FD_SET(sock, &set);
             (void)snmp_sess_read2(handle, &set);
         } else {
             snmp_sess_timeout(handle);
@@ -170,6 +173,17 @@ static void *open_session(const Snmp1Peer *peer, Question *q)
     return snmp_sess_open(&session);
 }
 
+/* From now on the kernel gives us only what comes from the peer: net-snmp would take an answer from anybody. */
+static bool hear_only(void *handle, const Snmp1Peer *peer)
+{
+    netsnmp_transport *transport = snmp_sess_transport(handle);
+    Place place;
+
+    return transport && fcntl(transport->sock, F_SETFD, FD_CLOEXEC) == 0 &&
+           place_of(peer->address, peer->port, &place) &&
+           connect(transport->sock, &place.at.any, place.size) == 0;
+}
+
 static bool add_variable(netsnmp_pdu *pdu, const Question *q, const Bytes *value)
 {
     if (!value)
@@ -188,7 +202,9 @@ static Snmp1Answer ask(const Snmp1Peer *peer, const Snmp1Object *object, const B
     for (size_t i = 0; i < object->length; i++)
         name[i] = (oid)object->oid[i];
     void *handle = open_session(peer, &q);
-    netsnmp_pdu *pdu = handle ? snmp_pdu_create(value ? SNMP_MSG_SET : SNMP_MSG_GET) : NULL;
+    netsnmp_pdu *pdu = handle && hear_only(handle, peer)
+                           ? snmp_pdu_create(value ? SNMP_MSG_SET : SNMP_MSG_GET)
+                           : NULL;
     if (pdu && add_variable(pdu, &q, value) && snmp_sess_send(handle, pdu) != 0) {
         pdu = NULL; /* taken over */
         wait_answer(handle, peer, &q);

@@ -1,5 +1,6 @@
-/* monitor/snmp1.h - one question to one SNMP agent, in version 1: read a text, or set it. Over net-snmp's interface for
- * single sessions, which keeps no list of its own; numbers of objects only, no MIB files, no files at all.
+/* monitor/snmp1.h - one question to one SNMP agent, in version 1: read a text, or set it. Only an answer from where the
+ * question went counts. Over net-snmp's interface for single sessions, which keeps no list of its own; numbers of objects
+ * only, no MIB files, no files at all.
  *
  * net-snmp counts its requests in a plain variable: one thread asks, whichever. It waits, at most SNMP1_TRIES times
  * SNMP1_WAIT_MS. */
@@ -22,10 +23,7 @@ enum {
     SNMP1_LOOK_MS = 200, /* how often it is looked whether to stop       */
 };
 
-/* Before any thread is made: keeps net-snmp from looking for MIB files. False without memory. */
-bool snmp1_prepare(void);
-
-/* On the thread that asks, before its first question. */
+/* On the thread that asks, before its first question. init_snmp() is not called: it would read MIB files and make folders. */
 void snmp1_begin(void);
 
 /* Whom to ask for what. Borrowed. */

@@ -287,6 +287,8 @@ static void check_whole(Reading *r)
     if (!panel_name_is_plain(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
     check_interfaces(r);
+    if (c->snmp_community[0] == '\0')
+        say(r, "devices", "snmp_community", "must not be empty; devices come with epson");
     if (c->socket[0] == '\0' || strlen(c->socket) > SOCKET_PATH_BYTES_MAX)
         say(r, "http", "socket", "must have 1 to 100 bytes");
     if (!c->certificate[0] != !c->key[0])

@@ -9,7 +9,6 @@
 #include "http/certificate.h"
 #include "http/server.h"
 #include "monitor/pairing.h"
-#include "monitor/snmp1.h"
 #include "scan/service.h"
 #include "seal/seal.h"
 #include "server/privileges.h"
@@ -451,8 +450,7 @@ bool platend_run(const ServerConfig *config, Err *err)
     allow_descriptors();
     folder_of(config->socket, socket_folder, sizeof socket_folder);
     allow_programs(config->programs);
-    bool ok = snmp1_prepare() || err_set(err, ERR_TEMPORARY, 0, "no memory");
-    ok = ok && privileges_give_up(config->user, config->data_dir, socket_folder, err);
+    bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err);
     forbid_core_dumps(); /* another user's process may be pictured again: after that */
     ok = ok && start(&p, err);
     if (ok) {

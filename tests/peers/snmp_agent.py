@@ -174,6 +174,7 @@ class OwnAgent:
         self.datagrams, self.requests = [], []
         self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, port))
+        self.answers_by = self.socket  # another socket: answers come from somewhere else
         threading.Thread(target=self._serve, daemon=True).start()
 
     def __enter__(self):
@@ -196,7 +197,7 @@ class OwnAgent:
             if request["pdu"] == SET:
                 self.name = request["value"]
             for answer in self.manner(request, self.answer(request, ber(4, self.name))):
-                self.socket.sendto(answer, sender)
+                self.answers_by.sendto(answer, sender)
 
     @staticmethod
     def read(datagram):

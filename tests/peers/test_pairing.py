@@ -4,6 +4,7 @@ The real server; as scanners Debian's snmpd, and agents and devices that are not
 
 import itertools
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -385,6 +386,25 @@ def test_bad_answers(house, what):
         house.cli("device", "delete", id_)
 
 
+def test_who_else_answers_is_not_heard(house):
+    """An answer must come from where the question went; nobody else pairs the device."""
+    address = next(addresses)
+    with OwnAgent(address, PORT, b"Platen") as agent, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((next(addresses), PORT))
+        agent.answers_by = other
+        id_ = add(house, address)
+        assert "snmp-silent" in refused(house, "device", "pair", id_)
+        assert len(agent.requests) == 3
+
+
+def test_a_host_without_an_agent_is_told_at_once(house):
+    id_ = add(house, next(addresses))
+    begun = time.monotonic()
+    assert "snmp-silent" in refused(house, "device", "pair", id_)
+    assert time.monotonic() - begun < 2.5
+
+
 def test_a_name_with_zeros_at_its_end_is_that_name(house):
     address = next(addresses)
     with OwnAgent(address, PORT, b"Platen\0\0\0") as agent:
@@ -400,7 +420,8 @@ def test_a_dead_device_holds_nobody_up():
     """Of many who wait at once some are sent away; others are served meanwhile, and the server stops at once."""
     made = House({"devices": {"snmp_port": PORT}}).start()
     try:
-        dead = [add_plain(made, next(addresses)) for _ in range(4)]
+        silent = [OwnAgent(next(addresses), PORT, community=b"another") for _ in range(4)]
+        dead = [add_plain(made, agent.socket.getsockname()[0]) for agent in silent]
         answers = []
         people = [threading.Thread(target=lambda i=i: answers.append(
             made.api("POST", f"/api/v1/devices/{i}/pair", {}))) for i in dead]
@@ -418,5 +439,7 @@ def test_a_dead_device_holds_nobody_up():
         for person in people:
             person.join(10)
         assert len(answers) == 4 and all(status == 503 for status, _ in answers)
+        for agent in silent:
+            agent.socket.close()
     finally:
         made.remove()

@@ -92,6 +92,15 @@ class Unit:
             assert device.complaints == []
 
 
+@pytest.mark.parametrize("events", [[1, 4, 0x55], [3], [2]])
+def test_device_that_reports_events_while_it_is_asked(house, events):
+    with Unit(house, approve=False, events={"INFO": events}) as unit:
+        unit.device.wait_end()
+        unit.device.manner.events.clear()
+        unit.id = house.approve(unit.device.address)
+        unit.assert_scans()
+
+
 def test_a_new_device_says_who_it_is(house):
     """Whoever approves it sees the serial number before; it is asked once, and left in order."""
     with Unit(house, approve=False) as unit:

@@ -48,7 +48,12 @@ struct DeviceScan {
     void *scan_arg;
     const char *lost_code; /* set: the stream has ended, the session must hear it */
     bool paused;
-    int connect_error; /* errno of the connection that was not made, else 0 */
+    int connect_error;        /* errno of the connection that was not made, else 0 */
+    NetAddress device, local; /* local: from there, when has_local */
+    bool has_local;
+    DeviceReach reach;
+    unsigned connects_left; /* a connection that is refused is tried so often again */
+    Mono connect_at;        /* when it is tried again, else MONO_NEVER              */
     struct DeviceAsk
         *ask; /* it is an inquiry and no scan (link-ask.c); the host hears nothing of it */
 };
@@ -97,7 +102,7 @@ void link_press_free(DevicePress *press);
 void link_job_free(LinkJob *job);
 
 /* Starts a scan at the device, from this address of ours (NULL: that of the link); NULL when there are too
- * many or memory is gone. */
+ * many or memory is gone. Without scan_arg it is an inquiry, which does not try a refused connection again. */
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
                           const DeviceReach *reach, const ScanOrder *order, void *scan_arg);
 /* Cuts the scan with a reason of device/scan-reason.h. */

@@ -4,7 +4,15 @@
 #include "device/link-inside.h"
 #include "device/scan-reason.h"
 
-enum { COMMAND_QUEUE_MAX = 64 * 1024, CONNECT_MS = 10000 };
+#include <errno.h>
+
+/* A device may take connections only when it has read our answer to Start, or be done with a former one. */
+enum {
+    COMMAND_QUEUE_MAX = 64 * 1024,
+    CONNECT_MS = 10000,
+    REFUSED_TRIES = 6,
+    REFUSED_PAUSE_MS = 500
+};
 
 static void scan_free(DeviceScan *scan)
 {
@@ -163,8 +171,11 @@ static void drive(DeviceScan *scan)
         if (!carry_out(scan))
             return;
     }
-    loop_timer_start(scan->timer, scan->talk->deadline(scan->session));
+    loop_timer_start(scan->timer,
+                     mono_earlier(scan->connect_at, scan->talk->deadline(scan->session)));
 }
+
+static void connect_to(DeviceScan *scan);
 
 static void on_time(void *arg)
 {
@@ -172,6 +183,8 @@ static void on_time(void *arg)
 
     if (!carry_out(scan))
         return;
+    if (mono_reached(mono_now(), scan->connect_at))
+        connect_to(scan);
     scan->talk->tick(scan->session, mono_now());
     drive(scan);
 }
@@ -191,12 +204,27 @@ static void on_read(void *arg, Bytes bytes)
     drive(scan);
 }
 
+/* The end, unless the device may take the next connection. */
+static void not_connected(DeviceScan *scan, int code)
+{
+    scan->connect_error = code;
+    if (code == ECONNREFUSED && scan->connects_left > 0) {
+        scan->connects_left--;
+        tcp_abort(STEAL(scan->stream));
+        scan->connect_at = mono_after(mono_now(), REFUSED_PAUSE_MS);
+    } else {
+        scan->lost_code = "connect-failed";
+    }
+}
+
 static void on_end(void *arg, TcpEnd end, const Err *err)
 {
     DeviceScan *scan = arg;
 
-    scan->connect_error = end == TCP_END_CONNECT_FAILED ? err->code : 0;
-    scan->lost_code = link_end_code(end);
+    if (end == TCP_END_CONNECT_FAILED)
+        not_connected(scan, err->code);
+    else
+        scan->lost_code = link_end_code(end);
     drive(scan);
 }
 
@@ -211,6 +239,18 @@ static void on_connected(void *arg)
 static const TcpEvents scan_events = { .on_connected = on_connected,
                                        .on_read = on_read,
                                        .on_end = on_end };
+
+static void connect_to(DeviceScan *scan)
+{
+    Err err;
+
+    scan->connect_at = MONO_NEVER;
+    scan->stream = link_connect(scan->link, &scan->device, scan->has_local ? &scan->local : NULL,
+                                &scan->reach, mono_after(mono_now(), CONNECT_MS), COMMAND_QUEUE_MAX,
+                                &scan_events, scan, &err);
+    if (!scan->stream)
+        not_connected(scan, err.code);
+}
 
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
                           const DeviceReach *reach, const ScanOrder *order, void *scan_arg)
@@ -229,6 +269,12 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
     link->scan_count++;
     scan->order = *order;
     scan->traits = reach->traits;
+    scan->device = *device;
+    scan->has_local = local != NULL;
+    if (local)
+        scan->local = *local;
+    scan->reach = *reach;
+    scan->connects_left = scan_arg ? REFUSED_TRIES : 0;
     scan->talk = &scan_talk_esci2; /* until the device says otherwise */
     scan->session = scan_session_new(order, &reach->traits, now);
     scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
@@ -236,13 +282,11 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
         scan_free(scan);
         return NULL;
     }
-    scan->stream = link_connect(link, device, local, reach, mono_after(now, CONNECT_MS),
-                                COMMAND_QUEUE_MAX, &scan_events, scan, &err);
-    if (!scan->stream) {
-        scan->lost_code = "connect-failed";
-        scan->connect_error = err.code;
-    }
-    drive_soon(scan);
+    connect_to(scan);
+    if (scan->stream || scan->lost_code)
+        drive_soon(scan);
+    else
+        loop_timer_start(scan->timer, scan->connect_at);
     return scan;
 }
 

@@ -114,8 +114,8 @@ class Device:
         self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         self.udp.bind((address, 0))
         self.session_type = getattr(self, "session_type", Session)
-        self.listener = socket.create_server((address, scan_port), backlog=16)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.scan_port = scan_port
+        self.listen()
 
     @property
     def offers(self):
@@ -131,6 +131,10 @@ class Device:
     def close(self):
         self.udp.close()
         self.stop_listening()
+
+    def listen(self):
+        self.listener = socket.create_server((self.address, self.scan_port), backlog=16)
+        threading.Thread(target=self._serve, args=(self.listener,), daemon=True).start()
 
     def stop_listening(self):
         """From now on connections to the scan port are refused."""
@@ -237,10 +241,10 @@ class Device:
 
     # ---- sessions -----------------------------------------------------------------------------
 
-    def _serve(self):
+    def _serve(self, listener):
         while True:
             try:
-                stream, _ = self.listener.accept()
+                stream, _ = listener.accept()
             except OSError:
                 return
             stream.settimeout(SOCKET_SECONDS)

@@ -437,6 +437,18 @@ def test_device_that_cannot_be_reached(house, tiny):
         assert_ended(bench, bench.batch(), "connect-failed", [])
 
 
+def test_device_that_takes_connections_only_after_the_answer(house, tiny):
+    """It has first to put away what it asked Start with: a refused connection is tried again."""
+    with Bench(house, tiny) as bench:
+        bench.device.stop_listening()
+        bench.press()
+        time.sleep(1.2)
+        bench.device.listen()
+        bench.device.wait_end()
+        batch = bench.batch()
+        assert (batch["state"], batch["pages"]) == ("done", len(tiny))
+
+
 def test_start_is_pressed_again_at_once(house, tiny):
     """The server has not heard the end of a scan yet, or it is on its way to the disk, when Start is pressed again."""
     with Bench(house, tiny[:1], unlock_delay_s=0.4) as bench:

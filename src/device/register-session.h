@@ -1,7 +1,7 @@
 /* device/register-session.h - answers the registration requests of devices (UDP 2968, SLP). Sans-IO.
  *
  * A device sends each request three times and listens for a minute. Each new request (source and
- * XID) is answered three times, and its copies are not answered again for 30 seconds:
+ * XID) is answered three times, and its copies are not answered again until two seconds after that:
  *
  *            REQUEST              DUE (twice)
  *     FREE ----------> ANSWERING ------------+       LAST             DUE
@@ -54,7 +54,8 @@ enum {
     REGISTER_ANSWERS = 3,         /* what Epson's agent sends                         */
     REGISTER_FIRST_MS = 100,
     REGISTER_GAP_MS = 500,
-    REGISTER_QUIET_MS = 30000,
+    REGISTER_QUIET_MS =
+        2000, /* copies come within a second; one that is switched on anew asks with the same XID */
     REGISTER_PRODUCT_SIZE = 64,
 };
 

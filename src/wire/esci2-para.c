@@ -137,7 +137,7 @@ WireResult esci2_para_decode(Bytes block, Esci2Para *para)
         else
             take_parameter(&tokens, key, &read);
     }
-    if (tokens.bad)
+    if (tokens.bad || tokens.odd)
         return WIRE_BROKEN;
     *para = read;
     return WIRE_OK;

@@ -92,13 +92,18 @@ bool esci2_token_next(Esci2Tokens *tokens, Esci2Token *ret_token)
     Reader r = reader_over(rest);
     Esci2Token token = { 0 };
 
-    if (tokens->bad || rest.n == 0)
-        return false;
-    if (!read_token(&r, &token)) {
-        tokens->bad = true;
+    if (tokens->bad || rest.n < QUAD) {
+        tokens->odd |= rest.n > 0;
         return false;
     }
-    tokens->at = tokens->block.n - reader_left(&r);
+    if (!read_token(&r, &token)) { /* "door" is no number */
+        token = (Esci2Token){ .kind = ESCI2_WORD };
+        memcpy(token.word, rest.p, QUAD);
+        tokens->at += QUAD;
+        tokens->odd = true;
+    } else {
+        tokens->at = tokens->block.n - reader_left(&r);
+    }
     *ret_token = token;
     return true;
 }
@@ -134,8 +139,6 @@ size_t esci2_block_cut(Bytes block, size_t max)
             cut = at;
         at = tokens.at;
     }
-    if (tokens.bad)
-        return 0;
     return at <= max ? at : cut;
 }
 

@@ -7,7 +7,8 @@
  *   'x'  hexadecimal, seven digits                x7FFFFFF
  *   'h'  three hex digits n, then n raw bytes padded with zeros to a multiple of four
  *   else a word of four characters, padded with blanks
- * Tokens are read by their letter, never by position: devices mix the short and long numbers. */
+ * Tokens are read by their letter, never by position: devices mix the short and long numbers. What begins like a
+ * number or data and is none is a word; less than a quad at the end is padding. */
 #ifndef PLATEN_WIRE_ESCI2_TOKEN_H
 #define PLATEN_WIRE_ESCI2_TOKEN_H
 
@@ -22,11 +23,12 @@ typedef struct Esci2Token {
     Bytes data;                 /* ESCI2_DATA: borrowed, without the padding    */
 } Esci2Token;
 
-/* Cursor over a block. bad: the block breaks the grammar at this point, or ended inside a token. */
+/* Cursor over a block. bad: set by who reads it, when a key has not the values it must have.
+ * odd: something was taken for a word or for padding that should not be there. */
 typedef struct Esci2Tokens {
     Bytes block;
     size_t at; /* offset of the next token */
-    bool bad;
+    bool bad, odd;
 } Esci2Tokens;
 
 static inline Esci2Tokens esci2_tokens_over(Bytes block)
@@ -34,7 +36,7 @@ static inline Esci2Tokens esci2_tokens_over(Bytes block)
     return (Esci2Tokens){ .block = block };
 }
 
-/* The next token; false at the end and when the grammar is broken (see bad). */
+/* The next token; false at the end and when bad is set. */
 bool esci2_token_next(Esci2Tokens *tokens, Esci2Token *ret_token);
 
 /* The next token if it is no key; false, without moving, at a key or at the end. */
@@ -44,8 +46,8 @@ bool esci2_value_next(Esci2Tokens *tokens, Esci2Token *ret_token);
 bool esci2_key_next(Esci2Tokens *tokens, char ret_key[ESCI2_WORD_SIZE]);
 
 /* Length of the longest front part of a block, at most max bytes, that ends before a key (or is
- * everything). 0 when the first key with its values is longer, or the block is broken. PARA blocks
- * that are longer than the device's #DSZ are sent in such pieces. */
+ * everything). 0 when the first key with its values is longer. PARA blocks that are longer than the
+ * device's #DSZ are sent in such pieces. */
 size_t esci2_block_cut(Bytes block, size_t max);
 
 /* Appends one token. Keys and words of less than four characters are padded with blanks. */

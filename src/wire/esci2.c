@@ -15,7 +15,8 @@ static bool read_front(Bytes in, char ret_code[ESCI2_WORD_SIZE], uint32_t *ret_l
     Esci2Token length;
 
     tokens.at = CODE_SIZE;
-    if (in.p[CODE_SIZE] != 'x' || !esci2_token_next(&tokens, &length))
+    if (in.p[CODE_SIZE] != 'x' || !esci2_token_next(&tokens, &length) ||
+        length.kind != ESCI2_NUMBER)
         return false;
     memcpy(ret_code, in.p, CODE_SIZE);
     ret_code[CODE_SIZE] = '\0';

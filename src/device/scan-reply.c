@@ -195,7 +195,8 @@ static ScanEvent image_content(ScanSession *s, const Esci2Reply *reply, Mono now
     }
     if (about_page)
         s->page = &s->pages[back ? 1 : 0];
-    if (reply->length > ESCI2_IMAGE_BLOCK_MAX)
+    /* More than #BSZ says does no harm: it is handed on as it comes. */
+    if (reply->length > IS_PAYLOAD_FROM_DEVICE_MAX)
         return SCAN_EVENT_WRONG;
     if (reply->page_start && s->page->open) {
         scan_fail(s, "page-broken", "it begins twice");

@@ -23,7 +23,7 @@ enum {
     IS_PORT = 1865,
     IS_HEADER_SIZE = 12,
     IS_DATA_HEADER_SIZE = 8,
-    IS_PAYLOAD_FROM_DEVICE_MAX = 16 * 1024 * 1024, /* image blocks are at most BSZ, 1 MiB */
+    IS_PAYLOAD_FROM_DEVICE_MAX = 16 * 1024 * 1024, /* image blocks should be at most BSZ, 1 MiB */
     IS_PAYLOAD_FROM_HOST_MAX = 1024 * 1024,
     IS_DEVICE_FLAGS = 0x30, /* what ET, XP and WF models send */
 };

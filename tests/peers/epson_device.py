@@ -36,6 +36,7 @@ class Manner:
     drip: int = 0                  # image data in pieces of so many bytes, 0 = at once,
     drip_pause_s: float = 0.0005   # with a pause after each
     block_max: int = 86592         # largest block of image data
+    minds_block_size: bool = True  # False: blocks may be larger than the client says in #BSZ
     first_block: int = 613         # the first block of a page: the head of the JPEG
     empty_polls: int = 3           # empty IMG replies before the first data of the first page
     polls_between: int = 1         # and of every other page
@@ -674,7 +675,9 @@ class Session:
     def send_block(self, code):
         page, tokens = self.device.pages[self.page], b""
         size = self.manner.first_block if self.sent == 0 else self.manner.block_max
-        block = page[self.sent:self.sent + min(size, self.block_size)]
+        if self.manner.minds_block_size:
+            size = min(size, self.block_size)
+        block = page[self.sent:self.sent + size]
         if self.sent == 0:
             width, height = (page.width, page.height) if isinstance(page, Lines) else jpeg_size(page)
             padding = page.padding if isinstance(page, Lines) else 0

@@ -242,6 +242,14 @@ def test_start_that_may_not_be_is_refused(house, tiny):
         assert bench.device.sessions == 1
 
 
+def test_blocks_larger_than_was_asked_for(house, tiny):
+    comment = b"\xff\xfe\xff\xff" + bytes(0xfffd)
+    page = tiny[0][:2] + 40 * comment + tiny[0][2:]
+    with Bench(house, [page, tiny[1]], minds_block_size=False, first_block=1 << 24) as bench:
+        bench.assert_delivered(bench.scan(), [page, tiny[1]])
+        assert bench.device.complaints == []
+
+
 # ---- the manners of devices -------------------------------------------------------------------
 
 MANNERS = {

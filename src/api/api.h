@@ -44,6 +44,12 @@ typedef struct ApiDevices {
                    Err *err);
 } ApiDevices;
 
+/* The certificate of HTTPS: its files, and what was read from the first at the start. */
+typedef struct ApiCertificate {
+    char path[PATH_TEXT_SIZE], key_path[PATH_TEXT_SIZE];
+    Buf shown; /* PEM */
+} ApiCertificate;
+
 /* Everything pointed to must outlive the Api. */
 typedef struct ApiConfig {
     Store *store;
@@ -58,6 +64,8 @@ typedef struct ApiConfig {
     void *scan_arg;              /* of both                                                    */
     const ApiDevices *devices;   /* NULL: this server has no devices                           */
     void *devices_arg;
+    const struct DoctorConfig *doctor; /* what the doctor looks at; NULL: nobody is asked     */
+    const ApiCertificate *certificate; /* of HTTPS, NULL: there is none                       */
     const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;

@@ -97,7 +97,7 @@ CommandRun run_notification_show, run_notification_set, run_notification_list,
 CommandRun run_event_list, run_event_follow;
 CommandRun run_token_list, run_token_create, run_token_delete;
 CommandRun run_config_export, run_config_plan, run_config_apply;
-CommandRun run_scan;
+CommandRun run_scan, run_doctor;
 CommandRun run_health, run_metrics, run_openapi, run_version, run_compose, run_fsck, run_rotate_key;
 
 #endif

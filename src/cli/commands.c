@@ -198,6 +198,8 @@ const Command command_table[] = {
 
     ROW("health", NULL, "", 0, 0, "Says whether the server is well; exit code 1 when not.",
         run_health),
+    ROW("doctor", NULL, "", 0, 0, "Says what is wrong with the server, and the cure; exit code 1 when something is.",
+        run_doctor),
     ROW("metrics", NULL, "", 0, 0, "Prints the server's counters.", run_metrics),
     ROW("openapi", NULL, "", 0, 0, "Prints the description of the API.", run_openapi),
     ROW("compose", NULL, "IN... -o OUT", 0, ANY, "Makes a document of image files, without a server.",

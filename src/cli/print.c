@@ -88,6 +88,12 @@ static void print_cell(const char *cell, size_t width, bool red, bool last)
         (void)fputc('\n', stdout);
 }
 
+void print_safe(const char *text)
+{
+    for (; *text; text++)
+        (void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stdout);
+}
+
 void print_table(const Json *items, const Column *columns, size_t column_count)
 {
     size_t width[COLUMNS_MAX] = { 0 }, rows = json_count(items);

@@ -22,6 +22,9 @@ typedef struct Column {
 /* One row per item of the array, columns as wide as they need; "(none)" when it is empty. */
 void print_table(const Json *items, const Column *columns, size_t column_count);
 
+/* A text that came from outside, without its control characters: a terminal must not obey them. */
+void print_safe(const char *text);
+
 /* A whole value, indented, as YAML. */
 bool print_value(const Json *value, Err *err);
 

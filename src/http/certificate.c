@@ -118,3 +118,23 @@ bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf
     return code == 0 || err_set(err, ERR_TEMPORARY, code, "cannot make a certificate: %s",
                                 gnutls_strerror(code));
 }
+
+bool certificate_validity(Bytes pem, Wall *ret_from, Wall *ret_until, Err *err)
+{
+    __attribute__((cleanup(pair_done))) Pair pair = { 0 };
+    gnutls_datum_t text = { (unsigned char *)(uintptr_t)pem.p, (unsigned)pem.n };
+    int code = gnutls_x509_crt_init(&pair.certificate);
+
+    if (code == 0)
+        code = gnutls_x509_crt_import(pair.certificate, &text, GNUTLS_X509_FMT_PEM);
+    if (code != 0)
+        return err_set(err, ERR_BAD_INPUT, code, "this is no certificate in PEM form: %s",
+                       gnutls_strerror(code));
+    time_t from = gnutls_x509_crt_get_activation_time(pair.certificate);
+    time_t until = gnutls_x509_crt_get_expiration_time(pair.certificate);
+    if (from == (time_t)-1 || until == (time_t)-1)
+        return err_set(err, ERR_BAD_INPUT, 0, "the certificate does not say when it is valid");
+    *ret_from = (Wall){ (int64_t)from * 1000 };
+    *ret_until = (Wall){ (int64_t)until * 1000 };
+    return true;
+}

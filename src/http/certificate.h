@@ -14,4 +14,7 @@
 bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf *key_pem,
                       Err *err);
 
+/* When the first certificate of a PEM text is valid. ERR_BAD_INPUT when it holds none. Any thread. */
+bool certificate_validity(Bytes pem, Wall *ret_from, Wall *ret_until, Err *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/certificate.h"
 #include "http/server.h"
+#include "monitor/doctor.h"
 #include "monitor/pairing.h"
 #include "scan/service.h"
 #include "seal/seal.h"
@@ -32,6 +33,9 @@ enum {
     MIB = 1024 * 1024,
 };
 
+#define OWN_CERTIFICATE "tls-certificate.pem"
+#define OWN_KEY         "tls-key.pem"
+
 /* The leak checker of sanitizer builds traces its own process, which must be allowed for that. */
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_LEAK_CHECK 1
@@ -44,6 +48,9 @@ typedef struct Platend {
     char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
     QueueProgram others[OTHER_KINDS_MAX];
     size_t other_count;
+    DoctorProgram programs[OTHER_KINDS_MAX + 2];
+    DoctorConfig doctor;
+    ApiCertificate certificate;
     Loop *loop;
     Store *store;
     Sealer *sealer;
@@ -196,12 +203,28 @@ static bool open_data(Platend *p, Err *err)
            queue_recover(p->queue, err);
 }
 
-/* The configured certificate, or our own, made at the first start. */
-static bool load_certificate(Platend *p, Buf *certificate, Buf *key, Err *err)
+static bool find_certificate(Platend *p, Err *err)
 {
     const ServerConfig *c = p->config;
+    ApiCertificate *to = &p->certificate;
+    bool own = c->certificate[0] == '\0';
+
+    return (text_printf(to->path, sizeof to->path, "%s%s", own ? c->data_dir : c->certificate,
+                        own ? "/" OWN_CERTIFICATE : "") &&
+            text_printf(to->key_path, sizeof to->key_path, "%s%s", own ? c->data_dir : c->key,
+                        own ? "/" OWN_KEY : "")) ||
+           err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
+}
+
+/* The configured certificate, or our own, made at the first start. */
+static bool load_certificate(Platend *p, Buf *key, Err *err)
+{
+    const ServerConfig *c = p->config;
+    Buf *certificate = &p->certificate.shown;
     char host[256] = "";
 
+    if (!find_certificate(p, err))
+        return false;
     if (c->certificate[0])
         return (file_read_whole(AT_FDCWD, c->certificate, certificate, err) &&
                 file_read_whole(AT_FDCWD, c->key, key, err)) ||
@@ -210,28 +233,32 @@ static bool load_certificate(Platend *p, Buf *certificate, Buf *key, Err *err)
     AUTO_FD data = file_open_folder(AT_FDCWD, c->data_dir, err);
     if (data < 0)
         return false;
-    if (file_read_whole(data, "tls-key.pem", key, err))
-        return file_read_whole(data, "tls-certificate.pem", certificate, err);
+    if (file_read_whole(data, OWN_KEY, key, err))
+        return file_read_whole(data, OWN_CERTIFICATE, certificate, err);
     if (err->kind != ERR_NOT_FOUND)
         return false;
     (void)gethostname(host, sizeof host - 1);
     return certificate_make(host, wall_now(), certificate, key, err) &&
-           file_replace(data, "tls-certificate.pem", buf_bytes(certificate), 0644, err) &&
-           file_replace(data, "tls-key.pem", buf_bytes(key), 0600, err);
+           file_replace(data, OWN_CERTIFICATE, buf_bytes(certificate), 0644, err) &&
+           file_replace(data, OWN_KEY, buf_bytes(key), 0600, err);
 }
 
-static bool listen_https(Platend *p, Err *err)
+/* Everything that is told about the certificate is there before anybody can ask. */
+static bool open_doors(Platend *p, const HttpConfig *http, Err *err)
 {
-    AUTO_BUF certificate = buf_with_max(PEM_BYTES_MAX), key = buf_with_max(PEM_BYTES_MAX);
+    const ServerConfig *c = p->config;
+    AUTO_BUF key = buf_with_max(PEM_BYTES_MAX);
     uint16_t port;
 
-    if (p->config->http_port == 0)
-        return true;
-    if (!load_certificate(p, &certificate, &key, err))
+    p->certificate.shown = buf_with_max(PEM_BYTES_MAX);
+    if (c->http_port && !load_certificate(p, &key, err))
         return err_prefix(err, "certificate of the API");
-    HttpTls tls = { buf_bytes(&certificate), buf_bytes(&key) };
-    return http_server_listen(p->http, p->config->http_address, (uint16_t)p->config->http_port,
-                              &tls, &port, err);
+    HttpTls tls = { buf_bytes(&p->certificate.shown), buf_bytes(&key) };
+    p->http = http_server_new(http, err);
+    return p->http &&
+           (c->http_port == 0 || http_server_listen(p->http, c->http_address,
+                                                    (uint16_t)c->http_port, &tls, &port, err)) &&
+           http_server_listen_unix(p->http, c->socket, err);
 }
 
 static bool start_scan(void *arg, const Actor *actor, const DeviceId *device, const JobStart *start,
@@ -275,6 +302,25 @@ static bool unpair(void *arg, const Actor *actor, const DeviceId *id, const Unpa
 
 static const ApiDevices api_devices = { discover, discovered, look, pair, unpair };
 
+static void settle_doctor(Platend *p)
+{
+    const ServerConfig *c = p->config;
+
+    p->doctor = (DoctorConfig){ .udp_port = (uint16_t)c->udp_port,
+                                .tcp_port = (uint16_t)c->tcp_port,
+                                .device_address = c->device_address,
+                                .interfaces = c->interfaces,
+                                .multicast = c->multicast,
+                                .data_path = c->data_dir,
+                                .space_wanted = c->free_space_mib * MIB,
+                                .programs = p->programs };
+    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->worker, "" };
+    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->deliver, "" };
+    for (size_t i = 0; i < p->other_count; i++)
+        p->programs[p->doctor.program_count++] = (DoctorProgram){ p->others[i].path,
+                                                                  p->others[i].kind };
+}
+
 static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
@@ -288,11 +334,14 @@ static bool open_api(Platend *p, Err *err)
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .panel_names = server_config_names(p->config),
+                      .doctor = &p->doctor,
+                      .certificate = p->config->http_port ? &p->certificate : NULL,
                       .destinations_json = (const char *)destinations_json };
     HttpConfig http = { .routes = api_routes,
                         .authorise = api_authorise,
                         .api_threads = (unsigned)p->config->api_threads };
 
+    settle_doctor(p);
     p->events = http_events_new(EVENT_STREAMS_MAX, err);
     api.events = p->events;
     p->api = p->events ? api_new(&api, err) : NULL;
@@ -300,9 +349,7 @@ static bool open_api(Platend *p, Err *err)
         return false;
     http.events = p->events;
     http.arg = http.authorise_arg = p->api;
-    p->http = http_server_new(&http, err);
-    return p->http && http_server_listen_unix(p->http, p->config->socket, err) &&
-           listen_https(p, err);
+    return open_doors(p, &http, err);
 }
 
 static bool open_devices(Platend *p, Err *err)
@@ -403,6 +450,7 @@ static void end(Platend *p)
     loop_timer_free(p->tick);
     loop_timer_free(p->stopping);
     loop_free(p->loop);
+    buf_done(&p->certificate.shown);
 }
 
 /* Each running scan has four descriptors: 1024, the usual soft limit, would end at 250 devices. */

@@ -36,7 +36,6 @@ def test_sigterm_as_soon_as_somebody_answers():
     """The first connection that is taken is a promise: from there on a stop is an orderly one."""
     for _ in range(3):
         with House() as house:
-            house.configure(http_port=house.https_port)  # the first start makes a certificate: it takes a moment
             house.server = house.launch()
             wait_until(lambda: answers(house.socket), "the socket", pause_s=0)
             house.server.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "base/file.h"
+#include "monitor/doctor.h"
 #include "seal/settings.h"
 #include "json/json.h"
 
@@ -158,6 +159,12 @@ static inline bool twin_unpair(void *arg, const Actor *actor, const DeviceId *id
     return true;
 }
 
+/* What the doctor looks at; nobody listens on port 1. */
+static ApiCertificate api_certificate;
+static DoctorConfig api_doctor = {
+    .udp_port = 1, .tcp_port = 1, .device_address = "127.0.0.1", .interfaces = ""
+};
+
 static inline void api_start(void)
 {
     static const ApiDevices devices = { twin_discover, twin_discovered, twin_look, twin_pair,
@@ -167,6 +174,10 @@ static inline void api_start(void)
     HttpConfig http = preset;
     Err err = { 0 };
 
+    api_doctor.data_path = fx->folder;
+    (void)text_printf(api_certificate.path, sizeof api_certificate.path, "%s/tls.pem", fx->folder);
+    (void)text_printf(api_certificate.key_path, sizeof api_certificate.key_path, "%s/tls.key",
+                      fx->folder);
     AUTO_FD keys = file_open_folder(AT_FDCWD, fx->folder, &err);
     sealer = sealer_open(keys, &err);
     events = http_events_new(8, &err);
@@ -179,6 +190,8 @@ static inline void api_start(void)
                                 .cancel_scan = cancel_scan,
                                 .devices = &devices,
                                 .spool_path = spool_path,
+                                .doctor = &api_doctor,
+                                .certificate = &api_certificate,
                                 .destinations_json = buf_text(&kinds) },
                   &err);
     if (!api)
@@ -201,6 +214,7 @@ static inline void api_stop(void)
     api_free(api);
     sealer_free(sealer);
     http_events_free(events);
+    buf_done(&api_certificate.shown);
 }
 
 static inline int api_set_up(void **state)

@@ -1,5 +1,6 @@
 /* tests/unit/test-api.c - the API as programs see it: every route, who may use it, what it refuses. */
 #include "tests/unit/api-devices.h"
+#include "tests/unit/api-doctor.h"
 #include "tests/unit/api-fixture.h"
 #include "tests/unit/api-notifications.h"
 #include "tests/unit/api-scans.h"
@@ -754,6 +755,8 @@ int main(void)
         API_TEST(devices_are_added_by_hand),
         API_TEST(devices_are_paired),
         API_TEST(devices_are_looked_for),
+        API_TEST(the_doctor_answers),
+        API_TEST(the_doctor_reads_the_certificate),
         API_TEST(a_batch_is_shown_with_its_parts),
         API_TEST(a_delivery_says_how_it_ended_and_what_cures_it),
         API_TEST(batches_are_listed_newest_first_in_steps),

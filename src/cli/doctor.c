@@ -1,0 +1,74 @@
+/* cli/doctor.c - platen doctor: what is wrong with the server, each thing with its cure. */
+#include "base/text.h"
+#include "cli/noun.h"
+
+#include <stdio.h>
+
+static const Column finding_columns[] = {
+    { "LEVEL", "level", COLUMN_PLAIN },
+    { "FINDING", "name", COLUMN_PLAIN },
+    { "WHERE", "where", COLUMN_PLAIN },
+    { "WHAT", "what", COLUMN_PLAIN },
+};
+
+/* One line of cure for each name, in the order of the table; a cure that several findings share is said once. */
+static void print_cures(const Json *items)
+{
+    printf("\nWhat to do:\n");
+    for (size_t i = 0; i < json_count(items); i++) {
+        const char *cure = json_get_text(json_item(items, i), "cure");
+        bool said = false;
+
+        for (size_t k = 0; k < i && !said; k++)
+            said = text_equal(json_get_text(json_item(items, k), "cure"), cure);
+        if (said)
+            continue;
+        printf("  %s: ", json_get_text(json_item(items, i), "name"));
+        print_safe(cure);
+        (void)fputc('\n', stdout);
+    }
+}
+
+static void print_addresses(const Json *addresses)
+{
+    printf("Devices are told:");
+    for (size_t i = 0; i < json_count(addresses); i++)
+        printf("%s %s (%s)", i ? "," : "", json_get_text(json_item(addresses, i), "address"),
+               json_get_text(json_item(addresses, i), "interface"));
+    printf("%s\n", json_count(addresses) ? "" : " no address");
+}
+
+static void print_report(const Json *report)
+{
+    const Json *items = json_get(report, "items"), *checks = json_get(report, "checks");
+    size_t count = json_count(items);
+
+    if (count > 0) {
+        print_table(items, finding_columns, COUNT_OF(finding_columns));
+        print_cures(items);
+        (void)fputc('\n', stdout);
+    }
+    print_addresses(json_get(report, "addresses"));
+    printf("Looked at:");
+    for (size_t i = 0; i < json_count(checks); i++)
+        printf("%s %s", i ? "," : "", json_get_text(json_item(checks, i), "name"));
+    if (count == 0)
+        printf(". All is well.\n");
+    else
+        printf(". %zu finding%s.\n", count, count == 1 ? "" : "s");
+}
+
+bool run_doctor(Cli *cli, const Args *args, Err *err)
+{
+    AUTO_ANSWER answer = { 0 };
+
+    (void)args;
+    if (!client_call(cli->client, "GET", "/api/v1/doctor", NULL, NULL, &answer, err))
+        return false;
+    if (cli->raw_json)
+        print_raw(&answer);
+    else
+        print_report(answer.json);
+    *err = (Err){ 0 }; /* what was found is said above: only the exit code tells it again */
+    return print_flush(err) && json_get_bool(answer.json, "ok", false);
+}

@@ -1,0 +1,587 @@
+/* tests/unit/test-doctor.c - each thing that the doctor finds is made true and false: with a tree like /proc, a data
+ * folder, and a store. The kernel's own words are in tests/peers/test_doctor.py. */
+#include "tests/unit/doctor-house.h"
+
+#include "store/db.h"
+
+#include <sys/resource.h>
+
+/* --- addresses ------------------------------------------------------------------------------------------- */
+
+static char told[256];
+
+static void note_told(void *arg, const DoctorTold *address)
+{
+    size_t n = strlen(told);
+
+    (void)arg;
+    (void)text_printf(told + n, sizeof told - n, "%s %s;", address->interface, address->address);
+}
+
+static const char *addresses(void)
+{
+    told[0] = '\0';
+    doctor_addresses(&facts, note_told, NULL);
+    return told;
+}
+
+static void addresses_that_devices_are_told(void **state)
+{
+    Fixture *f = *state;
+
+    assert_string_equal(addresses(), "eth0 10.0.0.1;eth1 10.0.1.1;");
+    config.device_address = "127.0.50.1";
+    config.multicast = false;
+    assert_write(f, device_sighted(tx, "10.0.0.7", "", &(Device){ 0 }, &f->err)); /* it is heard */
+    examine(f);
+    assert_int_equal(found_count, 2); /* and waits for approval */
+    assert_int_equal(found[0].id, FINDING_ADDRESS_LOOPBACK_ONLY);
+    assert_string_equal(addresses(), "lo 127.0.50.1;");
+}
+
+static void an_address_that_went(void **state)
+{
+    config.device_address = "10.0.1.1";
+    assert_string_equal(addresses(), "eth1 10.0.1.1;");
+    assert_says(assert_only(*state, FINDING_MULTICAST_DEAF, "10.0.1.1"), "10.0.1.1");
+    config.device_address = "10.0.9.9";
+    examine(*state);
+    assert_int_equal(found[0].id, FINDING_ADDRESS_GONE);
+    was_true[FINDING_ADDRESS_GONE] = true;
+    assert_string_equal(addresses(), "");
+}
+
+static void addresses_that_nobody_gave(void **state)
+{
+    facts.address_count = 1;
+    assert_says(assert_only(*state, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer"), "but lo");
+    add_address("eth0", "169.254.3.4", 0xffff0000);
+    assert_says(assert_only(*state, FINDING_ADDRESS_LINK_LOCAL, "eth0"), "169.254.3.4");
+    assert_non_null(strstr(found[0].cure, "DHCP server of eth0,"));
+    add_address("eth0", "10.0.0.1", 0xffffff00);
+    assert_well(*state);
+}
+
+/* --- ports ------------------------------------------------------------------------------------------------ */
+
+static void ports(void **state)
+{
+    put("net/udp", HEAD UDP_ROW("4711") UDP_ROW("99"));
+    assert_says(assert_only(*state, FINDING_UDP_PORT_SHARED, "UDP 2968"),
+                "another program (of user id 998) listens on UDP 2968 as well.");
+    put("77/comm", "escan\n");
+    put_link("77", "9", "socket:[99]");
+    assert_says(assert_only(*state, FINDING_UDP_PORT_SHARED, "UDP 2968"), "escan (process 77)");
+    put("net/udp", HEAD UDP_ROW("99"));
+    assert_says(assert_only(*state, FINDING_UDP_PORT_NOT_HELD, "UDP 2968"),
+                "does not hold UDP 2968; escan (process 77) does.");
+    put("net/udp", HEAD);
+    assert_says(assert_only(*state, FINDING_UDP_PORT_NOT_HELD, "UDP 2968"),
+                "does not hold UDP 2968.");
+    put("net/udp", HEAD UDP_ROW("4711"));
+    put("net/udp6", HEAD UDP6_ROW("98"));
+    assert_says(assert_only(*state, FINDING_UDP_PORT_SHARED, "UDP 2968"), "user id 1000");
+    take_away("net/udp6"); /* a kernel without IPv6 */
+    assert_well(*state);
+    put("net/tcp", HEAD TCP_ROW("01", "4712")); /* connected, not listening */
+    assert_only(*state, FINDING_TCP_PORT_NOT_HELD, "TCP 2968");
+}
+
+/* --- multicast -------------------------------------------------------------------------------------------- */
+
+static void multicast(void **state)
+{
+    put_groups(group, all_hosts);
+    assert_says(assert_only(*state, FINDING_MULTICAST_NOT_JOINED, "eth1"), "on eth1.");
+    facts.interfaces[2].multicast = false; /* a tunnel: others are there */
+    assert_well(*state);
+    facts.interfaces[1].multicast = false;
+    assert_only(*state, FINDING_MULTICAST_NOWHERE, "this computer");
+    config.multicast = false;
+    assert_only(*state, FINDING_MULTICAST_OFF, "devices");
+}
+
+/* --- names for panels ------------------------------------------------------------------------------------- */
+
+/* eth1 beside eth0 in one network, as panels want it. */
+static void have_names(void)
+{
+    config.interfaces = "eth0, eth1";
+    facts.address_count = 2;
+    add_address("eth1", "10.0.0.2", 0xffffff00);
+    put("net/udp", HEAD UDP_ROW("4711") UDP_ROW("4714"));
+    put("net/tcp", HEAD TCP_ROW("0A", "4712") TCP_ROW("0A", "4715"));
+    put_link("self", "5", "socket:[4714]");
+    put_link("self", "6", "socket:[4715]");
+    put_switches("eth0", "1\n", "2\n", "2\n");
+    put_switches("eth1", "1\n", "2\n", "2\n");
+}
+
+static void interfaces_with_names(void **state)
+{
+    have_names();
+    assert_well(*state);
+    assert_string_equal(addresses(), "eth0 10.0.0.1;eth1 10.0.0.2;");
+    facts.interfaces[2].multicast = false;
+    assert_only(*state, FINDING_INTERFACE_NO_MULTICAST, "eth1");
+    facts.interfaces[2].multicast = true;
+    facts.address_count = 2;
+    assert_only(*state, FINDING_INTERFACE_NO_ADDRESS, "eth1");
+    assert_string_equal(found[0].cure, "ip addr add ADDRESS/PREFIX dev eth1");
+    facts.interfaces[2].is_up = false;
+    assert_only(*state, FINDING_INTERFACE_DOWN, "eth1");
+    config.interfaces = "eth0,pj7";
+    put("net/udp", HEAD UDP_ROW("4711")); /* one interface, one socket: that is said once */
+    put("net/tcp", HEAD TCP_ROW("0A", "4712"));
+    assert_only(*state, FINDING_INTERFACE_MISSING, "pj7");
+}
+
+static void ports_of_names(void **state)
+{
+    have_names();
+    put("net/tcp", HEAD TCP_ROW("0A", "4712"));
+    assert_says(assert_only(*state, FINDING_TCP_PORT_NOT_HELD, "TCP 2968"),
+                "on 1 of 2 interfaces.");
+    put("net/tcp", HEAD TCP_ROW("0A", "4712") TCP_ROW("0A", "4799"));
+    assert_says(assert_only(*state, FINDING_TCP_PORT_NOT_HELD, "TCP 2968"),
+                "on 1 of 2 interfaces; another program (of user id 998) holds it as well.");
+}
+
+static void switches_of_the_kernel(void **state)
+{
+    have_names();
+    put_switches("eth1", "0\n", "2\n", "2\n");
+    assert_says(assert_only(*state, FINDING_INTERFACE_ARP_IGNORE, "eth1"),
+                "eth1 shares a network with eth0, and its arp_ignore is 0.");
+    assert_true(text_starts_with(found[0].cure, "sysctl -w net.ipv4.conf.eth1.arp_ignore=1,"));
+    put_switches("all", "1\n", "0\n", "0\n"); /* the larger one counts */
+    assert_well(*state);
+    put_switches("eth1", "1\n", "1\n", "2\n");
+    assert_only(*state, FINDING_INTERFACE_ARP_ANNOUNCE, "eth1");
+    put_switches("eth1", "1\n", "2\n", "1\n");
+    assert_says(assert_only(*state, FINDING_INTERFACE_RP_FILTER, "eth1"), "rp_filter is 1");
+    put_switches("eth1", "1\n", "2\n", "0\n");
+    assert_well(*state);
+    put_switches("all", "0\n", "0\n", "0\n");
+    put_switches("eth1", "0\n", "0\n", "1\n");
+    examine(*state);
+    assert_int_equal(found_count, 3);
+    facts.addresses[2].address = 0x0a000501; /* 10.0.5.1: no network is shared */
+    assert_well(*state);
+    facts.addresses[2].address = 0x0a000002;
+    config.interfaces = ""; /* one name for all: nobody minds */
+    put("net/udp", HEAD UDP_ROW("4711"));
+    put("net/tcp", HEAD TCP_ROW("0A", "4712"));
+    assert_well(*state);
+}
+
+/* --- HTTPS ------------------------------------------------------------------------------------------------ */
+
+static void certificates(void **state)
+{
+    static const char path[] = "/etc/platen/tls.pem", key[] = "/etc/platen/tls.key";
+    DoctorCertificate *c = &facts.certificate, well = *c;
+
+    c->valid_until.ms = today.ms + 29LL * DAY_MS;
+    assert_says(assert_only(*state, FINDING_CERTIFICATE_EXPIRES_SOON, path), "29 more days");
+    c->valid_until.ms = today.ms + 30LL * DAY_MS;
+    assert_well(*state);
+    c->valid_until.ms = today.ms;
+    assert_only(*state, FINDING_CERTIFICATE_EXPIRED, path);
+    *c = well;
+    c->valid_from.ms = today.ms + 1;
+    assert_only(*state, FINDING_CERTIFICATE_NOT_YET_VALID, path);
+    *c = well;
+    c->is_in_use = false;
+    assert_only(*state, FINDING_CERTIFICATE_NOT_IN_USE, path);
+    (void)text_copy(c->problem, sizeof c->problem, "open: Permission denied");
+    assert_says(assert_only(*state, FINDING_CERTIFICATE_UNREADABLE, path), "Permission denied.");
+    *c = well;
+    (void)text_copy(c->key_problem, sizeof c->key_problem, "open: Permission denied");
+    assert_only(*state, FINDING_CERTIFICATE_KEY_UNREADABLE, key);
+    *c = (DoctorCertificate){ .is_on = false };
+    assert_well(*state);
+}
+
+/* --- the data folder -------------------------------------------------------------------------------------- */
+
+static int64_t space_left(void)
+{
+    Err err;
+    AUTO_FD folder = file_open_folder(AT_FDCWD, data, &err);
+    int64_t left;
+
+    assert_true(folder >= 0 && file_space_left(folder, &left, &err));
+    return left;
+}
+
+static void space(void **state)
+{
+    config.space_wanted = 2 * space_left();
+    assert_only(*state, FINDING_DISK_FULL, data);
+    config.space_wanted = space_left() / 2;
+    assert_only(*state, FINDING_DISK_LOW, data);
+    config.space_wanted = space_left() / 8;
+    assert_well(*state);
+}
+
+static void writing(void **state)
+{
+    struct stat st;
+    char probe[128];
+
+    config.data_path = "/nowhere";
+    assert_says(assert_only(*state, FINDING_DATA_NOT_WRITABLE, "/nowhere"), "cannot be opened");
+    config.data_path = "/proc/self"; /* a folder in which nobody makes files */
+    examine(*state);
+    assert_int_equal(found[0].id, FINDING_DATA_NOT_WRITABLE);
+    config.data_path = data;
+    (void)text_printf(probe, sizeof probe, "%s/.doctor-probe", data);
+    assert_int_equal(mkdir(probe, 0700), 0); /* what stands in the way cannot be written */
+    assert_only(*state, FINDING_DATA_NOT_WRITABLE, data);
+    assert_int_equal(rmdir(probe), 0);
+    assert_well(*state);
+    assert_int_not_equal(stat(probe, &st), 0); /* nothing is left behind */
+}
+
+static void file_systems(void **state)
+{
+    put_mount("tmpfs", "rw,size=1g");
+    assert_says(assert_only(*state, FINDING_DATA_VOLATILE, data), "is tmpfs.");
+    put_mount("nfs4", "rw,vers=4.2");
+    assert_only(*state, FINDING_DATA_REMOTE, data);
+    put_mount("vfat", "rw");
+    assert_only(*state, FINDING_DATA_WITHOUT_RIGHTS, data);
+    put_mount("overlay", "rw,lowerdir=/l,upperdir=/u,workdir=/w");
+    assert_only(*state, FINDING_DATA_IN_CONTAINER, data);
+    put_mount("ext4", "rw,nobarrier");
+    assert_says(assert_only(*state, FINDING_DATA_NOT_SYNCED, data),
+                "(ext4) is mounted with nobarrier.");
+    put_mount("xfs", "rw");
+    assert_well(*state);
+}
+
+static void keys(void **state)
+{
+    char path[128];
+
+    (void)text_printf(path, sizeof path, "%s/master.key", data);
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_says(assert_only(*state, FINDING_KEY_READABLE, path), "0440");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_well(*state);
+    facts.user++;
+    assert_only(*state, FINDING_KEY_OWNER, path);
+    facts.user--;
+    assert_int_equal(unlink(path), 0);
+    assert_only(*state, FINDING_KEY_MISSING, path);
+    facts.key_is_credential = true;
+    assert_well(*state);
+}
+
+/* --- clock and programs ----------------------------------------------------------------------------------- */
+
+static void the_clock(void **state)
+{
+    Fixture *f = *state;
+    Event event = { .kind = "device.seen" };
+
+    facts.built.ms = today.ms + 1;
+    assert_only(f, FINDING_CLOCK_BEFORE_BUILD, "clock");
+    facts.built.ms = 1;
+    assert_write(f, event_insert(tx, &event, &f->err));
+    assert_well(f);
+    facts.now.ms -= DAY_MS;
+    facts.certificate.is_on = false;
+    assert_only(f, FINDING_CLOCK_BEHIND_RECORDS, "clock");
+}
+
+static void missing_programs(void **state)
+{
+    Fixture *f = *state;
+    StoredDestination share = { .id = id_new(DestinationId, wall_now()),
+                                .destination = { .name = "Share",
+                                                 .kind = "smb",
+                                                 .settings = "{}",
+                                                 .parallel = 1,
+                                                 .expiry_hours = 72 } };
+
+    programs[1].path = "/nowhere/platen-deliver-smb";
+    assert_well(f); /* nobody needs it */
+    assert_write(f, destination_insert(tx, &test_actor, &share, &f->err));
+    assert_says(assert_only(f, FINDING_PROGRAM_MISSING, "/nowhere/platen-deliver-smb"),
+                "\"Share\" is a destination of the kind smb");
+    programs[1].path = "/etc/passwd"; /* there, but no program */
+    assert_only(f, FINDING_PROGRAM_MISSING, "/etc/passwd");
+    programs[0].path = "/nowhere/platen-worker";
+    examine(f);
+    assert_int_equal(found_count, 2);
+}
+
+/* --- devices and destinations -------------------------------------------------------------------------------- */
+
+static void devices(void **state)
+{
+    DeviceSettings settings = { .name = "Front desk" };
+    Fixture *f = *state;
+    World world;
+
+    assert_write(f, device_sighted(tx, "10.0.0.7", "PID 11D1", &world.device, &f->err));
+    assert_says(assert_only(f, FINDING_DEVICE_WAITING, "10.0.0.7"), "PID 11D1 at 10.0.0.7 waits");
+    assert_non_null(strstr(found[0].cure, "platen device approve 10.0.0.7,"));
+    world_make(f, &world);
+    assert_well(f);
+    assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_QUIET, &f->err));
+    assert_only(f, FINDING_DEVICE_SILENT, "Front desk");
+    assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_UNREACHABLE, &f->err));
+    assert_only(f, FINDING_DEVICE_OFFLINE, "Front desk");
+    assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_ANNOUNCED, &f->err));
+    assert_well(f);
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "no job group");
+    (void)text_copy(settings.job_group, sizeof settings.job_group, world.group.id.text);
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    assert_well(f);
+    world.group.group.job_count = 0;
+    assert_write(f, job_group_change(tx, &test_actor, &world.group, &f->err));
+    assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "group has no jobs");
+}
+
+static Batch refused(Fixture *f, const World *world, const char *code)
+{
+    Batch batch = world_batch(world);
+    Reason reason = { .text = "It showed another certificate.", .remedy = "Look." };
+
+    (void)text_copy(reason.code, sizeof reason.code, code);
+    assert_write(f, batch_insert(tx, &batch, &f->err));
+    assert_write(f, batch_apply(tx, &batch.id, BATCH_EVENT_BREAK, &reason, &f->err));
+    usleep(2000); /* the next scan begins later */
+    return batch;
+}
+
+static void certificates_of_devices(void **state)
+{
+    Fixture *f = *state;
+    World world;
+
+    world_make(f, &world);
+    (void)refused(f, &world, "connect-failed");
+    assert_well(f);
+    (void)refused(f, &world, "certificate-changed");
+    assert_says(assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk"), "at 10.0.0.7 showed");
+    (void)refused(f, &world, "certificate-changed");
+    assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk");
+    Batch good = world_batch(&world);
+    assert_write(f, batch_insert(tx, &good, &f->err));
+    assert_well(f); /* the device itself is back */
+    assert_write(f, batch_apply(tx, &good.id, BATCH_EVENT_CANCEL, NULL, &f->err));
+    (void)refused(f, &world, "certificate-changed");
+    assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk");
+    assert_write(f, device_certified(tx, &world.device.id, "ab12", &f->err));
+    assert_write(f, device_trust(tx, &test_actor, &world.device.id, &f->err));
+    assert_well(f);
+}
+
+/* An attempt of the delivery that can be claimed. */
+static void attempt(Fixture *f, DeliveryClass class, DeliveryEvent event)
+{
+    DeliveryResult result = { .class = class, .stage = "connect", .text = "Nobody answers." };
+    DeliveryClaim claim;
+    bool found_one = false;
+
+    assert_write(f, delivery_claim(tx, NULL, NULL, 0, &claim, &found_one, &f->err));
+    assert_true(found_one);
+    assert_write(f, delivery_ended(tx, &claim.delivery.id, event, &result, wall_now(), &f->err));
+}
+
+static void destinations(void **state)
+{
+    Fixture *f = *state;
+    World world;
+
+    world_make(f, &world);
+    (void)world_delivering(f, &world, 2);
+    assert_well(f);
+    attempt(f, DELIVERY_CLASS_RETRY, DELIVERY_EVENT_RETRY_LATER);
+    assert_says(assert_only(f, FINDING_DESTINATION_FAILING, "Archive"),
+                "1 deliveries wait after failed attempts; the last one: Nobody answers.");
+    attempt(f, DELIVERY_CLASS_FATAL, DELIVERY_EVENT_FAIL);
+    assert_says(assert_only(f, FINDING_DESTINATION_STUCK, "Archive"), "1 deliveries need a person");
+    assert_write(f, destination_stop(tx, &test_actor, &world.destination.id, "No entry.",
+                                     "Enter the password again.", &f->err));
+    examine(f);
+    assert_int_equal(found[0].id, FINDING_DESTINATION_STOPPED);
+    assert_string_equal(found[0].what, "No entry.");
+    assert_string_equal(found[0].cure, "Enter the password again.");
+    was_true[FINDING_DESTINATION_STOPPED] = true;
+}
+
+/* More of a kind than anybody reads. */
+static void many_devices(void **state)
+{
+    enum { MANY = DOCTOR_PER_KIND_MAX + 7 };
+    Fixture *f = *state;
+    Device device;
+
+    for (int i = 0; i < MANY; i++) {
+        char address[32];
+
+        (void)text_printf(address, sizeof address, "10.0.9.%d", i);
+        assert_write(f, device_sighted(tx, address, "", &device, &f->err));
+    }
+    examine(f);
+    assert_int_equal(found_count, DOCTOR_PER_KIND_MAX + 1);
+    assert_string_equal(found[DOCTOR_PER_KIND_MAX].where, "others");
+    assert_says(&found[DOCTOR_PER_KIND_MAX], "holds for 7 more.");
+}
+
+/* --- what could not be looked at is said, and blames nobody ---------------------------------------------------- */
+
+static void a_network_that_cannot_be_listed(void **state)
+{
+    struct rlimit limit, none;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){ 0, limit.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    doctor_look(&facts);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_string_equal(facts.network_error, "Too many open files");
+    assert_int_equal(facts.interface_count, 0);
+    facts.proc_path = proc;
+    facts.now = today;
+    facts.built = (Wall){ 1 };
+    assert_says(assert_only(*state, FINDING_COULD_NOT_LOOK, "network interfaces"),
+                "could not be listed: Too many open files.");
+    config.interfaces = "eth0,eth1";
+    examine(*state);
+    for (size_t i = 0; i < found_count; i++)
+        assert_int_equal(found[i].id, FINDING_COULD_NOT_LOOK);
+    assert_true(found_count > 0);
+}
+
+static void files_that_cannot_be_read(void **state)
+{
+    take_away("net/igmp");
+    assert_says(assert_only(*state, FINDING_COULD_NOT_LOOK, "multicast"), "net/igmp");
+    put_groups(group, group);
+    take_away("net/udp");
+    assert_only(*state, FINDING_COULD_NOT_LOOK, "UDP 2968");
+    put("net/udp", HEAD UDP_ROW("4711"));
+    take_away("self/mountinfo");
+    assert_only(*state, FINDING_COULD_NOT_LOOK, data);
+    put_mount("ext4", "rw");
+    have_names();
+    take_away("sys/net/ipv4/conf/eth1/arp_ignore");
+    assert_says(assert_only(*state, FINDING_COULD_NOT_LOOK, "eth1"), "arp_ignore of eth1");
+}
+
+static void a_database_that_cannot_be_read(void **state)
+{
+    Fixture *f = *state;
+
+    assert_write(f, db_script(tx_db(tx), "ALTER TABLE device RENAME TO gone;", &f->err));
+    assert_says(assert_only(f, FINDING_COULD_NOT_LOOK, "database"), "devices could not be read");
+}
+
+static void this_computer(void **state)
+{
+    doctor_look(&facts);
+    (void)state;
+    assert_string_equal(facts.proc_path, "/proc");
+    assert_string_equal(facts.network_error, "");
+    assert_true(facts.interface_count > 0);
+    bool lo = false;
+    for (size_t i = 0; i < facts.interface_count; i++)
+        lo = lo || (text_equal(facts.interfaces[i].name, "lo") && facts.interfaces[i].is_loopback);
+    assert_true(lo);
+    assert_true(facts.built.ms > 1700000000000 && facts.built.ms <= facts.now.ms);
+    assert_int_equal(facts.user, geteuid());
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------- */
+
+static void every_finding_was_true_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FINDING_MAX_; i++) {
+        const FindingKind *kind = &finding_kinds[i];
+
+        assert_non_null(kind->name);
+        assert_true(text_ends_with(kind->meaning, ".") && kind->cure[0]);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(kind->name, finding_kinds[k].name);
+        if (!was_true[i])
+            fail_msg("no test had the finding %s", kind->name);
+    }
+}
+
+/* The table of docs/doctor.md. */
+static void print_table(Buf *to)
+{
+    buf_printf(to, "| finding | level | what it means | what to do |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < FINDING_MAX_; i++) {
+        const FindingKind *kind = &finding_kinds[i];
+
+        buf_printf(to, "| `%s` | %s | %s | %s |\n", kind->name, finding_level_words[kind->level],
+                   kind->meaning, kind->cure);
+    }
+}
+
+static void the_page_has_every_finding(void **state)
+{
+    AUTO_BUF page = buf_with_max(1024 * 1024);
+    AUTO_BUF wanted = buf_with_max(256 * 1024);
+    Err err;
+
+    (void)state;
+    print_table(&wanted);
+    if (!file_read_whole(AT_FDCWD, getenv("PLATEN_DOCTOR_PAGE"), &page, &err))
+        fail_msg("docs/doctor.md: %s", err.text);
+    if (!strstr(buf_text(&page), buf_text(&wanted)))
+        fail_msg("the table of docs/doctor.md is not this one: build/VARIANT/tests/unit/"
+                 "test-doctor --print");
+}
+
+#define DOCTOR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        DOCTOR_TEST(addresses_that_devices_are_told),
+        DOCTOR_TEST(an_address_that_went),
+        DOCTOR_TEST(addresses_that_nobody_gave),
+        DOCTOR_TEST(ports),
+        DOCTOR_TEST(multicast),
+        DOCTOR_TEST(interfaces_with_names),
+        DOCTOR_TEST(ports_of_names),
+        DOCTOR_TEST(switches_of_the_kernel),
+        DOCTOR_TEST(certificates),
+        DOCTOR_TEST(space),
+        DOCTOR_TEST(writing),
+        DOCTOR_TEST(file_systems),
+        DOCTOR_TEST(keys),
+        DOCTOR_TEST(the_clock),
+        DOCTOR_TEST(missing_programs),
+        DOCTOR_TEST(devices),
+        DOCTOR_TEST(certificates_of_devices),
+        DOCTOR_TEST(destinations),
+        DOCTOR_TEST(many_devices),
+        DOCTOR_TEST(a_network_that_cannot_be_listed),
+        DOCTOR_TEST(files_that_cannot_be_read),
+        DOCTOR_TEST(a_database_that_cannot_be_read),
+        DOCTOR_TEST(this_computer),
+        cmocka_unit_test(every_finding_was_true_once),
+        cmocka_unit_test(the_page_has_every_finding),
+    };
+
+    if (argc == 2 && text_equal(argv[1], "--print")) {
+        AUTO_BUF text = buf_with_max(256 * 1024);
+
+        print_table(&text);
+        return fputs(buf_text(&text), stdout) >= 0 ? 0 : 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

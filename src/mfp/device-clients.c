@@ -34,10 +34,15 @@ static void take_note(Client *client, const ScanNote *note)
         device_say(device, "page-acknowledged %u", note->pages);
     } else if (note->kind == NOTE_FAULT) {
         device_say(device, "fault kind=%s", log_quote(kind, sizeof kind, note->fault));
+    } else if (note->kind == NOTE_JOB_LIST) {
+        device_say(device, "job-list bytes=%zu", note->bytes);
+    } else if (note->kind == NOTE_JOB_ASKED) {
+        device_say(device, "job-asked number=%u", device->unit.job_number);
     } else if (note->kind == NOTE_REFUSED) {
         take_refusal(device, note->fault);
     } else {
         device_scan_ended(device, scan_outcome_name(note->outcome), note->pages);
+        client->scanned = true;
     }
 }
 
@@ -49,6 +54,8 @@ static void client_done(Client *client)
     loop_timer_free(STEAL(client->timer));
     drip_done(&client->drip);
     client->stream = NULL;
+    if (client->scanned)
+        device_tell_end(device);
     device_stop_when_quiet(device);
 }
 
@@ -166,6 +173,7 @@ void device_on_accept(void *arg, TcpStream *stream_take)
         return;
     net_address_format(&peer, client->peer);
     client->device = device;
+    client->scanned = false;
     client->session = STEAL(session);
     client->timer = STEAL(timer);
     drip_init(&client->drip, &device->options->drip);

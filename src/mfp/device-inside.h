@@ -18,6 +18,7 @@ typedef struct Client {
     MfpSession *session;
     LoopTimer *timer;
     Drip drip;
+    bool scanned; /* a scan of its has ended */
     char peer[NET_ADDRESS_TEXT_SIZE];
 } Client;
 
@@ -37,6 +38,9 @@ struct Device {
     Finder finder;
     LoopTimer *announce_timer;
     Press *press;
+    Press *farewell;          /* tells a server that its scan has ended (ScanEnd)  */
+    bool is_job;              /* the scan that was called for is one of a job      */
+    uint32_t writes_before;   /* JOBW before the server was asked for its jobs     */
     LoopTimer *waiting_timer; /* runs in DEVICE_WAITING */
     bool contacting, waiting;
     bool auto_pressed; /* --press has been done */
@@ -82,6 +86,9 @@ bool device_open_tls(Device *device, Err *err);
 
 /* The name of --press has appeared: Start, once. */
 void device_press_by_itself(Device *device, const char *name);
+
+/* The client that scanned has gone: a device of version 3 says so to the server that it was for. */
+void device_tell_end(Device *device);
 
 /* Timer: the server said OK and did not come. */
 void device_on_no_client(void *arg);

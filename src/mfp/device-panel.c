@@ -4,6 +4,14 @@
 #include "base/log.h"
 #include "base/text.h"
 
+/* What an FF-680W says of itself in JobList. */
+static const char *const capabilities[] = { "OfficeFormat", "PanelData=0110" };
+
+static bool is_v3(const Device *device)
+{
+    return device->options->registration == 3;
+}
+
 /* ---- Start ---- */
 
 static void press_failed(Device *device, const char *why)
@@ -30,6 +38,7 @@ static void on_pressed(void *arg, const PushScanResponse *response, const Err *e
     device_say(device, "pressed name=%s choice=%s result=OK",
                log_quote(name, sizeof name, device->target), device->choice);
     device->last_result[0] = '\0';
+    device->is_job = is_v3(device);
     if (device->unit.scanning) /* a server may begin before its answer has been read here */
         return;
     device->waiting = true;
@@ -44,35 +53,107 @@ void device_on_no_client(void *arg)
     device_scan_ended(device, "no-client", 0);
 }
 
-/* Says something to the destination of this name. */
-static bool report(Device *device, const char *name, PushScanBody *body, PressDoneFn *done,
-                   Err *err)
+/* Begins to say something to the destination of this name. NULL: errors of device_press. */
+static Press *say_to(Device *device, const char *name, PushScanBody *body, PressDoneFn *done,
+                     Err *err)
 {
     const FinderEntry *entry = finder_find(&device->finder, name);
     char own[NET_ADDRESS_TEXT_SIZE];
     NetAddress server;
 
+    if (!entry) {
+        err_set(err, ERR_NOT_FOUND, 0, "no destination \"%s\" on the panel", name);
+        return NULL;
+    }
+    if (!net_address_parse(entry->server.address, entry->server.event_port, &server, err))
+        return NULL;
+    net_address_format_host(&device->options->address, own);
+    (void)text_copy(body->product, sizeof body->product, device->finder.product);
+    (void)text_copy(body->address, sizeof body->address, own);
+    return press_start(device->loop, &device->options->address, &server, body,
+                       is_v3(device) ? "3.00" : "2.00", ++device->presses, done, device, err);
+}
+
+/* The same when nothing else is going on at the panel. */
+static bool report(Device *device, const char *name, PushScanBody *body, PressDoneFn *done,
+                   Err *err)
+{
+    char target[SLP_NAME_SIZE];
+
     if (device_state(device) != DEVICE_READY)
         return err_set(err, ERR_CONFLICT, 0, "the device is %s",
                        device_state_name(device_state(device)));
-    if (!entry)
-        return err_set(err, ERR_NOT_FOUND, 0, "no destination \"%s\" on the panel", name);
-    if (!net_address_parse(entry->server.address, entry->server.event_port, &server, err))
-        return false;
-    net_address_format_host(&device->options->address, own);
-    (void)text_copy(body->product, sizeof body->product, device->options->product);
-    (void)text_copy(body->address, sizeof body->address, own);
-    (void)text_copy(device->target, sizeof device->target, name);
-    device->press = press_start(device->loop, &device->options->address, &server, body,
-                                ++device->presses, done, device, err);
+    if (!text_copy(target, sizeof target, name))
+        return err_set(err, ERR_NOT_FOUND, 0, "no destination has so long a name");
+    device->press = say_to(device, target, body, done, err);
     device->contacting = device->press != NULL;
+    if (device->contacting)
+        (void)text_copy(device->target, sizeof device->target, target);
     return device->contacting;
+}
+
+static bool start_job(Device *device, const char *name, uint16_t number, Err *err)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = number };
+
+    device->unit.job_number = number;
+    if (!report(device, name, &body, on_pressed, err))
+        return false;
+    (void)text_copy(device->choice, sizeof device->choice, "-");
+    return true;
+}
+
+/* Every capability must come back, and the server must have told of jobs before it answered. */
+static const char *wrong_list(const Device *device, const PushScanResponse *response)
+{
+    for (size_t i = 0; i < COUNT_OF(capabilities); i++) {
+        bool found = false;
+        for (size_t j = 0; j < response->capability_count; j++)
+            found = found || text_equal(response->capabilities[j], capabilities[i]);
+        if (!found)
+            return "the server did not repeat the capabilities of JobList";
+    }
+    return device->unit.job_writes == device->writes_before
+               ? "the server answered JobList without telling of jobs (JOBW)"
+               : NULL;
+}
+
+static void on_list(void *arg, const PushScanResponse *response, const Err *err)
+{
+    Device *device = arg;
+    const char *wrong = response ? wrong_list(device, response) : err->text;
+    Err why;
+
+    press_free(STEAL(device->press));
+    device->contacting = false;
+    if (wrong)
+        press_failed(device, wrong);
+    else if (!start_job(device, device->target, device->unit.job_number, &why))
+        press_failed(device, why.text);
+}
+
+/* The jobs first; their answer starts the one with this number. */
+static bool start_by_list(Device *device, const char *name, uint16_t number, Err *err)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_JOB_LIST, .job_number = PUSHSCAN_NO_JOB };
+
+    for (size_t i = 0; i < COUNT_OF(capabilities); i++)
+        (void)text_copy(body.capabilities[i], sizeof body.capabilities[i], capabilities[i]);
+    body.capability_count = COUNT_OF(capabilities);
+    device->writes_before = device->unit.job_writes;
+    if (!report(device, name, &body, on_list, err))
+        return false;
+    device->unit.job_number = number;
+    (void)text_copy(device->choice, sizeof device->choice, "-");
+    return true;
 }
 
 bool device_press(Device *device, const char *name, const char *choice, Err *err)
 {
     PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = PUSHSCAN_NO_JOB };
 
+    if (is_v3(device)) /* JOBW tells of one job, whatever the panel offers else */
+        return start_by_list(device, name, 0, err);
     if (!options_choice_is_valid(choice))
         return err_set(err, ERR_BAD_INPUT, 0, "expected a choice of two characters, like 02");
     (void)text_copy(body.choice, sizeof body.choice, choice);
@@ -84,13 +165,41 @@ bool device_press(Device *device, const char *name, const char *choice, Err *err
 
 bool device_press_job(Device *device, const char *name, uint16_t number, Err *err)
 {
-    PushScanBody body = { .root = PUSHSCAN_ROOT_START, .job_number = number };
+    bool told = device->jobs.has_jobs && text_equal(device->jobs_of, name);
 
-    if (!report(device, name, &body, on_pressed, err))
-        return false;
-    (void)text_copy(device->choice, sizeof device->choice, "-");
-    return true;
+    return is_v3(device) && !told ? start_by_list(device, name, number, err)
+                                  : start_job(device, name, number, err);
 }
+
+/* ---- the end ---- */
+
+static void on_told(void *arg, const PushScanResponse *response, const Err *err)
+{
+    Device *device = arg;
+    char name[DEVICE_QUOTED_SIZE], quoted[DEVICE_QUOTED_SIZE];
+
+    if (response)
+        device_say(device, "scan-end-told name=%s result=OK",
+                   log_quote(name, sizeof name, device->target));
+    else
+        device_say(device, "scan-end-told name=%s result=ERROR error=%s",
+                   log_quote(name, sizeof name, device->target),
+                   log_quote(quoted, sizeof quoted, err->text));
+    press_free(STEAL(device->farewell));
+    device_stop_when_quiet(device);
+}
+
+void device_tell_end(Device *device)
+{
+    PushScanBody body = { .root = PUSHSCAN_ROOT_SCAN_END, .job_number = PUSHSCAN_NO_JOB };
+    Err err;
+
+    if (device->is_job && !device->farewell)
+        device->farewell = say_to(device, device->target, &body, on_told, &err);
+    device->is_job = false;
+}
+
+/* ---- jobs by name ---- */
 
 /* A destination that knows no lists answers ERROR: it is started by the choice then. */
 static void on_jobs(void *arg, const PushScanResponse *response, const Err *err)
@@ -113,6 +222,10 @@ bool device_ask_jobs(Device *device, const char *name, Err *err)
                           .job_number = PUSHSCAN_NO_JOB,
                           .capabilities = { PUSHSCAN_JOB_NAMES },
                           .capability_count = 1 };
+
+    for (size_t i = 0; is_v3(device) && i < COUNT_OF(capabilities); i++)
+        (void)text_copy(body.capabilities[body.capability_count++], sizeof body.capabilities[0],
+                        capabilities[i]);
 
     if (!report(device, name, &body, on_jobs, err))
         return false;

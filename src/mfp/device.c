@@ -36,8 +36,11 @@ void device_say(const Device *device, const char *fmt, ...)
 
 /* ---- the end of the program ---- */
 
+/* Somebody is connected, or is being told something. */
 static bool has_clients(const Device *device)
 {
+    if (device->farewell)
+        return true;
     for (size_t i = 0; i < DEVICE_CLIENTS_MAX; i++)
         if (device->clients[i].stream)
             return true;
@@ -130,6 +133,7 @@ Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *
                               .legacy = options->legacy,
                               .kind = options->kind,
                               .tray = tray,
+                              .job_control = options->registration == 3,
                               .interleaves = options->duplex == MFP_DUPLEX_INTERLEAVED,
                               .says_events = options->says_events,
                               .stamps = options->stamps,
@@ -155,6 +159,7 @@ void device_free(Device *device)
         drip_done(&device->clients[i].drip);
     }
     press_free(device->press);
+    press_free(device->farewell);
     loop_timer_free(device->announce_timer);
     loop_timer_free(device->waiting_timer);
     udp_free(device->udp);
@@ -235,6 +240,11 @@ bool device_load(Device *device, int64_t sheets, Err *err)
     if (fault_due(&device->unit.fault, FAULT_EMPTY, 0))
         fault_clear(&device->unit.fault);
     return true;
+}
+
+Bytes device_job_list(const Device *device)
+{
+    return (Bytes){ device->unit.job_list, device->unit.job_list_bytes };
 }
 
 const Fault *device_fault(const Device *device)

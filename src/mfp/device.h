@@ -11,6 +11,8 @@
  *   scan-begin client=127.0.0.1:40112
  *   page 1 bytes=123456
  *   fault kind="jam"
+ *   job-list bytes=46                 job-asked number=0          scan-end-told name="Scans" result=OK
+ *   (version 3: the server told of jobs, asked for the chosen one, took the end of the scan)
  *   scan-end pages=1 outcome=done       (done, cancelled, stopped, broken, fault, no-client)
  *
  * With several devices in one program each line ends with device=ADDRESS. */
@@ -69,6 +71,9 @@ const char *device_target(const Device *device);      /* name pressed last, ""  
 uint32_t device_scan_pages(const Device *device);     /* of the running or last scan     */
 size_t device_sheets(const Device *device);           /* in the feeder                   */
 const Fault *device_fault(const Device *device);
+
+/* What JOBW told last: bytes of an unknown format, none at first. */
+Bytes device_job_list(const Device *device);
 
 /* The jobs that a destination told, NULL when it told none. *ret_name: the destination asked last, "". */
 const PushScanResponse *device_jobs(const Device *device, const char **ret_name);

@@ -31,7 +31,8 @@ typedef struct MfpModel {
     const char *scope; /* the product id of announcements, when #PRD is another text; else NULL   */
     uint8_t flags;     /* byte 4 of every packet                                                  */
     bool pads_product; /* with blanks to 16 characters                                            */
-    bool has_serial;   /* #S/N                                                                    */
+    bool is_v3;      /* version 3: SLP with Ver and Group, job control                           */
+    bool has_serial; /* #S/N                                                                    */
     const char *front; /* INFO before #PRD                                                        */
     const char *back;  /* INFO between #PRD and #S/N                                              */
     const char *tail;  /* INFO behind #S/N                                                        */

@@ -252,6 +252,7 @@ static bool take_press(Options *options, const char *value, Err *err)
     if (name_bytes == 0 || !text_copy_bytes(options->press_name, sizeof options->press_name,
                                             (Bytes){ (const uint8_t *)value, name_bytes }))
         return expected(err, "a name of at most 63 bytes", value);
+    options->press_has_choice = colon != NULL;
     if (colon && (!options_choice_is_valid(colon + 1) ||
                   !text_copy(options->press_choice, sizeof options->press_choice, colon + 1)))
         return expected(err, "NAME:CHOICE with a choice of two characters, like 02", value);
@@ -372,7 +373,9 @@ static const struct Option {
     { "--server", "HOST[:PORT]", take_server,
       "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
-    { "--registration", "2|3", take_registration, "version of the announcements (2)" },
+    { "--registration", "2|3", take_registration,
+      "version of announcements and of Start; default: that\nof the model, else 2. Version 3 is "
+      "told of jobs" },
     { "--tls", NULL, take_tls, "scan port over TLS only, with a new certificate" },
     { "--tls-certificate", "FILE", take_tls_certificate,
       "--tls with the key and certificate of this PEM file,\nwhich is made when it is not there" },
@@ -457,6 +460,12 @@ static bool check_together(const Options *options, Err *err)
     if (options->duplex && !model_has_duplex(&options->kind))
         return err_set(err, ERR_BAD_INPUT, 0, "--duplex: the %s scans one side",
                        options->kind.model->name);
+    if (options->registration == 3 && options->legacy)
+        return err_set(err, ERR_BAD_INPUT, 0, "--legacy: such devices are of version 2");
+    if (options->registration == 3 && options->press_has_choice) {
+        err_set(err, ERR_BAD_INPUT, 0, "--press: a device of version 3 starts jobs, not choices");
+        return err_remedy(err, "Leave out the choice behind the name, or set --registration 2.");
+    }
     if (options->source == MFP_FLATBED && options->sheets > 0) {
         err_set(err, ERR_BAD_INPUT, 0,
                 "--sheets fills the feeder, --source flatbed leaves it empty");
@@ -476,6 +485,8 @@ static void complete(Options *options)
     if (model && !model_has_feeder(&options->kind))
         options->source = MFP_FLATBED;
     options->kind.glass = options->source == MFP_FLATBED;
+    if (options->registration == 0)
+        options->registration = model && model->is_v3 ? 3 : 2;
     if (!options->product[0])
         (void)text_copy(options->product, sizeof options->product,
                         model ? model->product : DEFAULT_PRODUCT);
@@ -491,7 +502,6 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
         .count = 1,
         .serial = "VIRTUAL001",
         .announce_ms = 60000,
-        .registration = 2,
     };
 
     if (!take_address(&options, DEFAULT_ADDRESS, err))

@@ -32,9 +32,10 @@ typedef struct Options {
     uint32_t count; /* devices, on addresses counted up                               */
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */
     uint16_t server_port;
-    unsigned registration;          /* version, 2 or 3: what requests ask for */
+    unsigned registration;          /* version, 2 or 3 */
     char press_name[SLP_NAME_SIZE]; /* "": nobody presses Start by itself          */
     char press_choice[OPTIONS_CHOICE_SIZE];
+    bool press_has_choice; /* it was given */
     bool panel;
     uint16_t panel_port;
     char product[SCANNER_PRODUCT_SIZE];

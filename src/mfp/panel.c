@@ -149,6 +149,17 @@ static Json *list_jobs(const Device *device)
     return jobs;
 }
 
+/* What JOBW told last, as hex digits; its meaning is not known. */
+static void set_job_list(Json *json, const Device *device)
+{
+    AUTO_BUF hex = buf_with_max(2 * SCANNER_JOB_LIST_MAX + 1);
+    Bytes list = device_job_list(device);
+
+    for (size_t i = 0; i < list.n; i++)
+        (void)buf_printf(&hex, "%02x", list.p[i]);
+    json_set_text(json, "job_list", buf_text(&hex));
+}
+
 static bool ask_state(Call *call)
 {
     const Device *device = call->panel->device;
@@ -167,6 +178,8 @@ static bool ask_state(Call *call)
     json_set_take(json, "kinds", list_kinds());
     json_set_take(json, "destinations", list_destinations(device_finder(device)));
     json_set_take(json, "jobs", list_jobs(device));
+    json_set_int(json, "version", options->registration);
+    set_job_list(json, device);
     call->answer = json;
     return true;
 }

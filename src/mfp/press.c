@@ -82,7 +82,8 @@ static const TcpEvents press_events = { .on_connected = on_connected,
                                         .on_end = on_end };
 
 Press *press_start(Loop *loop, const NetAddress *local, const NetAddress *server,
-                   const PushScanBody *body, uint32_t uid, PressDoneFn *done, void *arg, Err *err)
+                   const PushScanBody *body, const char *version, uint32_t uid, PressDoneFn *done,
+                   void *arg, Err *err)
 {
     AUTO(Press) press = calloc(1, sizeof *press);
     Mono deadline = mono_after(mono_now(), PRESS_PATIENCE_MS);
@@ -96,7 +97,7 @@ Press *press_start(Loop *loop, const NetAddress *local, const NetAddress *server
     press->request = buf_with_max(PUSHSCAN_MESSAGE_MAX);
     press->response = buf_with_max(PUSHSCAN_MESSAGE_MAX);
     (void)text_printf(press->uid, sizeof press->uid, "%u", uid);
-    if (!pushscan_request_encode(&press->request, press->uid, "2.00", body)) {
+    if (!pushscan_request_encode(&press->request, press->uid, version, body)) {
         err_set(err, ERR_BUG, 0, "the push-scan request cannot be written");
         return NULL;
     }

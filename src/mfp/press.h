@@ -18,9 +18,10 @@ typedef struct Press Press;
 typedef void PressDoneFn(void *arg, const PushScanResponse *response, const Err *err);
 
 /* Presses. local: the device's own address, which the server sees as the peer. uid: counts the
- * presses since power-on, from 1. NULL when connecting fails at once; done is then not called. */
+ * presses since power-on, from 1. version: of the protocol, "2.00" or "3.00". NULL when connecting fails at once; done is then not called. */
 Press *press_start(Loop *loop, const NetAddress *local, const NetAddress *server,
-                   const PushScanBody *body, uint32_t uid, PressDoneFn *done, void *arg, Err *err);
+                   const PushScanBody *body, const char *version, uint32_t uid, PressDoneFn *done,
+                   void *arg, Err *err);
 
 /* Ends it; done is not called any more. Accepts NULL. */
 void press_free(Press *press);

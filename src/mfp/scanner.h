@@ -31,6 +31,7 @@ enum {
     SCANNER_EMPTY_POLLS = 3,       /* IMG answered "nothing yet" before the first page      */
     SCANNER_REPLY_MAX = 2048,      /* reply header and the longest block but images         */
     SCANNER_NOTES_MAX = 6,         /* page acknowledged, job ended, another begun, a fault  */
+    SCANNER_JOB_LIST_MAX = 1024,   /* bytes of what JOBW tells                               */
     SCANNER_PRODUCT_SIZE = MODEL_PRODUCT_SIZE,
     SCANNER_SERIAL_SIZE = 13, /* #S/N has at most 12                                   */
 };
@@ -67,7 +68,9 @@ typedef struct ScanNote {
         NOTE_ACKNOWLEDGED,
         NOTE_FAULT,
         NOTE_END,
-        NOTE_REFUSED, /* the client goes without a scan: its parameters or TRDT were refused */
+        NOTE_JOB_LIST,  /* JOBW came, of so many bytes */
+        NOTE_JOB_ASKED, /* JOBR was answered           */
+        NOTE_REFUSED,   /* the client goes without a scan: its parameters or TRDT were refused */
     } kind;
     uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
     size_t bytes;        /* NOTE_PAGE: what was sent of it                     */
@@ -89,6 +92,11 @@ typedef struct MfpUnit {
     bool stamps;                        /* each JPEG tells its device and its number    */
     uint32_t stamped;                   /* pages that began with a stamp                */
     Fault fault;
+    bool job_control;                       /* a device of version 3 (wire/is.h)         */
+    uint8_t job_list[SCANNER_JOB_LIST_MAX]; /* what the last JOBW told, and how much     */
+    size_t job_list_bytes;
+    uint32_t job_writes;    /* JOBW so far                                                       */
+    uint16_t job_number;    /* what JOBR is answered: the job chosen last                        */
     const void *lock_owner; /* the session that holds the lock, NULL: free  */
     bool scanning;          /* a scan runs: between NOTE_BEGIN and NOTE_END */
     bool cancel;            /* Cancel was pressed while scanning            */

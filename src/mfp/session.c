@@ -2,9 +2,11 @@
 #include "mfp/session.h"
 
 #include "mfp/esci-scanner.h"
+#include "mfp/scanner-image.h"
 #include "wire/esci2.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum {
@@ -303,6 +305,33 @@ static void take_passthru(MfpSession *session, Bytes payload)
         send_queued(session, wanted);
 }
 
+/* Job control. The reply to JOBR is not known but for its size; ours ends with the number. */
+static void take_job(MfpSession *session, Bytes payload)
+{
+    MfpUnit *unit = session->unit;
+    uint8_t answer[IS_JOB_READ_REPLY_SIZE] = { 0 };
+    IsJobCommand command;
+    Bytes list;
+
+    if (!unit->job_control || session->lock != LOCK_HELD ||
+        is_job_decode(payload, &command, &list) != WIRE_OK || list.n > SCANNER_JOB_LIST_MAX) {
+        reject(session);
+        return;
+    }
+    if (command == IS_JOB_READ) {
+        answer[sizeof answer - 2] = (uint8_t)(unit->job_number >> CHAR_BIT);
+        answer[sizeof answer - 1] = (uint8_t)unit->job_number;
+        scanner_note(&session->scanner, (ScanNote){ .kind = NOTE_JOB_ASKED });
+        send_packet(session, IS_JOB_CONTROL_REPLY, (Bytes){ answer, sizeof answer });
+        return;
+    }
+    memcpy(unit->job_list, list.p, list.n);
+    unit->job_list_bytes = list.n;
+    unit->job_writes++;
+    scanner_note(&session->scanner, (ScanNote){ .kind = NOTE_JOB_LIST, .bytes = list.n });
+    send_packet(session, IS_JOB_CONTROL_REPLY, (Bytes){ 0 });
+}
+
 static const struct {
     IsType type;
     void (*take)(MfpSession *session, Bytes payload);
@@ -310,6 +339,7 @@ static const struct {
     { IS_LOCK, take_lock },
     { IS_UNLOCK, take_unlock },
     { IS_PASSTHRU, take_passthru },
+    { IS_JOB_CONTROL, take_job },
 };
 
 static void take_packet(MfpSession *session, uint16_t type, Bytes payload)

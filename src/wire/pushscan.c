@@ -470,9 +470,13 @@ static bool read_response_item(const SoapPlace *place, const XmlItem *item,
         return true;
     if (bytes_equal_text(place->field, "StatusOut"))
         response->ok = text_equal(word, "OK");
-    if (bytes_equal_text(place->field, "CapabilityOut") && text_equal(word, PUSHSCAN_JOB_NAMES))
+    if (!bytes_equal_text(place->field, "CapabilityOut"))
+        return true;
+    if (text_equal(word, PUSHSCAN_JOB_NAMES))
         response->has_jobs = true;
-    return true;
+    return response->capability_count < PUSHSCAN_CAPABILITIES_MAX &&
+           text_copy(response->capabilities[response->capability_count++], PUSHSCAN_CAPABILITY_SIZE,
+                     word);
 }
 
 static bool read_response(Bytes body, PushScanResponse *response)

@@ -119,12 +119,15 @@ typedef struct PushScanResponse {
     char uid[PUSHSCAN_UID_SIZE];
     bool ok;       /* StatusOut is OK                    */
     bool has_jobs; /* it says PUSHSCAN_JOB_NAMES and has the list */
+    char capabilities[PUSHSCAN_CAPABILITIES_MAX][PUSHSCAN_CAPABILITY_SIZE]; /* CapabilityOut */
+    size_t capability_count;
     size_t job_count;
     PushScanJob jobs[PUSHSCAN_JOBS_MAX];
 } PushScanResponse;
 
 /* Device side: reads a response from the first bytes of a connection. WIRE_BROKEN also for a job list
- * with a number twice, without a name or beyond the limits. */
+ * with a number twice, without a name or beyond the limits, and for more than
+ * PUSHSCAN_CAPABILITIES_MAX capabilities. */
 WireResult pushscan_response_decode(Bytes in, PushScanResponse *ret_response, size_t *ret_used);
 
 #endif

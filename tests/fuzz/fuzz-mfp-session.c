@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MfpUnit unit = { .source = glass ? MFP_FLATBED : MFP_ADF, .tray = tray };
     unit.kind = (ModelKind){ .glass = glass, .duplex = MFP_DUPLEX_DOUBLE_PASS };
     unit.interleaves = size & 1;
+    unit.job_control = size & 2;
     size_t step = (size_t)(data[0] >> 1) + 1;
     unit.legacy = step < LEGACY_STEPS && step % 2 == 1;
     bool in_one = step > 1U << (HEAD_BITS - 1);

@@ -444,7 +444,8 @@ class PushServer:
         self.device_port = device_port or SCAN_PORT
         self.requests, self.presses, self.wrongs, self.talks = [], [], [], []
         self.scans, self.changed = [], threading.Condition()
-        self.busy = set()
+        self.busy, self.closed = set(), False
+        self.lists = self.echoes = True  # JobList: tells of jobs, repeats what the device can
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.udp.bind(("" if multicast else address, udp_port))
@@ -457,6 +458,7 @@ class PushServer:
         threading.Thread(target=self._take_presses, daemon=True).start()
 
     def close(self):
+        self.closed = True
         self.udp.close()
         self.listener.close()
 
@@ -511,8 +513,9 @@ class PushServer:
         try:
             stream.settimeout(SECONDS)
             scan = self._serve(stream, peer)
-        except Wrong as wrong:
-            self.wrongs.append(wrong)
+        except (Wrong, OSError) as wrong:
+            if not self.closed:
+                self.wrongs.append(wrong)
         finally:
             stream.close()
         if scan is None:
@@ -570,14 +573,18 @@ class PushServer:
     def _decide(self, press, peer):
         """(status, further lines, what follows) of a request."""
         self.talks.append(press["kind"])
-        if self.refuses or peer in self.busy:
+        if self.refuses:
             return "ERROR", "", None
         if press["kind"] == "ScanEnd":
             return "OK", "", None
+        if peer in self.busy:
+            return "ERROR", "", None
         if press["kind"] == "JobList":
-            self._scanner(peer).job_control(golden("is-jobw-ff680w"), 0)
-            self.talks.append("JOBW")
-            return "OK", "".join(f"      <CapabilityOut>{c}</CapabilityOut>\r\n" for c in press["capabilities"]), None
+            if self.lists:
+                self._scanner(peer).job_control(golden("is-jobw-ff680w"), 0)
+                self.talks.append("JOBW")
+            repeated = press["capabilities"] if self.echoes else []
+            return "OK", "".join(f"      <CapabilityOut>{c}</CapabilityOut>\r\n" for c in repeated), None
         if press["job"] is not None:
             press["answer"] = self._scanner(peer).job_control(golden("is-jobr-ff680w"), 8)
             self.talks.append("JOBR")

@@ -7,6 +7,7 @@ import os
 import pytest
 
 import common
+import epson_models
 from served import House
 from test_mfp import call
 
@@ -84,3 +85,34 @@ def test_a_kept_certificate_is_known_after_a_start_and_a_new_one_alarms(house, m
     kept = ("--tls-certificate", tmp_path / "device.pem")
     assert [scan(*kept), scan(*kept)] == [None, None]
     assert scan("--tls") == "certificate-changed"
+
+
+# ---- version 3 --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [(), ("--tls",)])
+def test_version_3_from_the_list_to_the_end(house, mfp, options):
+    """platend tells the device of jobs as Epson's driver did (the captured JOBW), asks for the chosen one, scans, and
+    takes the end; what both believe of each other is judged by test_registration.py and test_push_server.py."""
+    address = f"127.0.62.{1 + len(options)}"
+    with common.start_mfp("--pages", mfp.folder, "--model", "FF-680W", "--serial", f"V3B00{len(options)}", "--port",
+                          house.scan_port, "--enpc-port", 0, "--address", address, "--server",
+                          f"127.0.0.1:{house.udp_port}", "--announce-every", 1, "--panel-port", 0, *options) as device:
+        device_id = house.approve(address)
+        assert common.fields(device.wait_line("destination "))["version"] == "3"
+        known = []
+        for _ in range(2):
+            post(device, "/load", {"sheets": 3})
+            post(device, "/press", {"name": "Platen", "choice": "02"})
+            assert common.fields(device.wait_line("job-list "))["bytes"] == "46"
+            assert common.fields(device.wait_line("job-asked "))["number"] == "0"
+            assert common.fields(device.wait_line("pressed "))["result"] == "OK"
+            assert device.wait_line("scan-end ") == "scan-end pages=3 outcome=done"
+            assert common.fields(device.wait_line("scan-end-told "))["result"] == "OK"
+            batch = house.settled_batch(device_id, known)
+            assert batch["state"] == "done" and batch["pages"] == 3
+            known.append(batch["id"])
+        state = call(device, "/state")[1]
+        captured = epson_models.hex_items("is-jobw-ff680w")[0][1]
+        assert bytes.fromhex(state["job_list"]) == captured[12 + 8 + 4:]
+        shown = house.show("device", "show", device_id)
+        assert (shown["panel"], shown["product"]) == ("version-3", "FF-680W")

@@ -355,6 +355,83 @@ def test_three_devices_at_once(pages, tls):
     assert server.wrongs == []
 
 
+# ---- version 3: the jobs first -------------------------------------------------------------------------------
+
+V3 = ["--model", "FF-680W", "--serial", "V3A001"]
+
+
+def parameters_of_sheets(_, two_sided):
+    return parameters("#ADFDPLXDFL1" if two_sided else "#ADF", 200, area=(0, 0, 1700, 3100))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_version_3_asks_for_jobs_and_tells_the_end(pages, tls):
+    """JobList, JOBW, its answer; PushScan with a number, JOBR, its answer; the scan; ScanEnd."""
+    with Both(pages, *V3, tls=tls, version=3, client={"para": parameters_of_sheets}) as both:
+        assert (both.server.requests[0][0]["tags"], both.server.requests[0][0]["scope"]) == (
+            b"Ver,ClientName,IPAddress,EventPort,Group", b"PID 016B")
+        for number in (1, 2):
+            scan = both.press()
+            assert scan.error == "" and len(scan.pages) == 8
+            assert common.fields(both.mfp.wait_line("job-list "))["bytes"] == "46"
+            assert common.fields(both.mfp.wait_line("job-asked "))["number"] == "0"
+            assert common.fields(both.mfp.wait_line("pressed "))["result"] == "OK"
+            assert both.mfp.wait_line("scan-end ") == "scan-end pages=8 outcome=done"
+            assert both.mfp.wait_line("scan-end-told ") == 'scan-end-told name="Scans" result=OK'
+            assert both.server.talks == ["JobList", "JOBW", "PushScan", "JOBR", "ScanEnd"] * number
+            both.ready()
+            both.post("/load", {"sheets": 4})
+        listed, pressed, ended = both.server.presses[:3]
+        assert listed["capabilities"] == ["OfficeFormat", "PanelData=0110"]
+        assert (pressed["job"], pressed["choice"]) == ("0", None) and pressed["answer"] == bytes(8)
+        for press in (listed, pressed, ended):
+            assert (press["version"], press["product"]) == ("3.00", "PID 016B")
+        state = call(both.mfp, "/state")[1]
+        assert bytes.fromhex(state["job_list"]) == golden("is-jobw-ff680w")[12 + 8 + 4:] and state["version"] == 3
+        both.post("/press", {"name": "Scans", "choice": "02", "job": 258})
+        both.seen += 1
+        both.server.wait_scan(both.seen)
+        job, = [press for press in both.server.presses if press["job"] == "258"]
+        assert job["answer"] == bytes(6) + b"\x01\x02"
+
+
+@pytest.mark.parametrize("faulty,why", [
+    (lambda server: setattr(server, "refuses", True), "refused"),
+    (lambda server: setattr(server, "lists", False), "JOBW"),
+    (lambda server: setattr(server, "echoes", False), "capabilities"),
+])
+def test_version_3_and_a_server_that_does_not_play_its_part(pages, faulty, why):
+    with Both(pages, *V3, version=3) as both:
+        faulty(both.server)
+        both.post("/press", {"name": "Scans", "choice": "02"})
+        line = common.fields(both.mfp.wait_line("pressed "))
+        assert line["result"] == "ERROR" and why in line["error"]
+        both.ready()
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p[:20] + b"JOBX" + p[24:], lambda p: p[:19] + b"\x09" + p[20:],
+                                   lambda p: p[:12] + b"\0\0\0\x03" + p[16:]])
+def test_version_3_rejects_other_job_control(pages, spoil):
+    with Both(pages, *V3, version=3, client={"para": parameters_of_sheets}) as both:
+        session = Session((both.address, both.port))
+        assert session.lock(30)
+        session.socket.sendall(spoil(golden("is-jobr-ff680w")))
+        with pytest.raises(e2p_client.Ended, match="event a0"):
+            session.packet()
+        session.close()
+        assert len(both.press().pages) == 8  # the lock is free
+
+
+def test_version_2_knows_no_job_control(pages):
+    with Both(pages) as both:
+        session = Session((both.address, both.port))
+        assert session.lock(30)
+        session.socket.sendall(golden("is-jobw-ff680w"))
+        with pytest.raises(e2p_client.Ended, match="event a0"):
+            session.packet()
+        session.close()
+
+
 # ---- the certificate ---------------------------------------------------------------------------------------
 
 def test_a_certificate_is_kept_where_a_file_says(pages, tmp_path):

@@ -277,7 +277,7 @@ static void drained_posted(void *arg)
 {
     Run *run = arg;
 
-    if (run->paused && run->scan && spool_unwritten(run->spool) <= SPOOL_UNWRITTEN_MAX) {
+    if (run->paused && run->scan && !spool_is_full(run->spool)) {
         run->paused = false;
         device_scan_resume(run->scan);
     }
@@ -295,7 +295,7 @@ void run_page_bytes(void *scan_arg, char side, Bytes bytes)
     Run *run = scan_arg;
 
     spool_page_bytes(run->spool, side, bytes);
-    if (!run->paused && run->scan && spool_unwritten(run->spool) > SPOOL_UNWRITTEN_MAX) {
+    if (!run->paused && run->scan && spool_is_full(run->spool)) {
         run->paused = true;
         device_scan_pause(run->scan);
     }

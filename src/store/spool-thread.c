@@ -250,8 +250,8 @@ static void bytes_written(SpoolBatch *b, size_t n)
 
     pthread_mutex_lock(&b->mutex);
     b->unwritten -= n;
-    if (b->above && b->unwritten < SPOOL_UNWRITTEN_MAX / 2) {
-        b->above = false;
+    if (b->full && b->unwritten < spool_share(b->spool) / 2) {
+        b->full = false;
         drained = b->drained;
         arg = b->drained_arg;
     }

@@ -81,6 +81,9 @@ typedef struct SpoolPage {
 
 enum { SPOOL_SIDES = 2 };
 
+/* Bytes that a session may have unwritten now. Any thread. */
+size_t spool_share(Spool *spool);
+
 struct SpoolBatch {
     Spool *spool;
     SpoolThread *thread;
@@ -97,7 +100,7 @@ struct SpoolBatch {
 
     pthread_mutex_t mutex; /* guards the next four */
     size_t unwritten;
-    bool above; /* was above the maximum, drained() is due */
+    bool full; /* was above its share, drained() is due */
     void (*drained)(void *arg);
     void *drained_arg;
 

@@ -132,7 +132,7 @@ static void hand_over(SpoolBatch *b, char side)
         op = op_new(b, SPOOL_PAGE_BYTES, buf_bytes(&fill->bytes));
     if (op) {
         b->unwritten += n;
-        b->above = b->above || b->unwritten > SPOOL_UNWRITTEN_MAX;
+        b->full = b->full || b->unwritten > spool_share(b->spool);
     }
     pthread_mutex_unlock(&b->mutex);
     buf_clear(&fill->bytes);
@@ -214,6 +214,25 @@ void spool_page_drop(SpoolBatch *b, char side)
         return; /* the next page, the close or fsck removes the .part */
     op->side = side;
     spool_thread_put(b->thread, op);
+}
+
+size_t spool_share(Spool *spool)
+{
+    size_t scans = (size_t)atomic_load(&spool->scans);
+    size_t share = SPOOL_UNWRITTEN_ALL / (scans > 0 ? scans : 1);
+
+    share = share < SPOOL_UNWRITTEN_MAX ? share : SPOOL_UNWRITTEN_MAX;
+    return share > SPOOL_UNWRITTEN_MIN ? share : SPOOL_UNWRITTEN_MIN;
+}
+
+bool spool_is_full(const SpoolBatch *batch)
+{
+    SpoolBatch *b = (SpoolBatch *)batch;
+
+    pthread_mutex_lock(&b->mutex);
+    bool full = b->full;
+    pthread_mutex_unlock(&b->mutex);
+    return full;
 }
 
 size_t spool_unwritten(const SpoolBatch *batch)

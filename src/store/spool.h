@@ -19,7 +19,13 @@
 typedef struct Spool Spool;
 typedef struct SpoolBatch SpoolBatch;
 
-enum { SPOOL_UNWRITTEN_MAX = 1024 * 1024 }; /* a session with more unwritten stops its reads */
+/* A session with more unwritten than its share stops its reads: at most SPOOL_UNWRITTEN_MAX, and less when many scan, so
+ * that all together have SPOOL_UNWRITTEN_ALL; but never less than SPOOL_UNWRITTEN_MIN. */
+enum {
+    SPOOL_UNWRITTEN_MAX = 1024 * 1024,
+    SPOOL_UNWRITTEN_MIN = 128 * 1024,
+    SPOOL_UNWRITTEN_ALL = 16 * 1024 * 1024,
+};
 
 /* path: the spool folder (made when missing). threads: 1..8. reserve_bytes: free space that must stay.
  * NULL with err set: errors of base/file.h, ERR_TEMPORARY when no thread can be had. */
@@ -55,7 +61,9 @@ void spool_notes(SpoolBatch *batch, const ScanNotes *notes);
 
 /* Bytes handed over and not yet written; any thread. */
 size_t spool_unwritten(const SpoolBatch *batch);
-/* Called on the spool thread each time unwritten falls below half of SPOOL_UNWRITTEN_MAX after it was above the maximum. */
+/* They were more than the session's share, and have not fallen below half of it since; any thread. */
+bool spool_is_full(const SpoolBatch *batch);
+/* Called on the spool thread each time it is not full any more. */
 void spool_on_drained(SpoolBatch *batch, void (*drained)(void *arg), void *arg);
 
 /* No more calls for this batch; the handle is freed after everything before it was done, then

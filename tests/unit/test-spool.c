@@ -199,7 +199,7 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     sem_wait(&gate); /* the disk stands still */
     spool_page_begin(handle, 1, 'A', PAGE_FORMAT_JPEG);
     spool_page_bytes(handle, 'A', (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
-    assert_true(spool_unwritten(handle) > SPOOL_UNWRITTEN_MAX);
+    assert_true(spool_is_full(handle));
     assert_int_equal(atomic_load(&drained_calls), 0);
     sem_post(&gate);
     spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
@@ -221,6 +221,46 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     spool_batch_closed(handle, &w);
     spool_close(s.spool);
     file_ops_set(NULL);
+    free(bytes);
+}
+
+static void many_scans_have_a_smaller_share_each(void **state)
+{
+    enum { SCANS = 40, UNWRITTEN = 450 * 1024 }; /* a fortieth of SPOOL_UNWRITTEN_ALL is 409 KiB */
+    Fixture *f = *state;
+    FileOps slow = file_ops_system;
+    uint8_t *bytes = calloc(1, UNWRITTEN);
+    SpoolBatch *handles[SCANS];
+    Setup s;
+    Waited w;
+
+    slow.write = slow_write;
+    sem_init(&gate, 0, 1);
+    atomic_store(&drained_calls, 0);
+    setup(f, &s, 1);
+    for (size_t i = 0; i < SCANS; i++)
+        handles[i] = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    spool_on_drained(handles[0], count_drained, NULL);
+    file_ops_set(&slow);
+    for (uint32_t page = 1; page <= 2; page++) {
+        sem_wait(&gate); /* the disk stands still */
+        spool_page_begin(handles[0], page, 'A', PAGE_FORMAT_JPEG);
+        spool_page_bytes(handles[0], 'A', (Bytes){ bytes, UNWRITTEN });
+        assert_int_equal(spool_is_full(handles[0]), page == 1);
+        sem_post(&gate);
+        spool_page_end(handles[0], 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
+        sem_wait(&w.sem);
+        assert_true(w.ok);
+        assert_false(spool_is_full(handles[0]));
+        assert_int_equal(atomic_load(&drained_calls), 1);
+        for (size_t i = 1; i < SCANS && page == 1; i++) {
+            spool_batch_close(handles[i], waited_closed, &w);
+            sem_wait(&w.sem);
+        }
+    }
+    file_ops_set(NULL);
+    spool_batch_closed(handles[0], &w);
+    spool_close(s.spool);
     free(bytes);
 }
 
@@ -345,6 +385,7 @@ int main(void)
         STORE_TEST(two_sides_may_come_at_the_same_time),
         STORE_TEST(an_end_without_a_begin_is_a_bug),
         STORE_TEST(a_slow_disk_is_felt_and_then_drained),
+        STORE_TEST(many_scans_have_a_smaller_share_each),
         STORE_TEST(a_full_disk_names_page_and_cure),
         STORE_TEST(a_batch_that_cannot_be_made_fails_its_pages),
         STORE_TEST(space_is_reserved_for_running_scans),

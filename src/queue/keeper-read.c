@@ -15,21 +15,28 @@ typedef struct ReadWork {
     bool damaged;      /* the reader lives and says that no document can take the page */
 } ReadWork;
 
-static bool claim_write(Tx *tx, void *arg, Err *err)
+static bool put_result(Tx *tx, const ReadWork *work, Err *err)
 {
-    ReadWork *work = arg;
-
-    return page_claim(tx, &work->claim, &work->found, err);
-}
-
-static bool result_write(Tx *tx, void *arg, Err *err)
-{
-    const ReadWork *work = arg;
     const Page *page = &work->claim.page;
     bool ok = work->failure[0] ? page_read_failed(tx, page->id, work->damaged, work->failure, err)
                                : page_read_done(tx, page->id, &work->facts, work->warning, err);
 
     return ok && queue_batch_advance(tx, &page->batch, err);
+}
+
+/* One write for a page: what was read of it, and the claim of the next. */
+typedef struct ReadStep {
+    const ReadWork *done; /* none when nothing was found */
+    bool claims;
+    ReadWork next;
+} ReadStep;
+
+static bool step_write(Tx *tx, void *arg, Err *err)
+{
+    ReadStep *step = arg;
+
+    return (!step->done->found || put_result(tx, step->done, err)) &&
+           (!step->claims || page_claim(tx, &step->next.claim, &step->next.found, err));
 }
 
 static Json *read_task(const Keeper *keeper, const PageClaim *claim)
@@ -69,26 +76,36 @@ static void read_page(Keeper *keeper, ReadWork *work)
     (void)text_copy(work->warning, sizeof work->warning, json_get_text(facts, "warning"));
 }
 
+/* Writes what was read and takes the next page into *work. False: nothing was written. */
+static bool take_next(Keeper *keeper, ReadWork *work)
+{
+    ReadStep step = { .done = work, .claims = !keeper_stopping(keeper->queue) };
+    bool had = work->found;
+    Err err;
+
+    bool ok = keeper_write(keeper, step_write, &step, "page-step", &err);
+    if (had && ok)
+        queue_wake(keeper->queue);
+    else if (had && !keeper_stopping(keeper->queue))
+        log_line(LOG_ERROR, "page.result-lost", "batch=%s page=%u", work->claim.page.batch.text,
+                 work->claim.page.number);
+    *work = ok ? step.next : (ReadWork){ 0 };
+    return ok;
+}
+
 void keeper_read(Keeper *keeper)
 {
+    ReadWork work = { 0 };
+
     for (;;) {
         uint64_t ticket = keeper_ticket(keeper);
-        ReadWork work = { 0 };
-        Err err;
 
-        if (keeper_stopping(keeper->queue))
+        if (!work.found && keeper_stopping(keeper->queue))
             return;
-        bool ok = keeper_write(keeper, claim_write, &work, "page-claim", &err);
-        if (!ok || !work.found) {
-            if (!keeper_sleep(keeper, ticket, ok ? -1 : LOOK_AGAIN_MS))
-                return;
-            continue;
-        }
-        read_page(keeper, &work);
-        if (keeper_write(keeper, result_write, &work, "page-result", &err))
-            queue_wake(keeper->queue);
-        else if (!keeper_stopping(keeper->queue))
-            log_line(LOG_ERROR, "page.result-lost", "batch=%s page=%u", work.claim.page.batch.text,
-                     work.claim.page.number);
+        bool ok = take_next(keeper, &work);
+        if (work.found)
+            read_page(keeper, &work);
+        else if (!keeper_sleep(keeper, ticket, ok ? -1 : LOOK_AGAIN_MS))
+            return;
     }
 }

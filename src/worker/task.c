@@ -7,15 +7,16 @@
 #include "worker/sandbox.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 enum { LIMIT_MS_MAX = 3600000 };
 
 const TaskType task_types[] = {
-    { "read", 60000, true, task_read },
-    { "plan", 60000, false, task_plan },
-    { "write", 1800000, true, task_write },
-    { "write-index", 60000, true, task_write_index },
-    { NULL, 0, false, NULL },
+    { "read", 60000, true, 10, task_read },
+    { "plan", 60000, false, 0, task_plan },
+    { "write", 1800000, true, 0, task_write },
+    { "write-index", 60000, true, 0, task_write_index },
+    { NULL, 0, false, 0, NULL },
 };
 
 /* 512 MiB holds a progressive A3 page at 600 dpi; the PDF format ends at 10 GB. */
@@ -78,6 +79,8 @@ Json *task_run(const Json *task, pid_t parent)
 
     if (!type || (type->has_folder && !ask_path(task, "folder", &path, &err)))
         return task_failed(task, &err);
+    /* Refused: then it runs beside the server. */
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + type->nice);
     AUTO_FD folder = path ? file_open_folder(AT_FDCWD, path, &err) : SANDBOX_NO_FILES;
     if ((path && folder < 0) || !sandbox_tie(parent, &err) ||
         !sandbox_enter(folder, &limits, &err) || !type->run(task, folder, answer, &err))

@@ -20,6 +20,7 @@ typedef struct TaskType {
     int64_t limit_ms; /* after which the parent kills the child, unless the task says limit_ms */
 
     bool has_folder; /* works in "folder", and nowhere else; without it no file is opened */
+    int nice; /* steps behind the server (nice(2)): what comes goes before what is looked at */
 
     /* Does it; adds its members to result. folder_fd: the batch's folder,
      * or -1. */

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+enum { MINUTE_MS = 60000 };
+
 /* The server came, was refused and has gone: nobody waits for it any more. Clients that nobody called at the panel
  * may try as they like. */
 static void take_refusal(Device *device, const char *fault)
@@ -27,8 +29,12 @@ static void take_note(Client *client, const ScanNote *note)
     if (note->kind == NOTE_BEGIN) {
         device->waiting = false;
         loop_timer_stop(device->waiting_timer);
+        client->scan_begun = mono_now();
         device_say(device, "scan-begin client=%s", client->peer);
     } else if (note->kind == NOTE_PAGE) {
+        if (device->options->pages_a_minute > 0)
+            client->hold = mono_after(client->scan_begun, (int64_t)MINUTE_MS * note->pages /
+                                                              device->options->pages_a_minute);
         device_say(device, "page %u bytes=%zu", note->pages, note->bytes);
     } else if (note->kind == NOTE_ACKNOWLEDGED) {
         device_say(device, "page-acknowledged %u", note->pages);
@@ -77,6 +83,17 @@ static bool pump_drip(Client *client)
     return false;
 }
 
+/* The end of a page waits until its sheet has gone through the feeder. False: the timer will come. */
+static bool pump_feeder(Client *client)
+{
+    if (mono_reached(mono_now(), client->hold))
+        return true;
+    tcp_pause(client->stream);
+    loop_timer_start(client->timer,
+                     mono_earlier(client->hold, mfp_session_deadline(client->session)));
+    return false;
+}
+
 static void send_bytes(Client *client, Bytes bytes)
 {
     Err err;
@@ -93,7 +110,7 @@ static void pump(Client *client)
     MfpAction action;
 
     while (tcp_queued_bytes(client->stream) < DEVICE_CLIENT_QUEUE_MAX / 2) {
-        if (!pump_drip(client))
+        if (!pump_feeder(client) || !pump_drip(client))
             return;
         if (!mfp_session_next(client->session, &action)) {
             tcp_resume(client->stream);
@@ -174,6 +191,7 @@ void device_on_accept(void *arg, TcpStream *stream_take)
     net_address_format(&peer, client->peer);
     client->device = device;
     client->scanned = false;
+    client->hold = (Mono){ 0 };
     client->session = STEAL(session);
     client->timer = STEAL(timer);
     drip_init(&client->drip, &device->options->drip);

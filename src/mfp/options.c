@@ -15,6 +15,7 @@ enum {
     DRIP_BYTES_MAX = 1000000,
     DELAY_MS_MAX = 60000,
     COUNT_MAX = 1000,
+    PPM_MAX = 1000,
 };
 
 enum { MODEL_NAMES_MAX = 16 };
@@ -220,6 +221,11 @@ static bool take_delay(Options *options, const char *value, Err *err)
     return take_number(value, 1, DELAY_MS_MAX, &options->drip.delay_ms, err);
 }
 
+static bool take_ppm(Options *options, const char *value, Err *err)
+{
+    return take_number(value, 1, PPM_MAX, &options->pages_a_minute, err);
+}
+
 static bool take_count(Options *options, const char *value, Err *err)
 {
     return take_number(value, 1, COUNT_MAX, &options->count, err);
@@ -365,6 +371,7 @@ static const struct Option {
     { "--split", NULL, take_split, "packets leave in pieces that are cut in headers" },
     { "--drip", "BYTES", take_drip, "packets leave in pieces of so many bytes" },
     { "--delay", "MS", take_delay, "time before each packet or piece" },
+    { "--ppm", "N", take_ppm, "pages a minute; default: as fast as they are asked for" },
     { "--count", "N", take_count, "devices, on addresses and with serials counted up" },
     { "--address", "A", take_address, "the device's own IPv4 address (" DEFAULT_ADDRESS ")" },
     { "--port", "N", take_scan_port, "TCP port for scans (1865, where servers look); 0: any" },

@@ -27,7 +27,8 @@ typedef struct Options {
     uint32_t line_padding; /* bytes behind each raw line                              */
     Fault fault;           /* armed at the start                                      */
     bool says_events;
-    bool stamps; /* JPEG pages carry serial number and page number           */
+    uint32_t pages_a_minute; /* 0: as fast as the client asks */
+    bool stamps;             /* JPEG pages carry serial number and page number           */
     DripRule drip;
     uint32_t count; /* devices, on addresses counted up                               */
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */

@@ -164,6 +164,15 @@ def test_pages_with_a_stamp(pages):
     assert len(sent) == len(wanted) + 2
 
 
+def test_no_faster_than_the_feeder(pages):
+    """The end of the n-th page does not come before n sheets are through; the bytes are those of a fast one."""
+    with start(pages, "--ppm", 600) as mfp:
+        client = Client(mfp)
+        begun = time.monotonic()
+        assert client.scan() == fed(pages)
+        assert time.monotonic() - begun >= len(fed(pages)) * 0.1
+
+
 @pytest.mark.parametrize("raw", [["--legacy"], ["--formats", "raw"]])
 def test_raw_lines_take_no_stamp(pages, raw):
     mfp = common.Program(common.program("src/mfp/platen-mfp"), "--pages", str(pages), "--port", "0", "--stamp", *raw)

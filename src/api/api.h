@@ -75,7 +75,7 @@ enum {
     API_TICK_MS = 5000,         /* how often api_tick wants to be called                */
     API_STALE_MS = 30000,       /* a snapshot older than this: the store does not answer */
     API_TOKENS_MAX = 1000,      /* tokens; they are kept in memory                      */
-    API_FAILED_LOGINS_MAX = 10, /* wrong tokens per address and minute                  */
+    API_FAILED_LOGINS_MAX = 10, /* wrong tokens per address (IPv6: /64) and minute      */
     API_CONFIG_BYTES_MAX = 8 * 1024 * 1024,
 };
 

@@ -14,9 +14,9 @@
 
 enum { FAILURE_SLOTS = 256, FAILURE_WINDOW_MS = 60 * 1000 };
 
-/* Wrong tokens of one address; a new address takes the slot that is oldest. */
+/* Wrong tokens of one source; a new one takes the slot that is oldest. */
 typedef struct Failure {
-    char address[ADDRESS_TEXT_SIZE];
+    char source[ADDRESS_TEXT_SIZE];
     Mono since;
     uint32_t count;
 } Failure;
@@ -109,17 +109,19 @@ static bool authorise_unix(HttpRequest *req, const char *permission, Err *err)
 static Failure *failure_slot(Auth *auth, const char *address)
 {
     Failure *oldest = &auth->failures[0];
+    char source[ADDRESS_TEXT_SIZE];
 
+    device_address_source(address, source);
     for (size_t i = 0; i < FAILURE_SLOTS; i++) {
         Failure *f = &auth->failures[i];
 
-        if (text_equal(f->address, address))
+        if (text_equal(f->source, source))
             return f;
         if (f->since.ms < oldest->since.ms)
             oldest = f;
     }
     *oldest = (Failure){ .since = mono_now() };
-    (void)text_copy(oldest->address, sizeof oldest->address, address);
+    (void)text_copy(oldest->source, sizeof oldest->source, source);
     return oldest;
 }
 

@@ -1,6 +1,7 @@
 /* api/device-find.c - devices that are looked for, added by hand, or read from a table. */
 #include "api/device.h"
 #include "api/noun.h"
+#include "base/interface.h"
 #include "base/text.h"
 #include "model/csv.h"
 
@@ -30,13 +31,22 @@ static bool add_write(Tx *tx, void *arg, Err *err)
     return device_add(tx, &w->actor, &w->wish, &w->id, err);
 }
 
+static bool zone_exists(const char *address, Err *err)
+{
+    DeviceAddress a;
+
+    return device_address_parse(bytes_of_text(address), &a, err) &&
+           (interface_check(a.zone, err) || err_field(err, "address"));
+}
+
 /* Adds it; then it is asked who it is, so that its serial number is known from the beginning. */
 static bool add_one(HttpRequest *req, AddWrite *w, Err *err)
 {
     const ApiConfig *config = api_config(api_of(req));
 
     w->actor = api_actor(req);
-    if (!device_address_normal(w->wish.address, err) || !api_write(req, add_write, w, err))
+    if (!device_address_normal(w->wish.address, err) || !zone_exists(w->wish.address, err) ||
+        !api_write(req, add_write, w, err))
         return false;
     if (config->devices)
         config->devices->look(config->devices_arg, w->wish.address);

@@ -7,11 +7,35 @@
 
 enum { REFRESH_MS = 30000 };
 
-bool link_is_any_address(const NetAddress *address)
+const NetAddress *link_local_address(const DeviceLink *link, const NetAddress *device,
+                                     const NetAddress *from)
 {
-    static const uint8_t zeros[sizeof address->bytes];
+    const NetAddress *own = device->family == NET_IPV6 ? &link->bind6 : &link->bind;
 
-    return memcmp(address->bytes, zeros, sizeof zeros) == 0;
+    return net_address_is_any(own) ? from : own;
+}
+
+/* "10.0.0.5", "0.0.0.0, ::": one address of each family at most. */
+static bool read_addresses(DeviceLink *link, const char *list, Err *err)
+{
+    char word[NET_ADDRESS_TEXT_SIZE];
+
+    while (*(list += strspn(list, " ,"))) {
+        Bytes from = { (const uint8_t *)list, strcspn(list, " ,") };
+        NetAddress address;
+
+        (void)text_copy_bytes(word, sizeof word, from);
+        if (!net_address_parse(word, 0, &address, err))
+            return false;
+        NetAddress *own = address.family == NET_IPV6 ? &link->bind6 : &link->bind;
+        if (own->family != NET_NONE)
+            return err_set(err, ERR_BAD_INPUT, 0, "%s is the second address of its family", word);
+        *own = address;
+        own->port = 0;
+        list += from.n;
+    }
+    return link->bind.family != NET_NONE || link->bind6.family != NET_NONE ||
+           err_set(err, ERR_BAD_INPUT, 0, "there is no address to listen on");
 }
 
 /* --- opening and closing ------------------------------------------------------------------------ */
@@ -52,7 +76,8 @@ static bool make_doors(DeviceLink *link, const char *interfaces, Err *err)
         door->number = link->door_count++;
         left = bytes_after(left, comma ? (size_t)(comma - left.p) + 1 : left.n);
     } while (left.n > 0);
-    if (link->doors[0].interface[0] && !link_is_any_address(&link->bind))
+    if (link->doors[0].interface[0] &&
+        !(net_address_is_any(&link->bind) && net_address_is_any(&link->bind6)))
         return err_set(err, ERR_BAD_INPUT, 0,
                        "with interfaces of its own the server cannot have one address");
     return true;
@@ -110,15 +135,11 @@ const char *link_end_code(TcpEnd end)
 
 DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *err)
 {
-    NetAddress bind;
-
     if (!slp_name_is_plain(config->name)) {
         err_set(err, ERR_BAD_INPUT, 0, "panels cannot show the name '%s'", config->name);
         err_remedy(err, "Use 1 to 63 bytes without ( ) , \\ ! < = > ~.");
         return NULL;
     }
-    if (!net_address_parse(config->address, 0, &bind, err))
-        return NULL;
     AUTO(DeviceLink) link = calloc(1, sizeof *link);
     if (!link) {
         err_set(err, ERR_TEMPORARY, 0, "no memory for the device link");
@@ -128,8 +149,8 @@ DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *er
     link->host = *config->host;
     link->arg = config->arg;
     link->scan_port = config->scan_port;
-    link->bind = bind;
-    link->bind.port = 0;
+    if (!read_addresses(link, config->address, err))
+        return NULL;
     link->tls = tls_device_context_new(TLS_MODERN, err);
     link->old_tls = link->tls ? tls_device_context_new(TLS_OLD, err) : NULL;
     return link->old_tls && open_services(link, config, err) ? STEAL(link) : NULL;
@@ -154,12 +175,24 @@ void device_link_close(DeviceLink *link)
 
 uint16_t device_link_udp_port(const DeviceLink *link)
 {
-    return udp_local_address(link->doors[0].udp).port;
+    return link->doors[0].udp ? udp_local_address(link->doors[0].udp).port : 0;
 }
 
 uint16_t device_link_tcp_port(const DeviceLink *link)
 {
-    return tcp_listener_address(link->doors[0].listener).port;
+    return link_door_port(&link->doors[0]);
+}
+
+NetAddress device_link_ipv4(const DeviceLink *link)
+{
+    return link->bind;
+}
+
+bool device_link_hears(const DeviceLink *link, NetFamily family)
+{
+    const LinkDoor *door = &link->doors[0];
+
+    return (family == NET_IPV6 ? door->listener6 : door->listener) != NULL;
 }
 
 unsigned device_link_scans(const DeviceLink *link)

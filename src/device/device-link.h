@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "device/scan-order.h"
+#include "net/address.h"
 #include "net/loop.h"
 
 typedef struct DeviceLink DeviceLink;
@@ -100,10 +101,11 @@ typedef struct DeviceHost {
 } DeviceHost;
 
 typedef struct DeviceLinkConfig {
-    const char *address; /* numeric local address to listen on, "0.0.0.0"       */
+    const char *address; /* numeric local addresses to listen on, one of each family at most:
+                            "0.0.0.0, ::". Registration is heard at that of IPv4 only */
     const char *
         interfaces; /* "eth0,pj1": doors of their own, each with a name on panels; "" = one door for
-                               all. The address must be 0.0.0.0 then */
+                               all. The addresses must be 0.0.0.0 and :: then */
     uint16_t udp_port; /* 0 = a free one, for tests                           */
     uint16_t tcp_port;
     uint16_t scan_port; /* where devices listen                                */
@@ -116,8 +118,11 @@ typedef struct DeviceLinkConfig {
 
 enum {
     DEVICE_PRESS_ANSWER_MS = 8000, /* the panel waits about ten seconds               */
-    DEVICE_PRESSES_MAX = 64,       /* connections to TCP 2968 at once                  */
+    DEVICE_PRESSES_MAX = 96,       /* connections to TCP 2968 at once                  */
     DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
+    DEVICE_PRESSES_PER_NETWORK =
+        64, /* and from one /64 of IPv6, where a host has as many addresses as it
+                                        likes; many devices are in one as well */
     DEVICE_SCANS_MAX = 512,
     DEVICE_LISTED_MAX = 100, /* jobs of one answer */
     DEVICE_DOORS_MAX = 32,
@@ -132,7 +137,13 @@ DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *er
  * minute. */
 unsigned device_link_doors(const DeviceLink *link);
 
-/* Ports in use, for tests and logs. */
+/* The address of IPv4 that we are heard at; NET_NONE: at none. */
+NetAddress device_link_ipv4(const DeviceLink *link);
+
+/* Whether presses of this family are heard. Only :: may be configured in vain: then this computer has no IPv6. */
+bool device_link_hears(const DeviceLink *link, NetFamily family);
+
+/* Ports in use, for tests and logs; 0: none. */
 uint16_t device_link_udp_port(const DeviceLink *link);
 uint16_t device_link_tcp_port(const DeviceLink *link);
 
@@ -159,7 +170,7 @@ DeviceScan *device_press_accept(DevicePress *press, const DeviceReach *reach,
                                 const ScanOrder *order, void *scan_arg);
 
 /* Connects to the device at a numeric address and scans, without a press. NULL: too many scans run, no
- * memory, or no address. */
+ * memory. */
 DeviceScan *device_scan_start(DeviceLink *link, const char *address, const DeviceReach *reach,
                               const ScanOrder *order, void *scan_arg);
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "device/link-inside.h"
 
+#include <errno.h>
 #include <net/if.h>
 
 enum { LISTEN_BACKLOG = 128 };
@@ -13,7 +14,7 @@ static bool local_for(const LinkDoor *door, const NetAddress *peer, char ret_tex
     char text[NET_ADDRESS_TEXT_SIZE];
     Err err;
 
-    if (link_is_any_address(&local) &&
+    if (net_address_is_any(&local) &&
         !net_address_local_through(door->interface, peer, &local, &err))
         return false;
     if (local.family != NET_IPV4)
@@ -92,33 +93,68 @@ static void join(LinkDoor *door)
         (void)udp_join_all(door->udp, &group, true, &joined, &err);
 }
 
+/* A listener at one of our addresses; none where we are not to be heard. */
+static bool listen_at(LinkDoor *door, NetAddress at, uint16_t port, TcpListener **ret_made,
+                      Err *err)
+{
+    if (at.family == NET_NONE)
+        return true;
+    at.port = port;
+    *ret_made = tcp_listen_on(door->link->loop, door->interface, &at, LISTEN_BACKLOG,
+                              link_press_accepted, door, err);
+    if (*ret_made)
+        return true;
+    bool no_ipv6 = at.family == NET_IPV6 && net_address_is_any(&at) && err->code == EAFNOSUPPORT;
+    return no_ipv6 || err_prefix(err, "TCP port for scanners");
+}
+
+/* Both families have one port: devices are told one. */
+static bool open_listeners(LinkDoor *door, Err *err)
+{
+    DeviceLink *link = door->link;
+
+    if (!listen_at(door, link->bind, link->tcp_port, &door->listener, err))
+        return false;
+    uint16_t port = door->listener ? link_door_port(door) : link->tcp_port;
+    if (!listen_at(door, link->bind6, port, &door->listener6, err))
+        return false;
+    return door->listener || door->listener6 ||
+           err_set(err, ERR_PERMANENT, EAFNOSUPPORT, "this computer has no IPv6");
+}
+
 bool link_door_open(LinkDoor *door, Err *err)
 {
     DeviceLink *link = door->link;
-    NetAddress udp = link->bind, tcp = link->bind;
+    NetAddress udp = link->bind;
 
     udp.port = link->udp_port;
-    tcp.port = link->tcp_port;
     door->index = door->interface[0] ? if_nametoindex(door->interface) : 0;
-    door->listener = tcp_listen_on(link->loop, door->interface, &tcp, LISTEN_BACKLOG,
-                                   link_press_accepted, door, err);
-    if (!door->listener)
-        return err_prefix(err, "TCP port for scanners");
-    register_session_init(&door->registrations, tcp_listener_address(door->listener).port, show,
-                          door);
-    door->udp = udp_open_on(link->loop, door->interface, &udp, on_datagram, door, err);
-    if (!door->udp)
-        return err_prefix(err, "UDP port for scanners");
+    if (!open_listeners(door, err))
+        return false;
+    register_session_init(&door->registrations, link_door_port(door), show, door);
     door->answer_timer = loop_timer_new(link->loop, send_answers, door, err);
     if (!door->answer_timer)
         return false;
+    if (link->bind.family == NET_NONE)
+        return true; /* an answer can tell an address of IPv4 only: nobody registers */
+    door->udp = udp_open_on(link->loop, door->interface, &udp, on_datagram, door, err);
+    if (!door->udp)
+        return err_prefix(err, "UDP port for scanners");
     join(door);
     return true;
+}
+
+uint16_t link_door_port(const LinkDoor *door)
+{
+    const TcpListener *listener = door->listener ? door->listener : door->listener6;
+
+    return listener ? tcp_listener_address(listener).port : 0;
 }
 
 void link_door_close(LinkDoor *door)
 {
     tcp_listener_free(STEAL(door->listener));
+    tcp_listener_free(STEAL(door->listener6));
     udp_free(STEAL(door->udp));
     loop_timer_free(STEAL(door->answer_timer));
 }

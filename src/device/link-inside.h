@@ -65,7 +65,7 @@ typedef struct LinkDoor {
     char interface[DEVICE_INTERFACE_SIZE];
     uint32_t index; /* of the interface when the sockets were opened */
     UdpSocket *udp;
-    TcpListener *listener;
+    TcpListener *listener, *listener6;
     LoopTimer *answer_timer;
     RegisterSession registrations;
 } LinkDoor;
@@ -75,7 +75,7 @@ struct DeviceLink {
     TlsContext *tls, *old_tls;
     DeviceHost host;
     void *arg;
-    NetAddress bind; /* port 0 */
+    NetAddress bind, bind6; /* of IPv4 and IPv6; port 0; NET_NONE: not heard there */
     uint16_t scan_port;
     uint16_t udp_port, tcp_port; /* as configured */
     bool multicast;
@@ -91,6 +91,8 @@ struct DeviceLink {
 /* Opens the sockets of a door whose interface is there. */
 bool link_door_open(LinkDoor *door, Err *err);
 void link_door_close(LinkDoor *door);
+/* Where presses come in; 0: it is closed. */
+uint16_t link_door_port(const LinkDoor *door);
 /* Joins the group; opens a door anew whose interface went and came back. */
 void link_door_refresh(LinkDoor *door);
 
@@ -124,7 +126,8 @@ TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAdd
 /* The code of the reason why a connection to a device ended so. */
 const char *link_end_code(TcpEnd end);
 
-/* True for 0.0.0.0 and ::. */
-bool link_is_any_address(const NetAddress *address);
+/* What to connect from: the one address we have in the family of the device, else from (NULL: any). */
+const NetAddress *link_local_address(const DeviceLink *link, const NetAddress *device,
+                                     const NetAddress *from);
 
 #endif

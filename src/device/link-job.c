@@ -80,13 +80,12 @@ static const TcpEvents job_events = { .on_read = on_read, .on_end = on_end };
 static bool begin(LinkJob *job, const DeviceReach *reach)
 {
     DeviceLink *link = job->press->link;
-    const NetAddress *local = link->door_count > 1               ? &job->press->local
-                              : link_is_any_address(&link->bind) ? NULL
-                                                                 : &link->bind;
     NetAddress device = job->press->peer;
     Err err;
 
     device.port = link->scan_port;
+    const NetAddress *local = link_local_address(link, &device,
+                                                 link->door_count > 1 ? &job->press->local : NULL);
     job->stream = link_connect(link, &device, local, reach, job->session.late_at, JOB_QUEUE_MAX,
                                &job_events, job, &err);
     return job->stream != NULL;

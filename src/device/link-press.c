@@ -93,30 +93,43 @@ static void on_time(void *arg)
     drive(press);
 }
 
+/* The connections that share a limit with a new one: how many, and which of them has not sent a whole request for
+ * the longest time. */
+typedef struct Share {
+    unsigned count;
+    DevicePress *oldest;
+} Share;
+
+static void share_add(Share *share, DevicePress *press)
+{
+    share->count++;
+    if (!press->held_by_host)
+        share->oldest = press; /* the list is youngest first */
+}
+
 /* Makes room for a connection: the oldest one that has not yet sent a whole request goes, of the
- * same source when that has its share, else of all. A device sends its request at once; who dawdles
- * is most likely no device. False when nobody can go. */
+ * same address or network when that has its share, else of all. A device sends its request at once; who
+ * dawdles is most likely no device. False when nobody can go. */
 static bool make_room(DeviceLink *link, const NetAddress *peer)
 {
-    DevicePress *oldest_of_source = NULL, *oldest = NULL;
-    unsigned of_source = 0;
+    Share address = { 0 }, network = { 0 }, all = { 0 };
 
     for (DevicePress *p = link->presses; p; p = p->next) {
-        bool same = net_address_same_host(&p->peer, peer);
-
-        of_source += same;
-        if (p->held_by_host)
-            continue;
-        oldest = p; /* the list is youngest first */
-        oldest_of_source = same ? p : oldest_of_source;
+        if (net_address_same_host(&p->peer, peer))
+            share_add(&address, p);
+        if (peer->family == NET_IPV6 && net_address_same_source(&p->peer, peer))
+            share_add(&network, p);
+        share_add(&all, p);
     }
-    bool source_full = of_source >= DEVICE_PRESSES_PER_SOURCE;
-    if (!source_full && link->press_count < DEVICE_PRESSES_MAX)
+    const Share *full = address.count >= DEVICE_PRESSES_PER_SOURCE    ? &address
+                        : network.count >= DEVICE_PRESSES_PER_NETWORK ? &network
+                        : all.count >= DEVICE_PRESSES_MAX             ? &all
+                                                                      : NULL;
+    if (!full)
         return true;
-    DevicePress *leaves = source_full ? oldest_of_source : oldest;
-    if (!leaves)
+    if (!full->oldest)
         return false;
-    link_press_free(leaves);
+    link_press_free(full->oldest);
     return true;
 }
 

@@ -255,7 +255,7 @@ static void connect_to(DeviceScan *scan)
 DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetAddress *from,
                           const DeviceReach *reach, const ScanOrder *order, void *scan_arg)
 {
-    const NetAddress *local = link_is_any_address(&link->bind) ? from : &link->bind;
+    const NetAddress *local = link_local_address(link, device, from);
     DeviceScan *scan = link->scan_count < DEVICE_SCANS_MAX ? calloc(1, sizeof *scan) : NULL;
     Mono now = mono_now();
     Err err;
@@ -293,11 +293,11 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
 DeviceScan *device_scan_start(DeviceLink *link, const char *address, const DeviceReach *reach,
                               const ScanOrder *order, void *scan_arg)
 {
-    NetAddress device;
+    NetAddress device = { .family = NET_NONE };
     Err err;
 
-    if (!net_address_parse(address, link->scan_port, &device, &err))
-        return NULL;
+    /* The interface of a link-local address may be gone: then it is a scan that cannot connect. */
+    (void)net_address_parse(address, link->scan_port, &device, &err);
     return link_scan_new(link, &device, NULL, reach, order, scan_arg);
 }
 

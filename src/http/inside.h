@@ -11,6 +11,7 @@
 #include "http/server.h"
 
 #include <microhttpd.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -42,8 +43,8 @@ typedef struct Connection {
     Listener *listener;
     int fd;
     Mono deadline; /* under the server's lock; past it the connection is shut */
-    char peer[INET6_ADDRSTRLEN];
-    struct ucred credentials; /* of a Unix socket's peer */
+    char peer[INET6_ADDRSTRLEN + IF_NAMESIZE]; /* a link-local address has its zone */
+    struct ucred credentials;                  /* of a Unix socket's peer */
 } Connection;
 
 struct HttpServer {

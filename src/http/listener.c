@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,11 +34,10 @@ static void describe_peer(Connection *connection, struct MHD_Connection *mhd)
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (!info || !info->client_addr)
         return;
-    const struct sockaddr_in *v4 = (const void *)info->client_addr;
-    const struct sockaddr_in6 *v6 = (const void *)info->client_addr;
-    const void *digits = v4->sin_family == AF_INET ? (const void *)&v4->sin_addr
-                                                   : (const void *)&v6->sin6_addr;
-    inet_ntop(v4->sin_family, digits, connection->peer, sizeof connection->peer);
+    socklen_t bytes = info->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                              : sizeof(struct sockaddr_in6);
+    (void)getnameinfo(info->client_addr, bytes, connection->peer, sizeof connection->peer, NULL, 0,
+                      NI_NUMERICHOST);
 }
 
 static void connection_begins(Listener *listener, struct MHD_Connection *mhd, void **context)
@@ -187,11 +187,30 @@ static Listener *next_listener(HttpServer *server, Err *err)
     return listener;
 }
 
+/* Of IPv6, where the zone of a link-local address may be the name of an interface. */
+static bool parse_address6(const char *text, uint16_t port, struct sockaddr_storage *ret_storage,
+                           socklen_t *ret_size)
+{
+    struct addrinfo hints = { .ai_family = AF_INET6,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_flags = AI_NUMERICHOST };
+    struct addrinfo *found = NULL;
+    struct sockaddr_in6 v6;
+
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return false;
+    memcpy(&v6, found->ai_addr, sizeof v6);
+    freeaddrinfo(found);
+    v6.sin6_port = htons(port);
+    memcpy(ret_storage, &v6, sizeof v6);
+    *ret_size = sizeof v6;
+    return true;
+}
+
 static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret_storage,
                           socklen_t *ret_size)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
     memset(ret_storage, 0, sizeof *ret_storage);
     if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
@@ -199,11 +218,7 @@ static bool parse_address(const char *text, uint16_t port, struct sockaddr_stora
         *ret_size = sizeof v4;
         return true;
     }
-    if (inet_pton(AF_INET6, text, &v6.sin6_addr) != 1)
-        return false;
-    memcpy(ret_storage, &v6, sizeof v6);
-    *ret_size = sizeof v6;
-    return true;
+    return parse_address6(text, port, ret_storage, ret_size);
 }
 
 static uint16_t port_of(int fd)

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "model/noun.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 const char *const device_state_words[] = { "seen", "registered", "scanning", NULL };
@@ -109,20 +108,6 @@ bool device_contact_step(DeviceContact *contact, DeviceContactEvent event)
 
     *contact = contact_rules[before][event];
     return *contact != before;
-}
-
-bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err)
-{
-    uint8_t bytes[sizeof(struct in6_addr)];
-    int family = strchr(address, ':') ? AF_INET6 : AF_INET;
-
-    if (inet_pton(family, address, bytes) == 1) {
-        (void)inet_ntop(family, bytes, address, ADDRESS_TEXT_SIZE);
-        return true;
-    }
-    err_set(err, ERR_BAD_INPUT, 0, "\"%.60s\" is no numeric address", address);
-    err_remedy(err, "Write it as 192.168.1.7; a name is not looked up.");
-    return err_field(err, "address");
 }
 
 DeviceJobsBy device_jobs_by(const Device *device, unsigned names)

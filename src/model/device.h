@@ -16,6 +16,7 @@
 #include "base/field.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "model/device-address.h"
 
 typedef enum DeviceState {
     DEVICE_SEEN,
@@ -64,7 +65,7 @@ extern const char *const device_contact_words[]; /* ends with NULL */
 /* True when the event changes *contact. */
 bool device_contact_step(DeviceContact *contact, DeviceContactEvent event);
 
-enum { ADDRESS_TEXT_SIZE = 64, PRODUCT_TEXT_SIZE = 64 };
+enum { PRODUCT_TEXT_SIZE = 64 };
 
 /* Which version of the registration the device is answered in. */
 typedef enum DeviceRegistration {
@@ -148,9 +149,6 @@ typedef struct DeviceNew {
 } DeviceNew;
 
 extern const Field device_new_fields[];
-
-/* Brings a numeric IPv4 or IPv6 address into its usual form. ERR_BAD_INPUT, field "address". */
-bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err);
 
 /* What the table cannot say; ERR_BAD_INPUT with the field. */
 bool device_settings_check(const DeviceSettings *settings, Err *err);

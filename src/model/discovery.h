@@ -8,20 +8,22 @@
 enum {
     DISCOVERY_RANGES_MAX = 16,
     DISCOVERY_ADDRESSES_MAX = 1024, /* of all ranges together: a /22              */
+    DISCOVERY_RANGE6_MAX = 256,     /* of one range of IPv6: a /120; a /64 would take for ever */
     DISCOVERY_FOUND_MAX = 1024,
 };
 
 /* What a person wants. */
 typedef struct DiscoveryWish {
     bool broadcast;    /* ask the networks of this computer by ENPC      */
-    char ranges[1024]; /* "192.168.1.10-60 10.0.0.0/24", separated by blanks or commas */
+    char ranges[1024]; /* "192.168.1.10-60 fd00::/120", separated by blanks or commas */
 } DiscoveryWish;
 
 extern const Field discovery_wish_fields[];
 
-/* IPv4 addresses from first to last, as numbers. */
+/* Addresses from first to last: the whole of IPv4, the last 32 bits of IPv6. */
 typedef struct AddressRange {
     uint32_t first, last;
+    DeviceAddress network; /* IPv6: what is before them; else not is_v6 */
 } AddressRange;
 
 typedef struct AddressRanges {
@@ -31,8 +33,9 @@ typedef struct AddressRanges {
 } AddressRanges;
 
 /* Reads "192.168.1.7", "192.168.1.10-60", "192.168.1.10-192.168.2.9", "192.168.1.0/24" (without the address
- * of the network and of its broadcast up to /30). ERR_BAD_INPUT (field "ranges") says what is wrong, or that
- * they are more than DISCOVERY_ADDRESSES_MAX. */
+ * of the network and of its broadcast up to /30); "fd00::17", "fd00::10-fd00::2f", "fd00::/120",
+ * "fe80::%eth0/120". ERR_BAD_INPUT (field "ranges") says what is wrong, or that they are more than
+ * DISCOVERY_ADDRESSES_MAX; one of IPv6 more than DISCOVERY_RANGE6_MAX. */
 bool address_ranges_parse(const char *text, AddressRanges *ret, Err *err);
 
 /* Address number index of all, as text. */

@@ -36,6 +36,13 @@ socklen_t net_address_to_kernel(const NetAddress *address, struct sockaddr_stora
     return 0;
 }
 
+/* Link-local unicast (fe80::/10) and multicast up to the link (ff01, ff02): the others are the same on every
+ * interface. */
+static bool needs_scope(const struct in6_addr *a)
+{
+    return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MC_LINKLOCAL(a) || IN6_IS_ADDR_MC_NODELOCAL(a);
+}
+
 NetAddress net_address_from_kernel(const struct sockaddr_storage *storage)
 {
     struct sockaddr_in v4;
@@ -53,7 +60,7 @@ NetAddress net_address_from_kernel(const struct sockaddr_storage *storage)
     } else if (storage->ss_family == AF_INET6) {
         address = (NetAddress){ .family = NET_IPV6,
                                 .port = ntohs(v6.sin6_port),
-                                .scope = v6.sin6_scope_id };
+                                .scope = needs_scope(&v6.sin6_addr) ? v6.sin6_scope_id : 0 };
         memcpy(address.bytes, &v6.sin6_addr, IPV6_BYTES);
     }
     return address;
@@ -124,7 +131,8 @@ static bool parse_host(const char *host, NetAddress *ret_address)
 
     struct sockaddr_storage storage;
     net_address_to_kernel(&address, &storage);
-    *ret_address = net_address_from_kernel(&storage); /* turns mapped IPv4 into plain IPv4 */
+    *ret_address = net_address_from_kernel(
+        &storage); /* plain IPv4 of mapped, scope where it counts */
     return true;
 }
 
@@ -210,6 +218,22 @@ bool net_address_same_host(const NetAddress *a, const NetAddress *b)
 bool net_address_equal(const NetAddress *a, const NetAddress *b)
 {
     return a->port == b->port && net_address_same_host(a, b);
+}
+
+bool net_address_same_source(const NetAddress *a, const NetAddress *b)
+{
+    enum { SOURCE_BYTES = 8 };
+
+    if (a->family != NET_IPV6 || b->family != NET_IPV6)
+        return net_address_same_host(a, b);
+    return a->scope == b->scope && memcmp(a->bytes, b->bytes, SOURCE_BYTES) == 0;
+}
+
+bool net_address_is_any(const NetAddress *address)
+{
+    static const uint8_t zeros[sizeof address->bytes];
+
+    return memcmp(address->bytes, zeros, sizeof zeros) == 0;
 }
 
 bool net_address_is_loopback(const NetAddress *address)

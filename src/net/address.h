@@ -15,7 +15,7 @@ typedef enum NetFamily { NET_NONE = 0, NET_IPV4 = 4, NET_IPV6 = 6 } NetFamily;
 typedef struct NetAddress {
     NetFamily family;  /* NET_NONE: no address                                      */
     uint8_t bytes[16]; /* network order; IPv4 uses the first four, the rest is zero */
-    uint32_t scope;    /* IPv6 link-local: interface index, else 0                  */
+    uint32_t scope;    /* IPv6 link-local: index of the interface; others have 0    */
     uint16_t port;     /* host order                                                */
 } NetAddress;
 
@@ -23,7 +23,7 @@ typedef struct NetAddress {
 enum { NET_ADDRESS_TEXT_SIZE = 80 };
 
 /* Reads "10.0.0.5", "10.0.0.5:2968", "fe80::1%eth0", "[::1]:2968" or "[::1]". Without a port in the
- * text the address gets default_port. ERR_BAD_INPUT says what was expected. */
+ * text the address gets default_port; the zone of an address that is not link-local must exist and is dropped. ERR_BAD_INPUT says what was expected. */
 bool net_address_parse(const char *text, uint16_t default_port, NetAddress *ret_address, Err *err);
 
 /* "10.0.0.5:2968", "[::1]:2968"; "none" for NET_NONE. */
@@ -35,6 +35,12 @@ void net_address_format_host(const NetAddress *address, char ret_text[NET_ADDRES
 bool net_address_equal(const NetAddress *a, const NetAddress *b);     /* with port    */
 bool net_address_same_host(const NetAddress *a, const NetAddress *b); /* without port */
 bool net_address_is_loopback(const NetAddress *address);              /* 127/8, ::1   */
+
+/* For limits: the same host of IPv4, the same /64 of IPv6, of which one host has as many addresses as it likes. */
+bool net_address_same_source(const NetAddress *a, const NetAddress *b);
+
+/* 0.0.0.0, :: and NET_NONE. */
+bool net_address_is_any(const NetAddress *address);
 
 /* The local address from which the kernel would talk to peer, port 0. Sends nothing. ERR_TEMPORARY
  * when there is no route at the moment. */

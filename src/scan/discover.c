@@ -1,6 +1,7 @@
 /* scan/discover.c - see discover.h. */
 #include "scan/discover.h"
 
+#include "base/interface.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "net/udp.h"
@@ -209,7 +210,6 @@ static void on_time(void *arg)
 static void begin_posted(void *arg)
 {
     Discover *d = arg;
-    NetAddress any = { 0 };
     char quoted[256];
     Err err;
 
@@ -218,8 +218,11 @@ static void begin_posted(void *arg)
     d->listen_until = mono_now();
     d->stopping = !d->service->link;
     if (d->wish.broadcast && !d->stopping) {
-        (void)net_address_parse(d->service->config.link.address, 0, &any, &err);
-        d->udp = udp_open(d->service->config.loop, &any, on_answer, d, &err);
+        NetAddress own = device_link_ipv4(d->service->link);
+
+        if (own.family == NET_NONE)
+            own.family = NET_IPV4; /* devices are found by IPv4, wherever we are heard */
+        d->udp = udp_open(d->service->config.loop, &own, on_answer, d, &err);
         if (d->udp) {
             broadcast(d);
             d->listen_until = mono_after(mono_now(), DISCOVER_LISTEN_MS);
@@ -270,6 +273,9 @@ bool discover_start(Discover *d, const DiscoveryWish *wish, Err *err)
         err_remedy(err, "Give a range of addresses, or let the networks be asked by broadcast.");
         return err_field(err, "ranges");
     }
+    for (size_t i = 0; i < ranges.count; i++)
+        if (!interface_check(ranges.ranges[i].network.zone, err))
+            return err_field(err, "ranges");
     pthread_mutex_lock(&d->lock);
     bool running = d->view.running;
     if (!running) {

@@ -134,6 +134,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->link = device_link_open(config->loop, &service->config.link, err);
     if (!service->link)
         return NULL;
+    if (strchr(config->link.address, ':') && !device_link_hears(service->link, NET_IPV6))
+        log_line(LOG_WARNING, "devices.no-ipv6", "address=\"%s\"", config->link.address);
     service->panels.doors = device_link_doors(service->link);
     return panel_book_load(&service->panels, config->store, err) ? STEAL(service) : NULL;
 }

@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 
 enum { INTERFACES_MAX = 32, INTERFACE_NAME_SIZE = 16 /* IFNAMSIZ */ };
+enum {
+    DEVICE_ADDRESSES_MAX = 2, /* IPv4, IPv6 */
+    HTTP_ADDRESSES_MAX = 7,   /* http/server.h has room for the Unix socket as well */
+};
 enum { SOCKET_PATH_BYTES_MAX = 100 }; /* sun_path has 108, and a NUL */
 
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
@@ -33,8 +37,9 @@ static const Field server_fields[] = {
 };
 
 static const Field device_fields[] = {
-    TEXT_PRESET(ServerConfig, device_address, "0.0.0.0",
-                "Local address devices reach us at; 0.0.0.0: every one."),
+    TEXT_PRESET(
+        ServerConfig, device_address, "0.0.0.0, ::",
+        "Local addresses devices reach us at, one of IPv4, one of IPv6; 0.0.0.0, ::: every one."),
     TEXT(ServerConfig, interfaces, false,
          "Network interfaces with a name on panels each, separated by commas; empty: one name."),
     INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
@@ -63,7 +68,7 @@ static const Field http_fields[] = {
     PATH_PRESET(ServerConfig, socket, "/run/platen/platen.sock",
                 "Unix socket of the API, for people on this computer."),
     TEXT_PRESET(ServerConfig, http_address, "127.0.0.1",
-                "Local address of the HTTPS listener; 0.0.0.0: every one."),
+                "Local addresses of the HTTPS listeners; 0.0.0.0, ::: every one."),
     INTEGER(ServerConfig, http_port, 0, 65535, 8443, "TCP port of HTTPS; 0 switches it off."),
     PATH(ServerConfig, certificate, false,
          "PEM file of the certificate chain; empty: one is made in data_dir."),
@@ -252,6 +257,42 @@ unsigned server_config_names(const ServerConfig *config)
     return names;
 }
 
+bool server_config_address(const char **list, char *ret_address, size_t size)
+{
+    const char *from = *list + strspn(*list, " ,");
+    size_t n = strcspn(from, " ,");
+    bool brackets = n > 2 && from[0] == '[' && from[n - 1] == ']';
+
+    *list = from + n;
+    (void)text_copy_bytes(ret_address, size,
+                          (Bytes){ (const uint8_t *)from + brackets, n - 2 * brackets });
+    return n > 0;
+}
+
+static bool is_every_address(const char *list)
+{
+    char address[sizeof((ServerConfig *)0)->device_address];
+
+    while (server_config_address(&list, address, sizeof address))
+        if (!text_equal(address, "0.0.0.0") && !text_equal(address, "::"))
+            return false;
+    return true;
+}
+
+static void check_address_list(Reading *r, const char *section, const char *key, const char *list,
+                               unsigned most)
+{
+    char address[sizeof r->config->http_address], what[64];
+    unsigned count = 0;
+
+    while (server_config_address(&list, address, sizeof address))
+        count++;
+    if (count >= 1 && count <= most)
+        return;
+    (void)text_printf(what, sizeof what, "must name 1 to %u addresses of this computer", most);
+    say(r, section, key, what);
+}
+
 /* The names of interfaces: as many as there may be, none twice. */
 static void check_interfaces(Reading *r)
 {
@@ -274,8 +315,9 @@ static void check_interfaces(Reading *r)
         }
         seen[count++] = name;
     }
-    if (list[0] && !text_equal(r->config->device_address, "0.0.0.0"))
-        say(r, "devices", "interfaces", "needs device_address = 0.0.0.0: each has its own address");
+    if (list[0] && !is_every_address(r->config->device_address))
+        say(r, "devices", "interfaces",
+            "needs device_address = 0.0.0.0, ::, or one of them: each has its own addresses");
 }
 
 static void check_whole(Reading *r)
@@ -286,6 +328,8 @@ static void check_whole(Reading *r)
         say(r, "server", "data_dir", "must not be empty");
     if (!panel_name_is_plain(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
+    check_address_list(r, "devices", "device_address", c->device_address, DEVICE_ADDRESSES_MAX);
+    check_address_list(r, "http", "http_address", c->http_address, HTTP_ADDRESSES_MAX);
     check_interfaces(r);
     if (c->snmp_community[0] == '\0')
         say(r, "devices", "snmp_community", "must not be empty; devices come with epson");

@@ -21,7 +21,7 @@ typedef struct ServerConfig {
     int64_t drain_s;        /* SIGTERM: running scans and tasks may take so long     */
     int64_t free_space_mib; /* a scan is refused when less would be left             */
     /* [devices] */
-    char device_address[64];    /* local address to listen on                            */
+    char device_address[128];   /* local addresses to listen on: "0.0.0.0, ::"           */
     char interfaces[512];       /* one name on panels each, "" = one for all             */
     int64_t udp_port, tcp_port; /* registration and push scan                            */
     int64_t scan_port;          /* where devices listen                                  */
@@ -32,8 +32,8 @@ typedef struct ServerConfig {
     int64_t snmp_port;
     int64_t pairing_check_s; /* how often it is looked whether they still are         */
     /* [http] */
-    char socket[PATH_TEXT_SIZE]; /* Unix socket of the API                                */
-    char http_address[64];
+    char socket[PATH_TEXT_SIZE];      /* Unix socket of the API                                */
+    char http_address[256];           /* local addresses, separated by commas                  */
     int64_t http_port;                /* HTTPS; 0 = off                                        */
     char certificate[PATH_TEXT_SIZE]; /* PEM; "" = self-signed, made at the first start        */
     char key[PATH_TEXT_SIZE];
@@ -52,6 +52,10 @@ typedef void ConfigProblem(void *arg, const char *sentence);
  * said) or the file could not be read (said as well). */
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg);
+
+/* The next address of a list such as "0.0.0.0, ::", without blanks and brackets; *list moves behind it. False at
+ * its end; what is no address or too long comes as it is, cut, and is refused by whoever uses it. */
+bool server_config_address(const char **list, char *ret_address, size_t size);
 
 /* How many names panels can be shown: one for each interface, at least 1. */
 unsigned server_config_names(const ServerConfig *config);

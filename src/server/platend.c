@@ -49,6 +49,8 @@ typedef struct Platend {
     QueueProgram others[OTHER_KINDS_MAX];
     size_t other_count;
     DoctorProgram programs[OTHER_KINDS_MAX + 2];
+    char told_at[sizeof((ServerConfig *)0)
+                     ->device_address]; /* what devices may be told of it: IPv4 */
     DoctorConfig doctor;
     ApiCertificate certificate;
     Loop *loop;
@@ -248,17 +250,18 @@ static bool open_doors(Platend *p, const HttpConfig *http, Err *err)
 {
     const ServerConfig *c = p->config;
     AUTO_BUF key = buf_with_max(PEM_BYTES_MAX);
-    uint16_t port;
+    const char *list = c->http_address;
+    char address[sizeof c->http_address];
 
     p->certificate.shown = buf_with_max(PEM_BYTES_MAX);
     if (c->http_port && !load_certificate(p, &key, err))
         return err_prefix(err, "certificate of the API");
     HttpTls tls = { buf_bytes(&p->certificate.shown), buf_bytes(&key) };
     p->http = http_server_new(http, err);
-    return p->http &&
-           (c->http_port == 0 || http_server_listen(p->http, c->http_address,
-                                                    (uint16_t)c->http_port, &tls, &port, err)) &&
-           http_server_listen_unix(p->http, c->socket, err);
+    bool ok = p->http != NULL;
+    while (ok && c->http_port && server_config_address(&list, address, sizeof address))
+        ok = http_server_listen(p->http, address, (uint16_t)c->http_port, &tls, NULL, err);
+    return ok && http_server_listen_unix(p->http, c->socket, err);
 }
 
 static bool start_scan(void *arg, const Actor *actor, const DeviceId *device, const JobStart *start,
@@ -305,10 +308,14 @@ static const ApiDevices api_devices = { discover, discovered, look, pair, unpair
 static void settle_doctor(Platend *p)
 {
     const ServerConfig *c = p->config;
+    const char *list = c->device_address;
 
+    do
+        (void)server_config_address(&list, p->told_at, sizeof p->told_at);
+    while (strchr(p->told_at, ':') && *list);
     p->doctor = (DoctorConfig){ .udp_port = (uint16_t)c->udp_port,
                                 .tcp_port = (uint16_t)c->tcp_port,
-                                .device_address = c->device_address,
+                                .device_address = p->told_at,
                                 .interfaces = c->interfaces,
                                 .multicast = c->multicast,
                                 .data_path = c->data_dir,

@@ -184,9 +184,9 @@ static bool read_field(Bytes name, Bytes text, PushScanBody *body)
     if (bytes_equal_text(name, "CapabilityIn"))
         return read_capability(text, body);
     if (bytes_equal_text(name, "IPAddressIn")) {
-        if (!xml_text_copy(address, sizeof address, text))
-            return false;
-        read_address(address, body->address);
+        /* Who asks is told by the connection. What a device writes here that has IPv6 is not known. */
+        bool fits = xml_text_copy(address, sizeof address, text);
+        read_address(fits ? address : "", body->address);
     }
     return true;
 }

@@ -90,8 +90,15 @@ def slp_text(text):
     return struct.pack(">H", len(text)) + text
 
 
+def socket_address(address, port):
+    """What sockets want for a numeric address of either family, with its zone."""
+    return socket.getaddrinfo(address, port, flags=socket.AI_NUMERICHOST,
+                              type=socket.SOCK_STREAM)[0][4]
+
+
 class Device:
-    """One device at one address of this host. Its scan port listens from the start."""
+    """One device at one address of this host. Its scan port listens from the start. At an address of
+    IPv6 it does not register: how a device would do that is not known."""
 
     def __init__(self, address, scan_port=SCAN_PORT, model=epson_models.XP7100, pages=(),
                  manner=None):
@@ -111,9 +118,13 @@ class Device:
         self.tags = b"ClientName,IPAddress,EventPort"  # what its requests ask for
         self.version = "2.00"  # "3.00": a device of version 3, which takes job control
         self.talks = []        # what happened in order: JOBW, JOBR, unlock, answer, scan
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-        self.udp.bind((address, 0))
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.udp = None
+        if self.family == socket.AF_INET:
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                                socket.inet_aton(address))
+            self.udp.bind((address, 0))
         self.session_type = getattr(self, "session_type", Session)
         self.scan_port = scan_port
         self.listen()
@@ -130,11 +141,13 @@ class Device:
         return made
 
     def close(self):
-        self.udp.close()
+        if self.udp:
+            self.udp.close()
         self.stop_listening()
 
     def listen(self):
-        self.listener = socket.create_server((self.address, self.scan_port), backlog=16)
+        self.listener = socket.create_server(socket_address(self.address, self.scan_port),
+                                             family=self.family, backlog=16)
         threading.Thread(target=self._serve, args=(self.listener,), daemon=True).start()
 
     def stop_listening(self):
@@ -198,7 +211,7 @@ class Device:
 
     def report(self, root, fields):
         """Head and body of what a panel says to TCP 2968."""
-        number = socket.inet_aton(self.address).hex().upper()
+        number = socket.inet_pton(self.family, self.address.partition("%")[0]).hex().upper()
         body = ('<?xml version="1.0" ?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
                 f'<s:Body><p:{root} xmlns:p="http://schema.epson.net/EpsonNet/Scan/2004/pushscan">'
                 f"<ProductNameIn>{self.model.product}</ProductNameIn>"
@@ -228,7 +241,8 @@ class Device:
         self.finished.clear()
         self.asked_at.clear()
         head, body = self.report(root, fields)
-        with socket.create_connection(to, timeout=20, source_address=(self.address, 0)) as stream:
+        with socket.create_connection(to, timeout=20, source_address=None if "::ffff:" in to[0] else
+                                      socket_address(self.address, 0)) as stream:
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream.sendall(head)
             time.sleep(0.02)

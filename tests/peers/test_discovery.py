@@ -80,7 +80,9 @@ def test_a_range_of_addresses(house):
     (["10.0.0.0/16", "10.1.0.0/16"], "more than 1024"),
     (["10.0.0.60-10"], '"10.0.0.60-10" is no range'),
     (["10.0.0.256"], "is no range"),
-    (["fe80::1"], "is no range"),
+    (["fe80::1"], "can be in any network"),
+    (["fd00::1-2"], "is no numeric address"),
+    (["fd00::/64"], "more than 256 addresses"),
     (["printer.example"], "is no range"),
     ([], "there is nothing to search"),
 ])

@@ -53,6 +53,21 @@ static void presets_are_sound(void **state)
     assert_true(config.multicast);
 }
 
+static void lists_of_addresses_are_taken_apart(void **state)
+{
+    const char *list = " 0.0.0.0,[::] , fe80::1%eth0 10.0.0.1,";
+    char address[32];
+
+    (void)state;
+    for (const char *const *want =
+             (const char *const[]){ "0.0.0.0", "::", "fe80::1%eth0", "10.0.0.1", NULL };
+         *want; want++) {
+        assert_true(server_config_address(&list, address, sizeof address));
+        assert_string_equal(address, *want);
+    }
+    assert_false(server_config_address(&list, address, sizeof address));
+}
+
 static void what_is_printed_reads_the_same(void **state)
 {
     static ServerConfig config, again;
@@ -94,7 +109,12 @@ static void every_problem_is_said(void **state)
         { "[devices]\ninterfaces = sixteen-letters0\n",
           "a name that no network interface can have" },
         { "[devices]\ndevice_address = 10.0.0.1\ninterfaces = eth0\n",
-          "needs device_address = 0.0.0.0" },
+          "needs device_address = 0.0.0.0, ::" },
+        { "[devices]\ndevice_address = 0.0.0.0, ::1\ninterfaces = eth0\n",
+          "needs device_address = 0.0.0.0, ::" },
+        { "[devices]\ndevice_address =\n", "device_address: must name 1 to 2 addresses" },
+        { "[http]\nhttp_address = ,\n", "http_address: must name 1 to 7 addresses" },
+        { "[devices]\ndevice_address = ::1 ::2 ::3\n", "must name 1 to 2 addresses" },
         { "[http]\nsocket = run.sock\n", "socket: not an absolute path" },
         { "[deliver]\nprograms = bin\n", "programs: not an absolute path" },
         { "[http]\nsocket =\n", "must have 1 to 100 bytes" },
@@ -148,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_are_sound),
+        cmocka_unit_test(lists_of_addresses_are_taken_apart),
         cmocka_unit_test(what_is_printed_reads_the_same),
         cmocka_unit_test(every_problem_is_said),
         cmocka_unit_test(the_page_has_every_key),

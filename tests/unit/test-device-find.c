@@ -32,6 +32,18 @@ static void ranges_are_read(void **state)
     assert_ranges("10.0.0.4/32", 1, "10.0.0.4", "10.0.0.4");
     assert_ranges(" 10.0.0.1-2,10.0.1.9\t10.0.2.3-4 ", 5, "10.0.0.1", "10.0.2.4");
     assert_ranges("255.255.255.254-255.255.255.255", 2, "255.255.255.254", "255.255.255.255");
+    assert_ranges("FD00:0::17", 1, "fd00::17", "fd00::17");
+    assert_ranges("fd00::10-fd00::10f", 256, "fd00::10", "fd00::10f");
+    assert_ranges("fd00::1:77/120", 256, "fd00::1:0", "fd00::1:ff");
+    assert_ranges("fd00::77/127", 2, "fd00::76", "fd00::77");
+    assert_ranges("fd00::77/128", 1, "fd00::77", "fd00::77");
+    assert_ranges("fe80::%eth0/120", 256, "fe80::%eth0", "fe80::ff%eth0");
+    assert_ranges("fe80::1%br-lan-fe80::3", 3, "fe80::1%br-lan", "fe80::3%br-lan");
+    assert_ranges("fe80::1%br-lan-fe80::3%br-lan", 3, "fe80::1%br-lan", "fe80::3%br-lan");
+    assert_ranges("fe80::1%br-lan", 1, "fe80::1%br-lan", "fe80::1%br-lan");
+    assert_ranges("fd00::ffff-fd00::1:2", 4, "fd00::ffff", "fd00::1:2");
+    assert_ranges("::1/120", 255, "::1", "::ff");
+    assert_ranges("10.0.0.1-3 fd00::1-fd00::2,::1", 6, "10.0.0.1", "::1");
 }
 
 static void every_address_of_a_range_comes_once(void **state)
@@ -52,9 +64,38 @@ static void every_address_of_a_range_comes_once(void **state)
 static void what_is_no_range_says_so(void **state)
 {
     static const char *const wrong[] = {
-        "10.0.0",      "10.0.0.256", "10.0.0.1-",    "10.0.0.9-8",  "10.0.0.1/33", "10.0.0.1/7",
-        "10.0.0.1-2x", "1.2.3.4.5",  "::1",          "printer",     "-",           "10.0.0.1/",
-        "10.0.0.1 x",  "0010.0.0.1", "10.0.0.1-256", "10.0.0.1--3", "10..0.1",     "/24",
+        "10.0.0",
+        "10.0.0.256",
+        "10.0.0.1-",
+        "10.0.0.9-8",
+        "10.0.0.1/33",
+        "10.0.0.1/7",
+        "10.0.0.1-2x",
+        "1.2.3.4.5",
+        "fe80::1",
+        "printer",
+        "-",
+        "10.0.0.1/",
+        "10.0.0.1 x",
+        "0010.0.0.1",
+        "10.0.0.1-256",
+        "10.0.0.1--3",
+        "10..0.1",
+        "/24",
+        "fd00::/129",
+        "fd00::/",
+        "fd00::1-2",
+        "fd00::9-fd00::8",
+        "fd00::1-",
+        "fd00:::1",
+        "fd00::1-10.0.0.1",
+        "::ffff:10.0.0.1-::ffff:10.0.0.2",
+        "fe80::1%eth0-fe80::2%eth1",
+        "fe80::1%2",
+        "ff02::1",
+        "::",
+        "fd00::/x",
+        "10.0.0.1-fd00::2",
     };
     AddressRanges ranges;
     Err err;
@@ -75,6 +116,28 @@ static void what_is_no_range_says_so(void **state)
                                       &ranges, &err));
     assert_true(address_ranges_parse("", &ranges, &err));
     assert_int_equal(ranges.addresses, 0);
+}
+
+static void large_ranges_of_ipv6_are_refused(void **state)
+{
+    static const char *const large[] = { "fd00::/64",
+                                         "fd00::/119",
+                                         "fe80::1%eth0/0",
+                                         "fd00::-fd00::100",
+                                         "fd00::1-fd00::1:0:0:1",
+                                         "fd00::1-fd01::1" };
+    AddressRanges ranges;
+    Err err;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(large); i++) {
+        assert_false(address_ranges_parse(large[i], &ranges, &err));
+        assert_string_equal(err.field, "ranges");
+        assert_non_null(strstr(err.text, "more than 256 addresses"));
+        assert_non_null(strstr(err.remedy, "/120"));
+    }
+    assert_false(address_ranges_parse("fd00::/120 fd00::1:0/120 fd00::2:0/120 fd00::3:0/120 ::1",
+                                      &ranges, &err)); /* 1025 */
 }
 
 /* Records as "line:a|b|c", bad lines as "line!". */
@@ -132,15 +195,59 @@ static void tables_are_read(void **state)
 
 static void addresses_get_their_usual_form(void **state)
 {
-    char address[ADDRESS_TEXT_SIZE] = "2001:DB8:0:0::1";
+    static const struct {
+        const char *text, *normal, *source; /* NULL: refused, then source is a word of the remedy */
+    } cases[] = {
+        { "10.0.0.1", "10.0.0.1", "10.0.0.1" },
+        { "2001:DB8:0:0::1", "2001:db8::1", "2001:db8::/64" },
+        { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+        { "[fd00:0:0:7::17]", "fd00:0:0:7::17", "fd00:0:0:7::/64" },
+        { "::1", "::1", "::/64" },
+        { "::ffff:10.0.0.1", "10.0.0.1", "10.0.0.1" },
+        { "::FFFF:a00:1", "10.0.0.1", "10.0.0.1" },
+        { "[::ffff:10.0.0.1]", "10.0.0.1", "10.0.0.1" },
+        { "FE80::0001%eth0", "fe80::1%eth0", "fe80::%eth0/64" },
+        { "febf::1%br-lan.7", "febf::1%br-lan.7", "febf::%br-lan.7/64" },
+        { "fd00::1%eth0", "fd00::1", "fd00::/64" }, /* a zone means nothing there */
+        { "fec0::1%eth0", "fec0::1", "fec0::/64" },
+        { "fe80::1", NULL, "eth0" },
+        { "fe80::1%", NULL, "eth0" },
+        { "fe80::1%2", NULL, "eth0" },
+        { "fe80::1%a b", NULL, "eth0" },
+        { "fe80::1%a/b", NULL, "eth0" },
+        { "fe80::1%sixteen-letters0", NULL, "192.168.1.7" },
+        { "10.0.0.01", NULL, "192.168.1.7" },
+        { "[10.0.0.1]", NULL, "192.168.1.7" },
+        { "10.0.0.1%eth0", NULL, "192.168.1.7" },
+        { "fd00::1/64", NULL, "192.168.1.7" },
+        { "fd00:::1", NULL, "192.168.1.7" },
+        { "::", NULL, "192.168.1.7" },
+        { "ff02::1%eth0", NULL, "192.168.1.7" },
+        { "printer", NULL, "192.168.1.7" },
+        { "", NULL, "192.168.1.7" },
+    };
+    char address[ADDRESS_TEXT_SIZE], source[ADDRESS_TEXT_SIZE];
     Err err;
 
     (void)state;
-    assert_true(device_address_normal(address, &err));
-    assert_string_equal(address, "2001:db8::1");
-    (void)text_copy(address, sizeof address, "10.0.0.01");
-    assert_false(device_address_normal(address, &err));
-    assert_string_equal(err.field, "address");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        (void)text_copy(address, sizeof address, cases[i].text);
+        bool ok = device_address_normal(address, &err);
+        if (ok != (cases[i].normal != NULL))
+            fail_msg("\"%s\": %s", cases[i].text, ok ? "was taken" : err.text);
+        if (!ok) {
+            assert_int_equal(err.kind, ERR_BAD_INPUT);
+            assert_string_equal(err.field, "address");
+            if (!strstr(err.remedy, cases[i].source))
+                fail_msg("\"%s\": %s", cases[i].text, err.remedy);
+            continue;
+        }
+        assert_string_equal(address, cases[i].normal);
+        device_address_source(address, source);
+        assert_string_equal(source, cases[i].source);
+    }
+    device_address_source("unix", source);
+    assert_string_equal(source, "unix");
 }
 
 int main(void)
@@ -149,6 +256,7 @@ int main(void)
         cmocka_unit_test(ranges_are_read),
         cmocka_unit_test(every_address_of_a_range_comes_once),
         cmocka_unit_test(what_is_no_range_says_so),
+        cmocka_unit_test(large_ranges_of_ipv6_are_refused),
         cmocka_unit_test(tables_are_read),
         cmocka_unit_test(addresses_get_their_usual_form),
     };

@@ -570,6 +570,43 @@ static void names_that_no_panel_shows_are_refused(void **state)
     assert_int_equal(err.kind, ERR_BAD_INPUT);
 }
 
+static void one_address_of_each_family_is_heard(void **state)
+{
+    static const struct {
+        const char *list;
+        bool v4, v6;
+    } cases[] = {
+        { "127.0.0.1", true, false },
+        { "::1", false, true },
+        { "127.0.0.1, ::1", true, true },
+        { "::,0.0.0.0", true, true },
+    };
+    static const char *const wrong[] = {
+        "127.0.0.1 127.0.0.2", "127.0.0.1, 127.0.0.2", "::1,::", "", ",", "fe80::1%no-such"
+    };
+    DeviceLinkConfig config = { .name = "Scans", .host = &host_calls };
+    AUTO(Loop) loop = loop_new(&(Err){ 0 });
+    Err err;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        config.address = cases[i].list;
+        AUTO(DeviceLink) link = device_link_open(loop, &config, &err);
+        assert_non_null(link);
+        assert_int_equal(device_link_hears(link, NET_IPV4), cases[i].v4);
+        assert_int_equal(device_link_hears(link, NET_IPV6), cases[i].v6);
+        assert_int_equal(device_link_udp_port(link) != 0, cases[i].v4); /* registration */
+        assert_int_not_equal(device_link_tcp_port(link), 0);
+        assert_int_equal(device_link_ipv4(link).family, cases[i].v4 ? NET_IPV4 : NET_NONE);
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        config.address = wrong[i];
+        if (device_link_open(loop, &config, &err))
+            fail_msg("\"%s\" was taken", wrong[i]);
+        assert_int_equal(err.kind, ERR_BAD_INPUT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,6 +620,7 @@ int main(void)
         cmocka_unit_test(silent_connections_do_not_keep_a_press_out),
         cmocka_unit_test(a_registration_is_answered_three_times),
         cmocka_unit_test(names_that_no_panel_shows_are_refused),
+        cmocka_unit_test(one_address_of_each_family_is_heard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

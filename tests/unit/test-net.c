@@ -24,6 +24,9 @@ static const AddressCase address_cases[] = {
     { "fe80::1%lo", "[fe80::1%lo]:77" },
     { "[fe80::1%1]:9", "[fe80::1%lo]:9" },
     { "::ffff:10.0.0.5", "10.0.0.5:77" },
+    { "[::ffff:10.0.0.5]:9", "10.0.0.5:9" },
+    { "fd00::1%lo", "[fd00::1]:77" }, /* a zone means nothing there */
+    { "ff02::1%lo", "[ff02::1%lo]:77" },
     { "10.0.0.5:0", "10.0.0.5:0" },
     { "10.0.0.5:65536", NULL },
     { "10.0.0.5:", NULL },
@@ -81,6 +84,34 @@ static void test_address_compare(void **state)
     assert_true(net_address_same_host(&local, &a));
     assert_int_equal(local.port, 0);
     assert_false(net_address_local_for(&(NetAddress){ .family = NET_NONE }, &local, &err));
+}
+
+static void test_address_sources(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        { "10.0.0.1", "10.0.0.1", true },
+        { "10.0.0.1", "10.0.0.2", false },
+        { "::ffff:10.0.0.1", "10.0.0.1", true },
+        { "fd00:0:0:1::1", "fd00:0:0:1:ffff:ffff:ffff:ffff", true },
+        { "fd00:0:0:1::1", "fd00:0:0:2::1", false },
+        { "fe80::1%1", "fe80::2%1", true },
+        { "fe80::1%1", "fe80::1%2", false },
+        { "a00:1::", "10.0.0.1", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        NetAddress a = address(cases[i].a), b = address(cases[i].b);
+
+        if (net_address_same_source(&a, &b) != cases[i].same)
+            fail_msg("%s and %s", cases[i].a, cases[i].b);
+    }
+    assert_true(net_address_is_any(&(NetAddress){ .family = NET_IPV6 }));
+    NetAddress one = address("::1");
+    assert_false(net_address_is_any(&one));
 }
 
 /* --- loop -------------------------------------------------------------------------------------- */
@@ -374,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address_text),
         cmocka_unit_test(test_address_compare),
+        cmocka_unit_test(test_address_sources),
         LOOP_TEST(test_posts_keep_their_order),
         LOOP_TEST(test_posts_before_stop_run),
         LOOP_TEST(test_timers_fire_in_order),

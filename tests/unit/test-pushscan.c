@@ -105,6 +105,9 @@ static void bodies_are_read_by_local_name(void **state)
         { SOAP "<p:Joblist><ProductNameIn>x</ProductNameIn></p:Joblist></s:Body></s:Envelope>",
           WIRE_OK, PUSHSCAN_ROOT_UNKNOWN, "", "" },
         { SOAP "<ScanEnd/></s:Body></s:Envelope>", WIRE_OK, PUSHSCAN_ROOT_SCAN_END, "", "" },
+        { SOAP PUSH "<IPAddressIn>FD000077000000000000000000000002</IPAddressIn>"
+                    "<PushScanIDIn>02</PushScanIDIn>" STOP,
+          WIRE_OK, PUSHSCAN_ROOT_START, "", "02" },
         { SOAP PUSH "<JobNumberIn>65536</JobNumberIn>" STOP, WIRE_BROKEN, 0, "", "" },
         { SOAP PUSH "<JobNumberIn>-1</JobNumberIn>" STOP, WIRE_BROKEN, 0, "", "" },
         { SOAP PUSH "<JobNumberIn>first</JobNumberIn>" STOP, WIRE_BROKEN, 0, "", "" },

@@ -6,6 +6,7 @@
 #include "mfp/enpc-answer.h"
 #include "mfp/press.h"
 #include "mfp/session.h"
+#include "mfp/snmp-answer.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
@@ -33,6 +34,8 @@ struct Device {
         replies; /* port 2968: some agents answer there, whatever the request came from; NULL: taken */
     UdpSocket *enpc, *enpc_broadcast; /* the second hears what is sent to all, and never sends */
     EnpcAnswerer answerer;
+    UdpSocket *snmp; /* NULL: it is not a device with a button alone */
+    SnmpAnswerer snmp_answerer;
     TcpListener *listener;
     TlsContext *tls; /* NULL: the scan port is plain */
     Client clients[DEVICE_CLIENTS_MAX];
@@ -93,6 +96,14 @@ void device_tell_end(Device *device);
 
 /* Timer: the server said OK and did not come. */
 void device_on_no_client(void *arg);
+
+/* ---- device-button.c ---- */
+
+/* With --button: what it is paired by. Errors of device_new. */
+bool device_open_button(Device *device, Err *err);
+
+/* May a press be told to the destination of this name? ERR_DENIED: the device is paired with another host, or none. */
+bool device_button_calls(const Device *device, const char *name, Err *err);
 
 /* ---- device-found.c ---- */
 

@@ -85,6 +85,8 @@ static bool report(Device *device, const char *name, PushScanBody *body, PressDo
                        device_state_name(device_state(device)));
     if (!text_copy(target, sizeof target, name))
         return err_set(err, ERR_NOT_FOUND, 0, "no destination has so long a name");
+    if (!device_button_calls(device, target, err))
+        return false;
     device->press = say_to(device, target, body, done, err);
     device->contacting = device->press != NULL;
     if (device->contacting)
@@ -245,8 +247,8 @@ void device_press_by_itself(Device *device, const char *name)
     Err err;
 
     if (device->auto_pressed || !text_equal(device->options->press_name, name) ||
-        device_state(device) != DEVICE_READY)
-        return;
+        device_state(device) != DEVICE_READY || !device_button_calls(device, name, &err))
+        return; /* a device with a button: once it is paired */
     device->auto_pressed = true;
     if (!device_press(device, name, device->options->press_choice, &err))
         press_failed(device, err.text);

@@ -104,7 +104,7 @@ static bool open_all(Device *device, Err *err)
     device->announce_timer = loop_timer_new(device->loop, device_on_announce, device, err);
     device->waiting_timer = loop_timer_new(device->loop, device_on_no_client, device, err);
     if (!device->announce_timer || !device->waiting_timer || !device_open_announcer(device, err) ||
-        !device_open_enpc(device, err))
+        !device_open_enpc(device, err) || !device_open_button(device, err))
         return false;
     loop_timer_start(device->announce_timer, mono_now());
     return true;
@@ -166,6 +166,7 @@ void device_free(Device *device)
     udp_free(device->replies);
     udp_free(device->enpc);
     udp_free(device->enpc_broadcast);
+    udp_free(device->snmp);
     tcp_listener_free(device->listener);
     tls_context_free(device->tls);
     free(device);

@@ -7,6 +7,7 @@
  *   ready address=127.0.0.5 scan_port=1865 panel=http://127.0.0.5:8080
  *   destination name="Scans" address=127.0.0.1 port=2968        destination-gone name="Scans"
  *   (and version=3 when its answer has the keys of version 3)
+ *   paired name="Scans"                                         (--button: the host was written by SNMP)
  *   pressed name="Scans" choice=02 result=OK                    ... result=ERROR error="why"
  *   scan-begin client=127.0.0.1:40112
  *   page 1 bytes=123456
@@ -79,7 +80,8 @@ Bytes device_job_list(const Device *device);
 const PushScanResponse *device_jobs(const Device *device, const char **ret_name);
 
 /* --- what the panel does ------------------------------------------------------------------------- */
-/* Start. ERR_NOT_FOUND (no such destination), ERR_CONFLICT (not ready), ERR_BAD_INPUT (choice), and
+/* Start. ERR_NOT_FOUND (no such destination), ERR_CONFLICT (not ready), ERR_BAD_INPUT (choice), ERR_DENIED (the
+ * button calls another host), and
  * what connecting says at once. The outcome comes later: device_state, device_last_result. */
 bool device_press(Device *device, const char *name, const char *choice, Err *err);
 

@@ -5,6 +5,7 @@
 #include "wire/enpc.h"
 #include "wire/is.h"
 #include "wire/pushscan.h"
+#include "wire/snmp.h"
 
 #include <ctype.h>
 
@@ -198,6 +199,27 @@ static bool take_legacy(Options *options, const char *value, Err *err)
     return true;
 }
 
+static bool take_button(Options *options, const char *value, Err *err)
+{
+    (void)value;
+    (void)err;
+    options->button = true;
+    return true;
+}
+
+static bool take_snmp_port(Options *options, const char *value, Err *err)
+{
+    return take_port(value, &options->snmp_port, err) &&
+           (options->snmp_port != 0 || err_set(err, ERR_BAD_INPUT, 0, "expected 1 to 65535"));
+}
+
+static bool take_paired(Options *options, const char *value, Err *err)
+{
+    return (slp_name_is_plain(value) &&
+            text_copy(options->paired, sizeof options->paired, value)) ||
+           err_set(err, ERR_BAD_INPUT, 0, "expected the name of a destination");
+}
+
 static bool take_enpc_port(Options *options, const char *value, Err *err)
 {
     return take_port(value, &options->enpc_port, err);
@@ -383,6 +405,10 @@ static const struct Option {
     { "--registration", "2|3", take_registration,
       "version of announcements and of Start; default: that\nof the model, else 2. Version 3 is "
       "told of jobs" },
+    { "--button", NULL, take_button,
+      "a scanner without a panel: Start tells only the host it\nis paired with, by SNMP" },
+    { "--paired", "NAME", take_paired, "the host it is paired with at the start (none)" },
+    { "--snmp-port", "N", take_snmp_port, "UDP port on which it is paired (161)" },
     { "--tls", NULL, take_tls, "scan port over TLS only, with a new certificate" },
     { "--tls-certificate", "FILE", take_tls_certificate,
       "--tls with the key and certificate of this PEM file,\nwhich is made when it is not there" },
@@ -455,6 +481,10 @@ static bool check_together(const Options *options, Err *err)
         err_set(err, ERR_BAD_INPUT, 0, "--stamp: raw lines have no room for a comment");
         return err_remedy(err, "Leave out --stamp, or --legacy and --formats raw.");
     }
+    if (options->paired[0] && !options->button) {
+        err_set(err, ERR_BAD_INPUT, 0, "--paired: a device with a panel is paired with nobody");
+        return err_remedy(err, "Add --button.");
+    }
     if (options->legacy &&
         (options->kind.model || options->kind.formats || options->line_padding)) {
         err_set(err, ERR_BAD_INPUT, 0,
@@ -504,6 +534,7 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err)
     Options options = {
         .scan_port = IS_PORT,
         .enpc_port = ENPC_PORT,
+        .snmp_port = SNMP_PORT,
         .server_port = SLP_PORT,
         .press_choice = DEFAULT_CHOICE,
         .count = 1,
@@ -548,7 +579,8 @@ void options_help(Buf *to)
     for (size_t i = 0; fault_at(i); i++)
         (void)buf_printf(to, "%s%s", i % 6 ? " " : "\n  ", fault_at(i)->name);
     (void)buf_put_text(
-        to, "\n\nOn standard output it prints one line per event: ready, destination,\n"
-            "destination-gone, pressed, scan-begin, page, fault, scan-end; and page-acknowledged,\n"
+        to, "\n\nOn standard output it prints one line per event: ready, paired, destination,\n"
+            "destination-gone, pressed, scan-begin, page, fault, scan-end; and "
+            "page-acknowledged,\n"
             "when the client spoke on after a page. With --count each line ends with device=A.\n");
 }

@@ -43,7 +43,10 @@ typedef struct Options {
     char serial[SCANNER_SERIAL_SIZE];
     uint32_t exit_after; /* scans; 0: serve until a signal       */
     int64_t announce_ms;
-    bool tls; /* the scan port speaks TLS only */
+    bool button; /* it has no panel: one host, by SNMP       */
+    uint16_t snmp_port;
+    char paired[SLP_NAME_SIZE]; /* its host at the start, "" = none */
+    bool tls;                   /* the scan port speaks TLS only */
     char tls_identity
         [OPTIONS_PATH_SIZE]; /* PEM file of key and certificate; "": new at each start */
 } Options;

@@ -414,6 +414,58 @@ def test_a_name_with_zeros_at_its_end_is_that_name(house):
         house.cli("device", "delete", address)
 
 
+# ---- the virtual scanner with a button ------------------------------------------------------------------
+
+def snmp(program, *words):
+    """One of net-snmp's programs at a device; (exit code, what it said)."""
+    done = subprocess.run([program, "-v1", "-c", "epson", "-t", "2", "-r", "1", "-Oqv", *words],
+                          capture_output=True, text=True, check=False, timeout=30,
+                          env={"PATH": "/usr/bin:/bin", "MIBS": ""})
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def start_button(house, folder, address, *options):
+    common.make_pictures(folder, 1, 80, 60)
+    return common.start_mfp("--pages", folder, "--address", address, "--port", house.scan_port, "--enpc-port", 0,
+                            "--button", "--snmp-port", PORT, "--registration", 3, "--announce-every", 1, "--server",
+                            f"127.0.0.1:{house.udp_port}", *options)
+
+
+def test_virtual_scanner_and_net_snmp(house, tmp_path):
+    """snmpget, snmpset and snmpgetnext take it for an agent."""
+    address = next(addresses)
+    at = f"{address}:{PORT}"
+    with start_button(house, tmp_path, address, "--paired", "Scans") as mfp:
+        assert snmp("snmpget", at, OID) == (0, '"Scans"')
+        shown = '"42 C3 BC 72 6F 20 31 "'  # as these programs show what is not ASCII
+        assert snmp("snmpset", at, OID, "s", "Büro 1") == (0, shown)
+        assert mfp.wait_line("paired ") == 'paired name="Büro 1"'
+        assert snmp("snmpgetnext", at, "1.3.6.1.4.1.1248") == (0, shown)
+        assert "badValue" in snmp("snmpset", at, OID, "i", "7")[1]
+        assert "badValue" in snmp("snmpset", at, OID, "s", "x" * 64)[1]
+        assert "noSuchName" in snmp("snmpget", at, "1.3.6.1.2.1.1.1.0")[1]
+        assert "noSuchName" in snmp("snmpgetnext", at, OID)[1]
+        assert snmp("snmpset", at, OID, "s", "") == (0, '""')
+        assert snmp("snmpget", at, OID) == (0, '""')
+        code, said = snmp("snmpget", "-c", "public", at, OID)
+        assert code == 1 and "Timeout" in said
+
+
+def test_virtual_scanner_is_paired_and_pressed(house, tmp_path):
+    """Its button waits for the pairing, then it scans; to another host it calls nobody."""
+    address = next(addresses)
+    with start_button(house, tmp_path, address, "--press", "Platen", "--exit-after", 1) as mfp:
+        id_ = house.approve(address)
+        mfp.wait_line("destination ")
+        time.sleep(1.5)  # another cycle: nothing is pressed
+        assert not [line for line in mfp.lines if line.startswith("pressed")]
+        house.cli("device", "pair", id_)
+        assert mfp.wait_line("paired ") == 'paired name="Platen"'
+        mfp.wait_line("pressed ")
+        assert mfp.wait_exit() == 0
+    assert house.settled_batch(id_)["state"] == "done"
+
+
 # ---- others are not held up ------------------------------------------------------------------------------
 
 def test_a_dead_device_holds_nobody_up():

@@ -372,6 +372,9 @@ static void wrong_options_are_explained(void **state)
         { "mfp --serial 1234567890123", "--serial: expected at most 12", "" },
         { "mfp --exit-after 0", "--exit-after: expected", "" },
         { "mfp --announce-every 0", "--announce-every: expected seconds", "" },
+        { "mfp --snmp-port 0", "--snmp-port: expected", "" },
+        { "mfp --paired a,b", "--paired: expected the name", "" },
+        { "mfp --pages p --paired Scans", "--paired: a device with a panel", "--button" },
         { "mfp --pages p --source flatbed --sheets 3", "--sheets fills the feeder", "Leave one" },
     };
 

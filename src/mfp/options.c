@@ -516,12 +516,12 @@ static void complete(Options *options)
 {
     const MfpModel *model = options->kind.model;
 
-    options->kind.glass |= options->legacy; /* all that are known have both */
     if (!model)
         options->kind.duplex = options->duplex;
     if (model && !model_has_feeder(&options->kind))
         options->source = MFP_FLATBED;
-    options->kind.glass = options->source == MFP_FLATBED;
+    /* All older devices that are known have a feeder and a glass. */
+    options->kind.glass = options->source == MFP_FLATBED || options->legacy;
     if (options->registration == 0)
         options->registration = model && model->is_v3 ? 3 : 2;
     if (!options->product[0])

@@ -68,6 +68,18 @@ def test_glass(net, sane, tmp_path, mode, seen):
         assert_pixels(tmp_path / f"{i}.pnm", seen(common.pixels(fed[i])))
 
 
+def test_options_of_feeder_and_glass(net, sane, tmp_path):
+    """It has both, wherever paper lies; epson2 takes no option of a device without a glass."""
+    fed = common.make_pictures(tmp_path / "in", 1, *SIZE)
+    with legacy(net, tmp_path / "in"):
+        listed = scanimage(net, sane, "-d", DEVICE, "-A")
+        done = scan(net, sane, tmp_path, "--mode", "Color", "-o", "page.pnm")
+    assert listed.returncode == 0, listed.stderr
+    assert "--source Flatbed|Automatic Document Feeder" in listed.stdout
+    assert done.returncode == 0, done.stderr
+    assert_pixels(tmp_path / "page.pnm", common.pixels(fed[0]))
+
+
 def test_black_and_white(net, sane, tmp_path):
     fed = common.make_pictures(tmp_path / "in", 1, *SIZE)
     with legacy(net, tmp_path / "in", "--source", "flatbed"):

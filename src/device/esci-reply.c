@@ -489,8 +489,11 @@ static void device_event(EsciSession *s, Mono now)
                code == IS_EVENT_REJECTED) {
         bool all_came = s->state >= ESCI_AT_CANCEL || s->after_page == ESCI_EVENT_FINISHED;
 
-        if (!all_came && code != IS_EVENT_DISCONNECT)
-            esci_fail(s, code == IS_EVENT_TIMEOUT ? "device-timeout" : "device-rejected", "");
+        if (!all_came) {
+            const Reason reason = scan_reason_of_event(code);
+
+            esci_decide(s, SCAN_END_BROKEN, &reason);
+        }
         esci_dispatch(s, ESCI_EVENT_LOST, now);
     }
 }

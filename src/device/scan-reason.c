@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "wire/is.h"
 
 #include <stdio.h>
 
@@ -129,6 +130,14 @@ Reason scan_reason_of_error(const Esci2Error *error)
         if (*c < ' ' || *c > '~')
             *c = '?';
     return scan_reason(code, detail);
+}
+
+Reason scan_reason_of_event(uint8_t code)
+{
+    if (code == IS_EVENT_DISCONNECT)
+        return scan_reason("connection-lost", "the device ended it");
+    return code == IS_EVENT_TIMEOUT ? scan_reason("device-timeout", "")
+                                    : scan_reason("device-rejected", "server error");
 }
 
 const char *scan_reason_of_not_ready(const char *word)

@@ -16,6 +16,9 @@ Reason scan_reason(const char *code, const char *detail);
  * device-error with the cause in the text. */
 Reason scan_reason_of_error(const Esci2Error *error);
 
+/* The same of an event by which a device ends a scan: disconnect, time-out, or "server error". */
+Reason scan_reason_of_event(uint8_t code);
+
 /* The code for what #nrd says (RSVD, AFEN, anything else but BUSY and WUP). Static. */
 const char *scan_reason_of_not_ready(const char *word);
 

@@ -557,6 +557,14 @@ static uint16_t answer_type(ScanAwait await)
     return await == SCAN_AWAIT_UNLOCK ? IS_UNLOCK_REPLY : IS_PASSTHRU_REPLY;
 }
 
+/* The device ends the scan: the text tells this from a connection that is merely gone, and from a refusal. */
+static void fail_by_event(ScanSession *s, uint8_t code)
+{
+    const Reason reason = scan_reason_of_event(code);
+
+    scan_decide(s, SCAN_END_BROKEN, &reason);
+}
+
 /* Events may come at any moment, also between a command and its answer. */
 static void device_event(ScanSession *s, Mono now)
 {
@@ -578,8 +586,8 @@ static void device_event(ScanSession *s, Mono now)
             scan_dispatch(s, SCAN_EVENT_STOP, now);
     } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
                code == IS_EVENT_REJECTED) {
-        if (!winding_down && !all_came && code != IS_EVENT_DISCONNECT)
-            scan_fail(s, code == IS_EVENT_TIMEOUT ? "device-timeout" : "device-rejected", "");
+        if (!winding_down && !all_came)
+            fail_by_event(s, code);
         scan_dispatch(s, SCAN_EVENT_LOST, now);
     }
 }

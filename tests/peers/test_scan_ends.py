@@ -96,14 +96,17 @@ def test_events_of_no_consequence_are_logged(house, small):
         assert said == ["start", "stop", "unknown"]
 
 
-@pytest.mark.parametrize("event,code", [(0x80, "device-timeout"), (0xa0, "device-rejected"),
-                                        (0x02, "connection-lost"), (0x03, "cancelled-at-device")])
-def test_events_that_end_a_scan(house, small, event, code):
+@pytest.mark.parametrize("event,code,text", [(0x80, "device-timeout", "took too long"),
+                                             (0xa0, "device-rejected", "(server error)"),
+                                             (0x02, "connection-lost", "(the device ended it)"),
+                                             (0x03, "cancelled-at-device", "at the device")])
+def test_events_that_end_a_scan(house, small, event, code, text):
     """In inquiry, long before a page: the device says so and goes."""
     with scan(house, small, events={"CAPA": [event]}) as bench:
         bench.press()
         batch = bench.batch()
         assert_named(house, batch, "cancelled" if event == 3 else "broken", code, 0)
+        assert text in batch["reason"]["text"]
 
 
 # ---- more sheets ------------------------------------------------------------------------------

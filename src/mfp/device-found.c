@@ -15,19 +15,40 @@ enum { MULTICAST_TTL = 255 /* RFC 2608, section 6.1 */ };
 
 /* ---- announcing ---- */
 
+static void say_destination(const Device *device, const FinderEntry *entry)
+{
+    char name[DEVICE_QUOTED_SIZE], host[NET_ADDRESS_TEXT_SIZE];
+
+    finder_host(entry, host);
+    device_say(device, "destination name=%s address=%s port=%u%s",
+               log_quote(name, sizeof name, entry->server.name), host, entry->server.event_port,
+               entry->server.is_v3 ? " version=3" : "");
+}
+
+static void press_when_there(Device *device)
+{
+    if (device->options->press_name[0] && finder_find(&device->finder, device->options->press_name))
+        device_press_by_itself(device, device->options->press_name);
+}
+
 static void on_datagram(void *arg, const UdpDatagram *datagram)
 {
     Device *device = arg;
     const FinderEntry *entry;
-    char name[DEVICE_QUOTED_SIZE];
 
     if (finder_receive(&device->finder, datagram->bytes, &datagram->from, &entry) ==
         FINDER_APPEARED)
-        device_say(device, "destination name=%s address=%s port=%u%s",
-                   log_quote(name, sizeof name, entry->server.name), entry->server.address,
-                   entry->server.event_port, entry->server.is_v3 ? " version=3" : "");
-    if (device->options->press_name[0] && finder_find(&device->finder, device->options->press_name))
-        device_press_by_itself(device, device->options->press_name);
+        say_destination(device, entry);
+    press_when_there(device);
+}
+
+/* What is on the panel from the beginning. */
+static void begin_finding(Device *device)
+{
+    device->finding = true;
+    for (size_t i = 0; i < device->finder.count; i++)
+        say_destination(device, &device->finder.entries[i]);
+    press_when_there(device);
 }
 
 /* Says which names of the former list are not in the new one. */
@@ -48,6 +69,10 @@ void device_on_announce(void *arg)
     AUTO_BUF request = buf_with_max(SLP_DATAGRAM_MAX);
     Err err;
 
+    if (!device->finding)
+        begin_finding(device);
+    if (!device->udp)
+        return;
     if (finder_tick(&device->finder, mono_now(), &request))
         (void)udp_send(device->udp, &device->announce_to, 0, buf_bytes(&request), &err);
     print_gone(device, &before, &device->finder);
@@ -125,6 +150,10 @@ bool device_open_announcer(Device *device, Err *err)
         return err_errno(err, errno, "getrandom");
     finder_init(&device->finder, scope_of(options), multicast, options->announce_ms, xid);
     device->finder.is_v3 = options->registration == 3;
+    if (options->destination_name[0])
+        finder_put(&device->finder, options->destination_name, &options->destination);
+    if (options->address.family == NET_IPV6)
+        return true; /* the group and the answers know IPv4 only */
     device->udp = udp_open(device->loop, &options->address, on_datagram, device, err);
     if (!device->udp)
         return false;
@@ -167,8 +196,8 @@ bool device_open_enpc(Device *device, Err *err)
 {
     NetAddress own = device->options->address, any = { .family = NET_IPV4 };
 
-    if (device->options->enpc_port == 0)
-        return true;
+    if (device->options->enpc_port == 0 || own.family != NET_IPV4)
+        return true; /* who looks for devices does so by broadcast */
     own.port = any.port = device->options->enpc_port;
     device->answerer.address = &device->options->address;
     device->answerer.name = device->unit.product;

@@ -29,7 +29,7 @@ struct Device {
     const Options *options;
     MfpUnit unit;
     NetAddress announce_to;
-    UdpSocket *udp;
+    UdpSocket *udp; /* NULL: at an address of IPv6 nobody is asked for destinations */
     UdpSocket *
         replies; /* port 2968: some agents answer there, whatever the request came from; NULL: taken */
     UdpSocket *enpc, *enpc_broadcast; /* the second hears what is sent to all, and never sends */
@@ -40,6 +40,7 @@ struct Device {
     TlsContext *tls; /* NULL: the scan port is plain */
     Client clients[DEVICE_CLIENTS_MAX];
     Finder finder;
+    bool finding; /* the panel has begun to show destinations */
     LoopTimer *announce_timer;
     Press *press;
     Press *farewell;          /* tells a server that its scan has ended (ScanEnd)  */

@@ -65,7 +65,7 @@ static Press *say_to(Device *device, const char *name, PushScanBody *body, Press
         err_set(err, ERR_NOT_FOUND, 0, "no destination \"%s\" on the panel", name);
         return NULL;
     }
-    if (!net_address_parse(entry->server.address, entry->server.event_port, &server, err))
+    if (!finder_address(entry, &server, err))
         return NULL;
     net_address_format_host(&device->options->address, own);
     (void)text_copy(body->product, sizeof body->product, device->finder.product);

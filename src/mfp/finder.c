@@ -11,12 +11,37 @@ void finder_init(Finder *finder, const char *product, bool multicast, int64_t pe
     };
 }
 
+void finder_put(Finder *finder, const char *name, const NetAddress *at)
+{
+    FinderEntry *entry = &finder->entries[finder->count++];
+
+    *entry = (FinderEntry){ .server.event_port = at->port, .fixed = *at };
+    (void)text_copy(entry->server.name, sizeof entry->server.name, name);
+}
+
+bool finder_address(const FinderEntry *entry, NetAddress *ret_address, Err *err)
+{
+    if (entry->fixed.family == NET_NONE)
+        return net_address_parse(entry->server.address, entry->server.event_port, ret_address, err);
+    *ret_address = entry->fixed;
+    return true;
+}
+
+void finder_host(const FinderEntry *entry, char ret_host[NET_ADDRESS_TEXT_SIZE])
+{
+    if (entry->fixed.family == NET_NONE)
+        (void)text_copy(ret_host, NET_ADDRESS_TEXT_SIZE, entry->server.address);
+    else
+        net_address_format_host(&entry->fixed, ret_host);
+}
+
 static void forget_old(Finder *finder)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < finder->count; i++)
-        if (finder->entries[i].cycle + FINDER_CYCLES_KEPT >= finder->cycle)
+        if (finder->entries[i].fixed.family != NET_NONE ||
+            finder->entries[i].cycle + FINDER_CYCLES_KEPT >= finder->cycle)
             finder->entries[kept++] = finder->entries[i];
     finder->count = kept;
 }
@@ -63,7 +88,8 @@ Mono finder_deadline(const Finder *finder)
 static FinderEntry *place_of(Finder *finder, const NetAddress *sender)
 {
     for (size_t i = 0; i < finder->count; i++)
-        if (net_address_same_host(&finder->entries[i].sender, sender))
+        if (finder->entries[i].fixed.family == NET_NONE &&
+            net_address_same_host(&finder->entries[i].sender, sender))
             return &finder->entries[i];
     if (finder->count == FINDER_ENTRIES_MAX)
         return NULL;

@@ -22,7 +22,8 @@ enum {
 typedef struct FinderEntry {
     SlpEntry server;
     NetAddress sender;
-    uint32_t cycle; /* of the last reply */
+    uint32_t cycle;   /* of the last reply */
+    NetAddress fixed; /* put there by finder_put, with its port; NET_NONE: found */
 } FinderEntry;
 
 typedef struct Finder {
@@ -47,6 +48,15 @@ typedef enum FinderNews {
  * random, because servers drop a number they have just seen from this address. */
 void finder_init(Finder *finder, const char *product, bool multicast, int64_t period_ms,
                  uint16_t xid);
+
+/* A destination that is there without registration, and stays. Before the first tick. */
+void finder_put(Finder *finder, const char *name, const NetAddress *at);
+
+/* Where Start goes for an entry. ERR_BAD_INPUT: its server said something else than an address. */
+bool finder_address(const FinderEntry *entry, NetAddress *ret_address, Err *err);
+
+/* The same as text without port, as its server said it. */
+void finder_host(const FinderEntry *entry, char ret_host[NET_ADDRESS_TEXT_SIZE]);
 
 /* Time passes. True: request now holds a datagram to send. Entries that were not refreshed are
  * forgotten when a cycle begins. */

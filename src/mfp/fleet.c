@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { IPV4_BYTES = 4, BYTE_VALUES = 256, DECIMAL = 10 };
+enum { IPV4_BYTES = 4, IPV6_BYTES = 16, BYTE_VALUES = 256, DECIMAL = 10 };
 
 typedef struct Member {
     Options options;
@@ -41,7 +41,7 @@ bool fleet_serial(const char *first, uint32_t more, char ret_serial[SCANNER_SERI
 
 static void count_address(NetAddress *address, uint32_t more)
 {
-    for (size_t i = IPV4_BYTES; i > 0; i--) {
+    for (size_t i = address->family == NET_IPV6 ? IPV6_BYTES : IPV4_BYTES; i > 0; i--) {
         uint32_t value = address->bytes[i - 1] + more;
         address->bytes[i - 1] = (uint8_t)(value % BYTE_VALUES);
         more = value / BYTE_VALUES;

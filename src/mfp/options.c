@@ -34,13 +34,10 @@ static bool expected(Err *err, const char *what, const char *value)
 
 static bool take_address(Options *options, const char *value, Err *err)
 {
-    NetAddress any = { .family = NET_IPV4 };
-
     if (!net_address_parse(value, 0, &options->address, err))
         return false;
-    if (options->address.family != NET_IPV4 || options->address.port != 0 ||
-        net_address_same_host(&options->address, &any))
-        return expected(err, "one IPv4 address of this host without a port", value);
+    if (options->address.port != 0 || net_address_is_any(&options->address))
+        return expected(err, "one address of this host without a port", value);
     return true;
 }
 
@@ -265,6 +262,19 @@ static bool take_server(Options *options, const char *value, Err *err)
     return !colon || take_port(colon + 1, &options->server_port, err);
 }
 
+/* NAME=ADDRESS or NAME=ADDRESS:PORT. */
+static bool take_destination(Options *options, const char *value, Err *err)
+{
+    const char *equals = strchr(value, '=');
+    size_t name_bytes = equals ? (size_t)(equals - value) : 0;
+
+    if (name_bytes == 0 ||
+        !text_copy_bytes(options->destination_name, sizeof options->destination_name,
+                         (Bytes){ (const uint8_t *)value, name_bytes }))
+        return expected(err, "NAME=ADDRESS or NAME=ADDRESS:PORT", value);
+    return net_address_parse(equals + 1, PUSHSCAN_PORT, &options->destination, err);
+}
+
 bool options_choice_is_valid(const char *choice)
 {
     return strlen(choice) == OPTIONS_CHOICE_SIZE - 1 && isalnum((unsigned char)choice[0]) &&
@@ -395,12 +405,16 @@ static const struct Option {
     { "--delay", "MS", take_delay, "time before each packet or piece" },
     { "--ppm", "N", take_ppm, "pages a minute; default: as fast as they are asked for" },
     { "--count", "N", take_count, "devices, on addresses and with serials counted up" },
-    { "--address", "A", take_address, "the device's own IPv4 address (" DEFAULT_ADDRESS ")" },
+    { "--address", "A", take_address,
+      "the device's own address (" DEFAULT_ADDRESS "), of IPv4 or IPv6:\n"
+      "fd00::17, fe80::17%eth0" },
     { "--port", "N", take_scan_port, "TCP port for scans (1865, where servers look); 0: any" },
     { "--enpc-port", "N", take_enpc_port,
       "UDP port on which it is found by broadcast (3289);\n0: it is not found" },
     { "--server", "HOST[:PORT]", take_server,
       "announce to this host (UDP 2968) instead of to the\nmulticast group " SLP_GROUP },
+    { "--destination", "NAME=A[:PORT]", take_destination,
+      "this destination is on the panel without registration,\nwhich there is with IPv4 only" },
     { "--announce-every", "SECONDS", take_announce, "period of announcements (60)" },
     { "--registration", "2|3", take_registration,
       "version of announcements and of Start; default: that\nof the model, else 2. Version 3 is "
@@ -465,6 +479,22 @@ static bool take_option(char *const argv[], int argc, int *at, Options *options,
     return option->take(options, value, err) || err_prefix(err, "%s", option->name);
 }
 
+/* Registration knows IPv4 only; a connection comes from and goes to one family. */
+static bool check_families(const Options *options, Err *err)
+{
+    if (options->address.family == NET_IPV6 && options->server_host[0]) {
+        err_set(err, ERR_BAD_INPUT, 0,
+                "--server: at an address of IPv6 a device does not register");
+        return err_remedy(err, "Name the destination: --destination NAME=[ADDRESS]:PORT.");
+    }
+    if (options->destination_name[0] && options->destination.family != options->address.family) {
+        err_set(err, ERR_BAD_INPUT, 0,
+                "--destination and --address: one is of IPv4, the other of IPv6");
+        return err_remedy(err, "Give both of one family.");
+    }
+    return true;
+}
+
 static bool check_together(const Options *options, Err *err)
 {
     if (options->help || options->version)
@@ -508,7 +538,7 @@ static bool check_together(const Options *options, Err *err)
                 "--sheets fills the feeder, --source flatbed leaves it empty");
         return err_remedy(err, "Leave one of them out.");
     }
-    return true;
+    return check_families(options, err);
 }
 
 /* What follows from other options. */

@@ -14,7 +14,7 @@ enum { OPTIONS_PATH_SIZE = 1024, OPTIONS_HOST_SIZE = 256, OPTIONS_CHOICE_SIZE = 
 
 typedef struct Options {
     bool help, version;
-    NetAddress address; /* what the device binds to and comes from; IPv4, port 0          */
+    NetAddress address; /* what the device binds to and comes from; port 0                */
     uint16_t scan_port; /* 0: a free one                                                  */
     uint16_t enpc_port; /* UDP: where it is found; 0: nowhere                             */
     char pages[OPTIONS_PATH_SIZE];
@@ -33,8 +33,10 @@ typedef struct Options {
     uint32_t count; /* devices, on addresses counted up                               */
     char server_host[OPTIONS_HOST_SIZE]; /* "": ask the multicast group            */
     uint16_t server_port;
-    unsigned registration;          /* version, 2 or 3 */
-    char press_name[SLP_NAME_SIZE]; /* "": nobody presses Start by itself          */
+    char destination_name[SLP_NAME_SIZE]; /* on the panel without registration; "": none */
+    NetAddress destination;               /* where Start goes for it                     */
+    unsigned registration;                /* version, 2 or 3 */
+    char press_name[SLP_NAME_SIZE];       /* "": nobody presses Start by itself          */
     char press_choice[OPTIONS_CHOICE_SIZE];
     bool press_has_choice; /* it was given */
     bool panel;

@@ -89,10 +89,12 @@ static Json *list_destinations(const Finder *finder)
 
     for (size_t i = 0; i < finder->count; i++) {
         const SlpEntry *server = &finder->entries[i].server;
+        char host[NET_ADDRESS_TEXT_SIZE];
         Json *item = json_new_object();
 
         json_set_text(item, "name", server->name);
-        json_set_text(item, "address", server->address);
+        finder_host(&finder->entries[i], host);
+        json_set_text(item, "address", host);
         json_set_int(item, "port", server->event_port);
         json_add_take(list, item);
     }
@@ -396,7 +398,12 @@ static bool listen_on(Panel *panel, const NetAddress *address, uint16_t port, Er
     panel->server = http_server_new(&config, err);
     if (!panel->server || !http_server_listen(panel->server, host, port, NULL, &port, err))
         return err_prefix(err, "--panel-port");
-    return text_printf(panel->url, sizeof panel->url, "http://%s:%u", host, port) ||
+    bool is_v6 = address->family == NET_IPV6;
+    char *zone = is_v6 ? strchr(host, '%') : NULL;
+    if (zone)
+        *zone++ = '\0';
+    return text_printf(panel->url, sizeof panel->url, "http://%s%s%s%s%s:%u", is_v6 ? "[" : "",
+                       host, zone ? "%25" : "", zone ? zone : "", is_v6 ? "]" : "", port) ||
            err_set(err, ERR_BUG, 0, "the panel's address is too long");
 }
 

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import common
+import sane_peer
 from served import SANITIZERS, House, pdf_pages, seconds
 from test_tls import certificate
 
@@ -120,9 +121,9 @@ def added(house, address):
     return house.devices()
 
 
-def assert_delivered(house, batch):
+def assert_delivered(house, batch, page=PAGE):
     assert batch["state"] == "done", batch
-    with open(PAGE, "rb") as f:
+    with open(page, "rb") as f:
         assert pdf_pages(house.delivered_file(batch["id"], ".pdf")) == [f.read()]
 
 
@@ -376,3 +377,90 @@ def test_the_api_listens_on_ipv6(cable):
         made.stop()
     finally:
         made.remove()
+
+
+# ---- the virtual device ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("first,seen,server", [
+    ("fd00:77::fffe", ("fd00:77::fffe", "fd00:77::ffff", "fd00:77::1:0"), HERE_V6),
+    ("fe80::ff%cable1", ("fe80::ff%cable0", "fe80::100%cable0", "fe80::101%cable0"),
+     HERE_LOCAL + "%cable1")], ids=["global", "link-local"])
+def test_virtual_devices(cable, house, tmp_path, first, seen, server):
+    """Three of them, on addresses counted up; each presses Start by itself."""
+    for address in seen:
+        cable.add(address.partition("%")[0])
+        added(house, address)
+    ids = {address: house.devices()[address]["id"] for address in seen}
+    fed, = common.make_pictures(tmp_path / "pages", 1, 320, 440)
+    mfp = common.start_mfp(
+        "--pages", tmp_path / "pages", "--address", first, "--count", 3, "--serial", "VIRT01",
+        "--port", house.scan_port, "--destination", f"Platen=[{server}]:{house.tcp_port}",
+        "--press", "Platen:02", "--exit-after", 1, namespace=cable.there)
+    with mfp:
+        for id_ in ids.values():
+            assert_delivered(house, house.settled_batch(id_), fed)
+        assert mfp.wait_exit() == 0, mfp.errors
+        host, _, zone = server.partition("%")
+        assert f'destination name="Platen" address={server} port={house.tcp_port} device={first}' in mfp.lines
+        assert {line.split("client=")[1].split("]")[0] for line in mfp.lines
+                if line.startswith("scan-begin")} == {f"[{host}{'%' if zone else ''}{zone}"}
+    assert {house.devices()[a]["serial"] for a in seen} == {"VIRT01", "VIRT02", "VIRT03"}
+    for id_ in ids.values():
+        house.cli("device", "delete", id_)
+
+
+@pytest.mark.parametrize("address,url", [
+    (GLOBAL, f"http://[{GLOBAL}]:"), (LOCAL + "%cable1", f"http://[{LOCAL}%25cable1]:")],
+    ids=["global", "link-local"])
+def test_the_panel_of_a_virtual_device(cable, house, tmp_path, address, url):
+    common.make_pictures(tmp_path / "pages", 1, 320, 440)
+    with common.start_mfp("--pages", tmp_path / "pages", "--address", address, "--panel-port", 0,
+                          "--port", house.scan_port, "--destination",
+                          f"Platen=[{HERE_V6}]:{house.tcp_port}", namespace=cable.there) as mfp:
+        assert mfp.ready["panel"].startswith(url)
+        state = json.loads(cable.there.run("curl", "-s", mfp.ready["panel"] + "/state").stdout)
+        assert state["destinations"] == [{"name": "Platen", "address": HERE_V6,
+                                          "port": house.tcp_port}]
+
+
+RELAY = """
+import socket, threading
+door = socket.create_server(("127.0.0.1", 1865))
+print("ready", flush=True)
+
+def pump(a, b):
+    while data := a.recv(65536):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+
+while True:
+    near = door.accept()[0]
+    far = socket.create_connection(("::1", 1865))
+    for ends in ((near, far), (far, near)):
+        threading.Thread(target=pump, args=ends, daemon=True).start()
+"""
+
+
+def test_sane_through_a_relay(tmp_path):
+    """SANE 1.2 itself knows IPv4 only (sanei_tcp_open); what the scan port says at ::1 is judged by it
+    all the same."""
+    net, sane, folder = common.Namespace(), tmp_path / "sane.d", tmp_path / "fed"
+    sane.mkdir()
+    (sane / "dll.conf").write_text("epsonds\n")
+    (sane / "epsonds.conf").write_text("net 127.0.0.1\n")
+    fed, = common.make_pictures(folder, 1, *sane_peer.SIZE)
+    try:
+        with common.start_mfp("--pages", folder, "--address", "::1", namespace=net) as mfp, \
+                common.Program("/usr/bin/python3", "-c", RELAY, namespace=net) as relay:
+            relay.wait_line("ready")
+            done = sane_peer.scanimage(net, sane, "-d", sane_peer.DEVICE, *sane_peer.AREA, "--mode",
+                                       "Color", "--format=pnm", "-o", str(tmp_path / "got.pnm"))
+            assert done.returncode == 0, done.stderr
+            sane_peer.assert_same(str(tmp_path / "got.pnm"), fed)
+            assert mfp.wait_line("scan-begin").startswith("scan-begin client=[::1]:")
+            mfp.wait_line("scan-end pages=1 outcome=done")
+            relay.process.kill()
+            relay.process.wait()
+            relay.process.returncode = 0
+    finally:
+        net.close()

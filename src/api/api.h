@@ -17,6 +17,7 @@
 #include "http/route.h"
 #include "model/discovery.h"
 #include "model/pairing.h"
+#include "model/quirks.h"
 #include "queue/queue.h"
 #include "seal/seal.h"
 #include "store/batch-rows.h"
@@ -59,6 +60,7 @@ typedef struct ApiConfig {
     const char *spool_path;      /* absolute                                                   */
     int64_t spool_reserve_bytes; /* health complains when less is left                         */
     unsigned panel_names;        /* names this server can show on a panel, 0 = one             */
+    const QuirkBook *quirks;     /* what models do otherwise; NULL: nothing is known           */
     ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
     ApiCancelScan *cancel_scan;  /* the same                                                   */
     void *scan_arg;              /* of both                                                    */

@@ -92,6 +92,17 @@ static bool path_device(HttpRequest *req, DeviceId *ret_id, Err *err)
     return api_path_id(req, "id", ret_id->text, err);
 }
 
+/* The rows about a device, first those that count first; of each what it says. */
+static Json *quirks_show(const QuirkBook *book, const Device *device)
+{
+    Json *array = json_new_array();
+
+    for (size_t i = 0; book && i < book->count; i++)
+        if (quirk_is_of(&book->rows[i], device->product, device->firmware))
+            json_add_take(array, json_from_fields(quirk_fields, &book->rows[i], false));
+    return array;
+}
+
 bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err *err)
 {
     AUTO_READ read = api_read(req, err);
@@ -110,6 +121,7 @@ bool device_answer(HttpRequest *req, HttpResponse *res, const DeviceId *id, Err 
     offer = text.n > 0 ? json_parse(buf_bytes(&text), &ignored) : json_new_object();
     object = device_show(&read, &device);
     json_set_take(object, "warnings", notes_json(&warnings));
+    json_set_take(object, "quirks", quirks_show(api_config(read.api)->quirks, &device));
     json_set_take(object, "offer", offer);
     http_response_json(res, object);
     api_etag(res, device.revision);

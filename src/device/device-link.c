@@ -149,6 +149,7 @@ DeviceLink *device_link_open(Loop *loop, const DeviceLinkConfig *config, Err *er
     link->host = *config->host;
     link->arg = config->arg;
     link->scan_port = config->scan_port;
+    link->quirks = config->quirks;
     if (!read_addresses(link, config->address, err))
         return NULL;
     link->tls = tls_device_context_new(TLS_MODERN, err);

@@ -3,7 +3,6 @@
 #define PLATEN_DEVICE_ESCI_INSIDE_H
 
 #include "device/esci-session.h"
-#include "device/quirks.h"
 #include "device/scan-plan.h"
 #include "model/raw-page.h"
 #include "wire/esci.h"
@@ -35,7 +34,7 @@ struct EsciSession {
     unsigned tries; /* of LOCK or TAKE */
 
     EsciIdentity id;
-    const Quirks *quirks;
+    Quirk quirk; /* what is known of this model */
     DeviceIdentity identity;
     bool has_feeder, has_glass;
     DeviceOffer offer;

@@ -7,7 +7,8 @@
 enum {
     DEFAULT_DPI = 300,
     WIDTH_STEP_PX = 8, /* lines of whole bytes, also of 1 bit */
-    BLOCK_BYTES_WISHED = 64 * 1024,
+    KIB = 1024,
+    BLOCK_BYTES_WISHED = 64 * KIB,
     BLOCK_LINES_MAX = 255,
     BYTE_BITS = 8,
     COLOURS = 3,
@@ -115,7 +116,9 @@ static void plan_parameters(EsciSession *s)
         p.width_px = s->id.line_max_px;
     p.width_px -= p.width_px % WIDTH_STEP_PX;
     uint64_t line = esci_line_bytes(&p);
-    uint64_t lines = line > 0 ? BLOCK_BYTES_WISHED / line : 1;
+    uint64_t wished = s->quirk.block_kib > 0 ? (uint64_t)s->quirk.block_kib * KIB
+                                             : BLOCK_BYTES_WISHED;
+    uint64_t lines = line > 0 ? wished / line : 1;
     p.block_lines = (uint8_t)(lines < 1 ? 1 : lines > BLOCK_LINES_MAX ? BLOCK_LINES_MAX : lines);
     s->parameters = p;
 }
@@ -252,7 +255,7 @@ static EsciEvent identity_event(EsciSession *s)
     s->has_feeder = id->adf_width > 0 && id->adf_height > 0;
     s->has_glass = id->flatbed_width > 0 && id->flatbed_height > 0 &&
                    !(id->capabilities & ESCI_CAN_NO_FLATBED);
-    s->quirks = quirks_of(id->product);
+    quirks_of(s->traits.quirks, id->product, id->firmware, &s->quirk);
     (void)text_copy(s->identity.product, sizeof s->identity.product, id->product);
     (void)text_copy(s->identity.firmware, sizeof s->identity.firmware, id->firmware);
     esci_push(s, (ScanAction){ .kind = SCAN_ACTION_IDENTIFIED, .identity = &s->identity });
@@ -285,7 +288,9 @@ static EsciEvent page_begin(EsciSession *s)
                         .line_bytes = (uint32_t)line,
                         .channels = p->color == ESCI_MONO ? 1 : COLOURS,
                         .bits = p->bits,
-                        .order = p->color == ESCI_MONO ? RAW_ORDER_GRAY : s->quirks->pixel_order,
+                        .order = p->color == ESCI_MONO                      ? RAW_ORDER_GRAY
+                                 : s->quirk.pixel_order == QUIRK_PIXELS_GBR ? RAW_ORDER_GBR
+                                                                            : RAW_ORDER_RGB,
                         .dpi = p->dpi_main };
     s->page_open = true;
     s->pages++;

@@ -172,7 +172,10 @@ static void do_pause(EsciSession *s, Mono now)
 
 static void do_store(EsciSession *s, Mono now)
 {
-    uint32_t turn = device_back_rotation(s->traits.back_rotation, false);
+    DeviceBackRotation back = s->traits.back_rotation != DEVICE_BACK_AUTO
+                                  ? s->traits.back_rotation
+                                  : (DeviceBackRotation)s->quirk.back_rotation;
+    uint32_t turn = device_back_rotation(back, false);
 
     s->waiting = false;
     s->page_open = false;
@@ -181,12 +184,15 @@ static void do_store(EsciSession *s, Mono now)
     esci_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES,
                                .side = s->side,
                                .bytes = { s->trailer, sizeof s->trailer } });
-    esci_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_END,
-                               .number = s->pages,
-                               .side = s->side,
-                               .format = PAGE_FORMAT_RAW,
-                               .notes = { .scan_dpi = s->parameters.dpi_main,
-                                          .rotation = s->side == 'B' ? turn : 0 } });
+    esci_push(s,
+              (ScanAction){ .kind = SCAN_ACTION_PAGE_END,
+                            .number = s->pages,
+                            .side = s->side,
+                            .format = PAGE_FORMAT_RAW,
+                            .notes = { .scan_dpi = s->parameters.dpi_main,
+                                       .rotation = s->side == 'B' ? turn : 0,
+                                       .last_first = s->unit == SCAN_UNIT_ADF &&
+                                                     s->quirk.first_sheet == QUIRK_ORDER_LAST } });
 }
 
 static void do_close(EsciSession *s)
@@ -484,7 +490,6 @@ EsciSession *esci_session_new(const ScanOrder *order, const ScanTraits *traits, 
     s->out = buf_with_max(OUT_BYTES_MAX);
     s->again_at = s->busy_until = MONO_NEVER;
     s->after_page = ESCI_EVENT_STORED;
-    s->quirks = quirks_of("");
     do_send(s, now);
     return s;
 }

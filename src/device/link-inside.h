@@ -77,6 +77,7 @@ struct DeviceLink {
     void *arg;
     NetAddress bind, bind6; /* of IPv4 and IPv6; port 0; NET_NONE: not heard there */
     uint16_t scan_port;
+    const QuirkBook *quirks;
     uint16_t udp_port, tcp_port; /* as configured */
     bool multicast;
     LinkDoor *doors;

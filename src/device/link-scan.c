@@ -275,8 +275,9 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
         scan->local = *local;
     scan->reach = *reach;
     scan->connects_left = scan_arg ? REFUSED_TRIES : 0;
+    scan->traits.quirks = link->quirks;
     scan->talk = &scan_talk_esci2; /* until the device says otherwise */
-    scan->session = scan_session_new(order, &reach->traits, now);
+    scan->session = scan_session_new(order, &scan->traits, now);
     scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
     if (!scan->session || !scan->timer) {
         scan_free(scan);

@@ -54,6 +54,7 @@ struct ScanSession {
     Esci2Capa capa;
     Esci2Stat stat;
     DeviceIdentity identity;
+    Quirk quirk; /* what is known of this model; parts of info and capa are replaced by it */
     DeviceOffer offer;
     ScanNotes notes;    /* of the order */
     ScanNotes warnings; /* so far       */

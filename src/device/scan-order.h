@@ -20,13 +20,15 @@
 #include "model/device-offer.h"
 #include "model/device.h"
 #include "model/job.h"
+#include "model/quirks.h"
 
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
 typedef ScanSettings ScanOrder;
 
 /* What is known of the device beside what it says itself. */
 typedef struct ScanTraits {
-    DeviceBackRotation back_rotation;
+    DeviceBackRotation back_rotation; /* as it is set; AUTO: as the quirks say, else the device */
+    const QuirkBook *quirks;          /* outlives the scan; NULL: none                          */
 } ScanTraits;
 
 /* How the device is reached, and what is known of it. */

@@ -94,7 +94,9 @@ static bool raw_begin(const ScanSession *s, const Esci2Reply *reply, RawPage *re
     int64_t pixel_bits = 0;
     RawPage raw = { .width_px = reply->start_width_px,
                     .channels = color[0] == 'C' ? COLOURS : 1,
-                    .order = color[0] == 'C' ? RAW_ORDER_RGB : RAW_ORDER_GRAY,
+                    .order = color[0] != 'C'                            ? RAW_ORDER_GRAY
+                             : s->quirk.pixel_order == QUIRK_PIXELS_GBR ? RAW_ORDER_GBR
+                                                                        : RAW_ORDER_RGB,
                     .dpi = (uint32_t)s->para.dpi_main };
 
     if (!reply->page_start || color[0] == '\0' ||
@@ -120,6 +122,12 @@ static uint32_t page_number(const ScanSession *s, size_t side)
     return s->two_sides ? 2 * sheet - 1 + (uint32_t)side : sheet;
 }
 
+static DeviceBackRotation back_of(const ScanSession *s)
+{
+    return s->traits.back_rotation != DEVICE_BACK_AUTO ? s->traits.back_rotation
+                                                       : (DeviceBackRotation)s->quirk.back_rotation;
+}
+
 /* Begins the page that the reply speaks of; false (and the reason recorded) when it may not be begun. */
 static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
@@ -138,7 +146,7 @@ static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
                                  .last_first = source->last_first } };
 
     if (side == 1)
-        page.notes.rotation = device_back_rotation(s->traits.back_rotation, source->two_pass);
+        page.notes.rotation = device_back_rotation(back_of(s), source->two_pass);
     if (number > BATCH_PAGES_MAX) {
         scan_fail(s, "too-many-pages", "");
         return false;
@@ -302,6 +310,7 @@ static ScanEvent still_busy(ScanSession *s, ScanEvent event, Mono now)
 
 static bool build_parameters(ScanSession *s, bool spare)
 {
+    enum { KIB = 1024 };
     Reason reason;
 
     if (!scan_plan_para(&s->info, &s->capa, &s->order, s->unit, spare, &s->para, &s->notes,
@@ -311,6 +320,8 @@ static bool build_parameters(ScanSession *s, bool spare)
     }
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
     s->two_sides = esci2_words_have(&s->para.options, "DPLX");
+    if (s->quirk.block_kib > 0)
+        s->para.block_bytes = (int32_t)s->quirk.block_kib * KIB;
     buf_clear(&s->para_block);
     s->para_done = s->para_part = 0;
     s->spare_tried = spare;
@@ -425,10 +436,31 @@ static ScanEvent reply_event(ScanSession *s, const Esci2Reply *reply, Mono now)
 
 /* --- blocks ------------------------------------------------------------------------------------- */
 
+/* What its model is known to say wrongly. */
+static void correct_info(ScanSession *s)
+{
+    quirks_of(s->traits.quirks, s->info.product, s->info.version, &s->quirk);
+    if (s->quirk.first_sheet != QUIRK_ORDER_AUTO)
+        s->info.adf.last_first = s->quirk.first_sheet == QUIRK_ORDER_LAST;
+}
+
+/* The one format that the model can do, where it offers it. */
+static void correct_capa(ScanSession *s)
+{
+    const char *only = s->quirk.format == QUIRK_FORMAT_JPEG ? "JPG" : "RAW";
+    Esci2Words words = { 0 };
+
+    if (s->quirk.format == QUIRK_FORMAT_AUTO || !esci2_words_have(&s->capa.formats, only))
+        return;
+    (void)esci2_words_add(&words, only);
+    s->capa.formats = words;
+}
+
 static ScanEvent info_block(ScanSession *s)
 {
     if (esci2_info_decode(buf_bytes(&s->payload), &s->info) != WIRE_OK)
         return SCAN_EVENT_WRONG;
+    correct_info(s);
     (void)text_copy(s->identity.product, sizeof s->identity.product, s->info.product);
     (void)text_copy(s->identity.serial, sizeof s->identity.serial, s->info.serial);
     (void)text_copy(s->identity.firmware, sizeof s->identity.firmware, s->info.version);
@@ -476,7 +508,11 @@ static ScanEvent block_event(ScanSession *s)
         result = esci2_stat_decode(buf_bytes(&s->payload), &s->stat);
     else if (s->state == SCAN_LAST_STATUS_DATA && s->resting)
         s->sheets = feeder_is_ready(buf_bytes(&s->payload));
-    return result == WIRE_OK ? SCAN_EVENT_BLOCK : SCAN_EVENT_WRONG;
+    if (result != WIRE_OK)
+        return SCAN_EVENT_WRONG;
+    if (s->state == SCAN_CAPA_DATA)
+        correct_capa(s);
+    return SCAN_EVENT_BLOCK;
 }
 
 /* --- packets ------------------------------------------------------------------------------------ */

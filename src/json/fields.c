@@ -222,8 +222,18 @@ static Json *show_bool(const Field *field, const char *at, bool with_secrets)
 
 static bool read_choice(const Field *field, const Json *value, const Path *path, char *at, Err *err)
 {
-    char all[WORDS_SIZE];
+    char all[WORDS_SIZE], digits[24];
+    bool number = json_kind(value) == JSON_NUMBER && json_int(value, INT64_MIN) != INT64_MIN;
 
+    /* YAML reads 180 as a number, also where it is a word. */
+    if (number)
+        (void)text_printf(digits, sizeof digits, "%lld", (long long)json_int(value, 0));
+    for (int64_t i = 0; number && field->choices[i]; i++)
+        if (text_equal(field->choices[i], digits)) {
+            if (at)
+                *(int64_t *)(void *)at = i;
+            return true;
+        }
     if (json_kind(value) != JSON_TEXT) {
         words_format(field->choices, all);
         return fail(err, value, path, "must be one of %s, not %s", all, kind_words(value));

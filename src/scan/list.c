@@ -65,7 +65,7 @@ static void admit_posted(void *arg)
         gone(l);
         return;
     }
-    const DeviceReach reach = reach_of(&l->device);
+    const DeviceReach reach = reach_of(l->service, &l->device);
     l->talking = l->ok && l->admitted && l->press &&
                  device_press_talk(l->press, DEVICE_TALK_LIST, &reach, talked, l);
     if (l->talking)

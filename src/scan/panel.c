@@ -72,7 +72,7 @@ void panel_book_put(PanelBook *book, const Device *device, const PanelNames *nam
 
     if (!panel)
         return;
-    panel->registration = device->settings.registration;
+    panel->registration = device_registration(book->quirks, device);
     panel->jobs_by = device_jobs_by(device, book->doors);
     if (panel->jobs_by == DEVICE_JOBS_BY_NAME && names) {
         put_names(panel, names);

@@ -31,7 +31,8 @@ typedef struct PanelNames {
 } PanelNames;
 
 typedef struct PanelBook {
-    unsigned doors; /* names that can be shown */
+    unsigned doors;          /* names that can be shown */
+    const QuirkBook *quirks; /* of models; NULL: none   */
     Panel *panels;
     size_t count, capacity, next; /* next: which one goes when the book is full */
 } PanelBook;

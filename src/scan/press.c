@@ -30,7 +30,7 @@ static void give_up(Run *run)
 
 static void accept_run(Run *run)
 {
-    const DeviceReach reach = reach_of(&run->device);
+    const DeviceReach reach = reach_of(run->service, &run->device);
     ScanOrder order;
 
     job_scan_settings(&run->batch.job, run->choice, &order);
@@ -81,7 +81,7 @@ static void accept_posted(void *arg)
     } else if (!wants_talk(run)) {
         accept_run(run);
     } else {
-        const DeviceReach reach = reach_of(&run->device);
+        const DeviceReach reach = reach_of(run->service, &run->device);
 
         run->talking = device_press_talk(run->press, DEVICE_TALK_CHOSEN, &reach, talked, run);
         if (run->talking)

@@ -18,10 +18,10 @@ void run_log_failure(const char *event, const Run *run, const Err *err)
              log_quote(remedy, sizeof remedy, err->remedy));
 }
 
-DeviceReach reach_of(const Device *device)
+DeviceReach reach_of(const ScanService *service, const Device *device)
 {
     DeviceReach reach = {
-        .transport = (DeviceTransport)device->settings.transport,
+        .transport = device_transport(service->config.link.quirks, device),
         .was_modern = device->tls == DEVICE_TLS_MODERN,
         .traits.back_rotation = (DeviceBackRotation)device->settings.back_rotation
     };

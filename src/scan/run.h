@@ -126,7 +126,7 @@ void run_refuse(Run *run);
 
 /* One error line with device, batch, cause and cure. */
 /* How the device of a row is reached. */
-DeviceReach reach_of(const Device *device);
+DeviceReach reach_of(const ScanService *service, const Device *device);
 
 void run_log_failure(const char *event, const Run *run, const Err *err);
 /* The reason of a batch that failed by one of our own errors. code: its stable word. */

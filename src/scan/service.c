@@ -137,6 +137,7 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     if (strchr(config->link.address, ':') && !device_link_hears(service->link, NET_IPV6))
         log_line(LOG_WARNING, "devices.no-ipv6", "address=\"%s\"", config->link.address);
     service->panels.doors = device_link_doors(service->link);
+    service->panels.quirks = config->link.quirks;
     return panel_book_load(&service->panels, config->store, err) ? STEAL(service) : NULL;
 }
 

@@ -42,6 +42,8 @@ static const Field device_fields[] = {
         "Local addresses devices reach us at, one of IPv4, one of IPv6; 0.0.0.0, ::: every one."),
     TEXT(ServerConfig, interfaces, false,
          "Network interfaces with a name on panels each, separated by commas; empty: one name."),
+    PATH(ServerConfig, quirks, false,
+         "YAML file with what models do otherwise than they say; empty: what the program knows."),
     INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
     INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
     INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),

@@ -21,14 +21,15 @@ typedef struct ServerConfig {
     int64_t drain_s;        /* SIGTERM: running scans and tasks may take so long     */
     int64_t free_space_mib; /* a scan is refused when less would be left             */
     /* [devices] */
-    char device_address[128];   /* local addresses to listen on: "0.0.0.0, ::"           */
-    char interfaces[512];       /* one name on panels each, "" = one for all             */
-    int64_t udp_port, tcp_port; /* registration and push scan                            */
-    int64_t scan_port;          /* where devices listen                                  */
-    bool multicast;             /* join 239.255.255.253                                  */
-    int64_t silent_after_s;     /* nothing heard of a device for so long: silent         */
-    bool identify;              /* ask unknown devices who they are                      */
-    char snmp_community[64];    /* of devices that are paired; a password of a kind      */
+    char device_address[128];    /* local addresses to listen on: "0.0.0.0, ::"           */
+    char interfaces[512];        /* one name on panels each, "" = one for all             */
+    char quirks[PATH_TEXT_SIZE]; /* file of model/quirks.h, "" = none                   */
+    int64_t udp_port, tcp_port;  /* registration and push scan                            */
+    int64_t scan_port;           /* where devices listen                                  */
+    bool multicast;              /* join 239.255.255.253                                  */
+    int64_t silent_after_s;      /* nothing heard of a device for so long: silent         */
+    bool identify;               /* ask unknown devices who they are                      */
+    char snmp_community[64];     /* of devices that are paired; a password of a kind      */
     int64_t snmp_port;
     int64_t pairing_check_s; /* how often it is looked whether they still are         */
     /* [http] */

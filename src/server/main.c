@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/platend.h"
+#include "server/quirks-file.h"
 
 #include <stdio.h>
 
@@ -90,12 +91,12 @@ static int print_config(const ServerConfig *config)
     return EXIT_SUCCESS;
 }
 
-static int run(const Options *options, const ServerConfig *config)
+static int run(const Options *options, const ServerConfig *config, const QuirkBook *quirks)
 {
     Err err = { 0 };
     bool ok = options->fsck         ? platend_fsck(config, options->full, options->dry_run, &err)
               : options->rotate_key ? platend_rotate_key(config, &err)
-                                    : platend_run(config, &err);
+                                    : platend_run(config, quirks, &err);
 
     if (!ok)
         (void)fprintf(stderr, "platend: %s%s%s\n", err.text, err.remedy[0] ? "\n  " : "",
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
 {
     static const char preset_path[] = "/etc/platen/platen.conf";
     static ServerConfig config;
+    static QuirkBook quirks;
     Options options = { 0 };
 
     if (!take_options(argc, argv, &options))
@@ -119,6 +121,9 @@ int main(int argc, char **argv)
         options.config = preset_path;
     if (!server_config_read(options.config, &config, print_problem, NULL))
         return EXIT_USAGE;
+    bool serves = !options.print_config && !options.fsck && !options.rotate_key;
+    if (serves && !quirks_file_read(config.quirks, &quirks, print_problem, NULL))
+        return EXIT_USAGE;
     if (options.check_config) {
         (void)printf("the configuration is sound\n");
         return EXIT_SUCCESS;
@@ -126,5 +131,5 @@ int main(int argc, char **argv)
     if (options.print_config)
         return print_config(&config);
     log_set_level((LogLevel)config.log_level);
-    return run(&options, &config);
+    return run(&options, &config, &quirks);
 }

@@ -45,6 +45,7 @@ enum {
 
 typedef struct Platend {
     const ServerConfig *config;
+    const QuirkBook *quirks;
     char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
     QueueProgram others[OTHER_KINDS_MAX];
     size_t other_count;
@@ -343,6 +344,7 @@ static bool open_api(Platend *p, Err *err)
                       .panel_names = server_config_names(p->config),
                       .doctor = &p->doctor,
                       .certificate = p->config->http_port ? &p->certificate : NULL,
+                      .quirks = p->quirks,
                       .destinations_json = (const char *)destinations_json };
     HttpConfig http = { .routes = api_routes,
                         .authorise = api_authorise,
@@ -373,6 +375,7 @@ static bool open_devices(Platend *p, Err *err)
                                           .udp_port = (uint16_t)c->udp_port,
                                           .tcp_port = (uint16_t)c->tcp_port,
                                           .scan_port = (uint16_t)c->scan_port,
+                                          .quirks = p->quirks,
                                           .multicast = c->multicast,
                                           .name = c->name } };
 
@@ -496,9 +499,9 @@ static void folder_of(const char *path, char *ret_folder, size_t size)
                           (Bytes){ (const uint8_t *)path, (size_t)(slash - path) });
 }
 
-bool platend_run(const ServerConfig *config, Err *err)
+bool platend_run(const ServerConfig *config, const QuirkBook *quirks, Err *err)
 {
-    Platend p = { .config = config };
+    Platend p = { .config = config, .quirks = quirks };
     char socket_folder[PATH_TEXT_SIZE];
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -2,13 +2,14 @@
 #ifndef PLATEN_SERVER_PLATEND_H
 #define PLATEN_SERVER_PLATEND_H
 
+#include "model/quirks.h"
 #include "server/config.h"
 
 /* Runs the server until SIGTERM or SIGINT. The first signal refuses new scans and lets running ones
  * end for drain_s seconds, then they end at a page boundary, then the devices are left in order; each
  * further signal is such a deadline.
  * False when it could not start or lost its loop. */
-bool platend_run(const ServerConfig *config, Err *err);
+bool platend_run(const ServerConfig *config, const QuirkBook *quirks, Err *err);
 
 /* Settles spool and database with each other while no server runs, says each finding on standard
  * output, and a last line with the counts. */

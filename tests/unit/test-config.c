@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "server/config.h"
+#include "server/quirks-file.h"
 #include "tests/unit/cm.h"
 
 #include <fcntl.h>
@@ -164,9 +165,145 @@ static void the_page_has_every_key(void **state)
         }
 }
 
+/* --- quirks ------------------------------------------------------------------------------------- */
+
+/* Reads a file of quirks given as text; NULL: none. */
+static bool read_quirks(const char *text, QuirkBook *ret_book, Said *ret_said)
+{
+    char path[] = "/tmp/platen-test-quirks.XXXXXX";
+    int fd = mkstemp(path);
+
+    *ret_said = (Said){ 0 };
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text ? text : "", text ? strlen(text) : 0),
+                     (ssize_t)(text ? strlen(text) : 0));
+    assert_int_equal(close(fd), 0);
+    bool ok = quirks_file_read(text ? path : "", ret_book, hear, ret_said);
+    assert_int_equal(unlink(path), 0);
+    return ok;
+}
+
+static void the_quirks_of_the_program_are_sound(void **state)
+{
+    static QuirkBook book;
+    static Said said;
+    Quirk quirk;
+
+    (void)state;
+    assert_true(read_quirks(NULL, &book, &said));
+    assert_true(said.count == 0 && book.count > 0);
+    for (size_t i = 0; i < book.count; i++)
+        assert_true(strlen(book.rows[i].why) > 20);
+    quirks_of(&book, "PID 08C8", "1.00", &quirk);
+    assert_int_equal(quirk.pixel_order, QUIRK_PIXELS_GBR);
+    quirks_of(&book, "PID 1147", "", &quirk);
+    assert_int_equal(quirk.pixel_order, QUIRK_PIXELS_AUTO);
+    quirks_of(NULL, "PID 08C8", "", &quirk);
+    assert_int_equal(quirk.pixel_order, QUIRK_PIXELS_AUTO);
+    assert_true(read_quirks("quirks: []\n", &book, &said));
+}
+
+static void the_first_row_with_a_setting_counts(void **state)
+{
+    static const char text[] =
+        "quirks:\n"
+        "  - {model: PID 08C8, why: own, pixel_order: rgb}\n"
+        "  - {model: PID 1147, firmware: FB  2, why: own, back_rotation: 0}\n"
+        "  - {model: PID 11*, why: own, back_rotation: 180, block_kib: 64}\n";
+    static const struct {
+        const char *product, *firmware;
+        int64_t pixels, back, block;
+    } cases[] = {
+        { "PID 08C8", "", QUIRK_PIXELS_RGB, 0, 0 }, /* above the row of the program */
+        { "PID 1147", "FB  2.00", 0, DEVICE_BACK_UPRIGHT, 64 },
+        { "PID 1147", "FB  1.00", 0, DEVICE_BACK_UPSIDE_DOWN, 64 },
+        { "PID 1147", "", 0, DEVICE_BACK_UPSIDE_DOWN, 64 },
+        { "PID 11", "", 0, DEVICE_BACK_UPSIDE_DOWN, 64 },
+        { "PID 1", "", 0, 0, 0 },
+        { "", "", 0, 0, 0 },
+    };
+    static QuirkBook book;
+    static Said said;
+
+    (void)state;
+    assert_true(read_quirks(text, &book, &said));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Quirk quirk;
+
+        quirks_of(&book, cases[i].product, cases[i].firmware, &quirk);
+        assert_int_equal(quirk.pixel_order, cases[i].pixels);
+        assert_int_equal(quirk.back_rotation, cases[i].back);
+        assert_int_equal(quirk.block_kib, cases[i].block);
+    }
+}
+
+static void what_is_set_of_a_device_stands_above(void **state)
+{
+    static const QuirkBook book = { .count = 1,
+                                    .rows = { { .model = "X",
+                                                .transport = DEVICE_TRANSPORT_PLAIN,
+                                                .registration = DEVICE_REGISTRATION_3 } } };
+    Device device = { .product = "X" };
+
+    (void)state;
+    assert_int_equal(device_transport(&book, &device), DEVICE_TRANSPORT_PLAIN);
+    assert_int_equal(device_registration(&book, &device), DEVICE_REGISTRATION_3);
+    assert_int_equal(device_transport(NULL, &device), DEVICE_TRANSPORT_AUTO);
+    (void)text_copy(device.certificate, sizeof device.certificate, CERTIFICATE_NEXT);
+    assert_int_equal(device_transport(&book, &device), DEVICE_TRANSPORT_AUTO);
+    device.settings.transport = DEVICE_TRANSPORT_TLS;
+    device.settings.registration = DEVICE_REGISTRATION_2;
+    assert_int_equal(device_transport(&book, &device), DEVICE_TRANSPORT_TLS);
+    assert_int_equal(device_registration(&book, &device), DEVICE_REGISTRATION_2);
+}
+
+static void every_problem_of_quirks_is_said(void **state)
+{
+    static const char text[] = "quirks:\n"
+                               "  - {model: A, why: seen, pixel_order: bgr}\n"
+                               "  - {model: B, why: seen, back_rotatoin: 180}\n"
+                               "  - {model: C, why: seen, back_rotation: 90}\n"
+                               "  - {model: D, why: seen}\n"
+                               "  - {model: E, transport: tls}\n"
+                               "  - {why: seen, transport: tls}\n"
+                               "  - {model: F, why: seen, transport: tls}\n"
+                               "  - {model: F, why: again, block_kib: 5}\n"
+                               "  - {model: G, why: seen, block_kib: 9999}\n"
+                               "  - {model: \"*\", why: seen, transport: tls}\n"
+                               "more: 1\n";
+    static const char *const expected[] = {
+        "more",  "quirks[1]: ", "quirks[2]: ", "quirks[3]: ", "quirks[4]: ",
+        "[5]: ", "quirks[6]: ", "quirks[8]: ", "quirks[9]: ", "quirks[10]: ",
+    };
+    static QuirkBook book;
+    static Said said;
+
+    (void)state;
+    assert_false(read_quirks(text, &book, &said));
+    assert_int_equal(said.count, COUNT_OF(expected));
+    for (size_t i = 0; i < COUNT_OF(expected); i++)
+        if (!strstr(said.sentences[i], expected[i]) || said.sentences[i][0] != '/')
+            fail_msg("%s", said.sentences[i]);
+    assert_non_null(strstr(said.sentences[2], "back_rotation"));
+    assert_non_null(strstr(said.sentences[2], "line 3"));
+
+    assert_false(read_quirks("- model: A\n", &book, &said));
+    assert_non_null(strstr(said.sentences[0], "quirks:"));
+    assert_false(read_quirks("quirks: yes\n", &book, &said));
+    assert_false(read_quirks("quirks: [\n", &book, &said));
+    assert_non_null(strstr(said.sentences[0], "line"));
+    said = (Said){ 0 };
+    assert_false(quirks_file_read("/nonexistent/quirks.yaml", &book, hear, &said));
+    assert_true(said.count == 1 && strstr(said.sentences[0], "/nonexistent/quirks.yaml"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_quirks_of_the_program_are_sound),
+        cmocka_unit_test(the_first_row_with_a_setting_counts),
+        cmocka_unit_test(what_is_set_of_a_device_stands_above),
+        cmocka_unit_test(every_problem_of_quirks_is_said),
         cmocka_unit_test(presets_are_sound),
         cmocka_unit_test(lists_of_addresses_are_taken_apart),
         cmocka_unit_test(what_is_printed_reads_the_same),

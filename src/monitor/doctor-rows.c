@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "store/config-rows.h"
 #include "store/doctor-rows.h"
+#include "store/pairing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -139,6 +140,33 @@ static bool say_untrusted(void *arg, const Device *device, Wall at)
     return true;
 }
 
+/* A scanner without a panel whose button does not call us. */
+static bool check_pairing(void *arg, const DeviceId *id, const Pairing *pairing)
+{
+    char since[WALL_TEXT_SIZE];
+    Devices *all = arg;
+    Device device;
+
+    if (pairing->state == PAIRING_PAIRED)
+        return true;
+    all->ok = device_get(all->doctor->db, id, &device, &all->err);
+    if (!all->ok)
+        return false;
+    wall_format(pairing->since, wall_zone_offset_min(pairing->since), since);
+    if (pairing->state == PAIRING_LOST)
+        doctor_say(all->doctor, FINDING_DEVICE_PAIRING, name_of(&device), NULL,
+                   "Its button calls \"%s\" since %.19s, which somebody has written there.",
+                   pairing->other, since);
+    else
+        doctor_say(
+            all->doctor, FINDING_DEVICE_PAIRING, name_of(&device), NULL,
+            "Its button calls \"%s\"; the name that this server has since %.19s could not be "
+            "written there (%s).",
+            pairing->name, since,
+            pairing->problem ? pairing_problem_words[pairing->problem] : "not tried yet");
+    return true;
+}
+
 void doctor_check_devices(Doctor *d)
 {
     Devices all = { .doctor = d, .ok = true };
@@ -148,6 +176,8 @@ void doctor_check_devices(Doctor *d)
         say_unread(d, false, "devices", &all.err);
         return;
     }
+    say_unread(d, pairing_list(d->db, check_pairing, &all, &all.err) && all.ok, "pairings",
+               &all.err);
     say_unread(d, device_list_untrusted(d->db, say_untrusted, d, &all.err), "batches", &all.err);
     if (!d->facts->config->multicast && all.heard == 0)
         doctor_say(d, FINDING_MULTICAST_OFF, "devices", NULL,

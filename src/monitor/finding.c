@@ -201,6 +201,10 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "device-without-jobs", FINDING_WARNING,
         "An approved device has no job group, or one without jobs: Start is refused.",
         "platen device set WHERE --job-group GROUP" },
+    [FINDING_DEVICE_PAIRING] = {
+        "device-pairing-lost", FINDING_ERROR,
+        "The button of a scanner without a panel calls another host than this server.",
+        "platen device pair WHERE; with --replace it is taken from another host." },
 
     [FINDING_DESTINATION_STOPPED] = {
         "destination-stopped", FINDING_ERROR,

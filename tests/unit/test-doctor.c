@@ -3,6 +3,7 @@
 #include "tests/unit/doctor-house.h"
 
 #include "store/db.h"
+#include "store/pairing.h"
 
 #include <sys/resource.h>
 
@@ -349,6 +350,28 @@ static void devices(void **state)
     assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "group has no jobs");
 }
 
+static void buttons(void **state)
+{
+    Fixture *f = *state;
+    Pairing pairing = { .state = PAIRING_PAIRED, .name = "Platen", .other = "PC-7" };
+    World world;
+
+    world_make(f, &world);
+    assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
+    assert_well(f);
+    pairing.state = PAIRING_LOST;
+    assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
+    assert_says(assert_only(f, FINDING_DEVICE_PAIRING, "Front desk"), "calls \"PC-7\" since");
+    assert_non_null(strstr(found[0].cure, "platen device pair Front desk;"));
+    pairing.state = PAIRING_OUTDATED;
+    pairing.problem = PAIRING_NO_ANSWER;
+    assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
+    assert_says(assert_only(f, FINDING_DEVICE_PAIRING, "Front desk"), "(no-answer)");
+    pairing.state = PAIRING_NONE;
+    assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
+    assert_well(f);
+}
+
 static Batch refused(Fixture *f, const World *world, const char *code)
 {
     Batch batch = world_batch(world);
@@ -566,6 +589,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(the_clock),
         DOCTOR_TEST(missing_programs),
         DOCTOR_TEST(devices),
+        DOCTOR_TEST(buttons),
         DOCTOR_TEST(certificates_of_devices),
         DOCTOR_TEST(destinations),
         DOCTOR_TEST(many_devices),

@@ -34,7 +34,8 @@ typedef struct Listener {
     char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* of a Unix socket                   */
     dev_t path_device;                                    /* to remove only what we made        */
     ino_t path_inode;
-    int quiesced_fd; /* from quiesce to stop */
+    int quiesced_fd;      /* from quiesce to stop          */
+    unsigned connections; /* under the server's lock       */
 } Listener;
 
 /* One client connection, from accept to close: what the sweeper needs to know. */
@@ -42,7 +43,8 @@ typedef struct Connection {
     struct Connection *next, **link;
     Listener *listener;
     int fd;
-    Mono deadline; /* under the server's lock; past it the connection is shut */
+    /* Under the server's lock; past it the connection is shut. Never: it is answered, or it is shut. */
+    Mono deadline;
     char peer[INET6_ADDRSTRLEN + IF_NAMESIZE]; /* a link-local address has its zone */
     struct ucred credentials;                  /* of a Unix socket's peer */
 } Connection;

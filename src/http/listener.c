@@ -14,7 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 128, UNIX_SOCKET_MODE = 0660, PEM_BYTES_MAX = 256 * 1024 };
+enum {
+    LISTEN_BACKLOG = 128,
+    UNIX_SOCKET_MODE = 0660,
+    PEM_BYTES_MAX = 256 * 1024,
+    ROOM_SHARE = 4, /* a fourth of the places is kept for those who come */
+};
 
 static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
@@ -40,6 +45,28 @@ static void describe_peer(Connection *connection, struct MHD_Connection *mhd)
                       NI_NUMERICHOST);
 }
 
+static void shut(Connection *connection)
+{
+    shutdown(connection->fd, SHUT_RDWR); /* its polling thread sees the end and closes it */
+    connection->deadline = MONO_NEVER;
+}
+
+/* Where a listener is nearly full the oldest connection without a whole request goes: a client sends its request
+ * at once, and a crowd that only holds connections keeps nobody out. Under the server's lock. */
+static void make_room(const Listener *listener)
+{
+    unsigned max = listener->server->config.connections_max;
+    Connection *oldest = NULL;
+
+    if (listener->connections <= max - max / ROOM_SHARE)
+        return;
+    for (Connection *c = listener->server->connections; c; c = c->next) /* youngest first */
+        if (c->listener == listener && c->deadline.ms != MONO_NEVER.ms)
+            oldest = c;
+    if (oldest)
+        shut(oldest);
+}
+
 static void connection_begins(Listener *listener, struct MHD_Connection *mhd, void **context)
 {
     HttpServer *server = listener->server;
@@ -58,6 +85,8 @@ static void connection_begins(Listener *listener, struct MHD_Connection *mhd, vo
                                 .deadline = mono_after(now, server->config.first_request_ms) };
     describe_peer(connection, mhd);
     pthread_mutex_lock(&server->lock);
+    listener->connections++;
+    make_room(listener);
     connection->next = server->connections;
     connection->link = &server->connections;
     if (connection->next)
@@ -75,6 +104,7 @@ static void connection_ends(Listener *listener, Connection *connection)
     if (!connection)
         return;
     pthread_mutex_lock(&listener->server->lock);
+    listener->connections--;
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
@@ -104,10 +134,8 @@ void http_sweep(HttpServer *server, Mono now)
 {
     server->next_sweep = mono_after(now, HTTP_SWEEP_MS);
     for (Connection *c = server->connections; c; c = c->next) {
-        if (!mono_reached(now, c->deadline))
-            continue;
-        shutdown(c->fd, SHUT_RDWR); /* its polling thread sees the end and closes it */
-        c->deadline = MONO_NEVER;
+        if (mono_reached(now, c->deadline))
+            shut(c);
     }
 }
 

@@ -34,11 +34,12 @@ typedef struct HttpConfig {
         *routes;              /* tables, each ends with method NULL; the list ends with NULL     */
     HttpAuthorise *authorise; /* NULL: routes with a permission are refused                      */
     void *authorise_arg;
-    void *arg;                /* http_request_server_arg                                         */
-    HttpEvents *events;       /* for http_response_events, or NULL; closed by http_server_stop   */
-    unsigned api_threads;     /* [4] 1..64                                                   */
-    unsigned queue_max;       /* [64] requests waiting for a thread; more is 503             */
-    unsigned connections_max; /* [512] of each listener; more wait in the backlog            */
+    void *arg;            /* http_request_server_arg                                         */
+    HttpEvents *events;   /* for http_response_events, or NULL; closed by http_server_stop   */
+    unsigned api_threads; /* [4] 1..64                                                   */
+    unsigned queue_max;   /* [64] requests waiting for a thread; more is 503             */
+    unsigned
+        connections_max; /* [512] of each listener; from three quarters on those without a request go */
     unsigned address_max;     /* [64] connections of one address to a listener               */
     int64_t first_request_ms; /* [10000] from connecting until the first header is complete  */
     int64_t body_ms;          /* [60000] from the header until the whole body is here */

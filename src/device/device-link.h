@@ -119,7 +119,7 @@ typedef struct DeviceLinkConfig {
 
 enum {
     DEVICE_PRESS_ANSWER_MS = 8000, /* the panel waits about ten seconds               */
-    DEVICE_PRESSES_MAX = 96,       /* connections to TCP 2968 at once                  */
+    DEVICE_PRESSES_MAX = 256,      /* connections to TCP 2968 at once, 64 KiB at most each */
     DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
     DEVICE_PRESSES_PER_NETWORK =
         64, /* and from one /64 of IPv6, where a host has as many addresses as it

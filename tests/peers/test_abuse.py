@@ -21,10 +21,11 @@ import epson_device
 from served import pdf_pages, running, seconds
 from test_device import Bench, expected_response
 
-SCAN_SECONDS = 10
+SCAN_SECONDS = 5
 API_SECONDS = 5
 ATTACK_SECONDS = 3  # at least; longer while the good device is not done
 HELD = 150          # connections each of two attackers holds open
+CROWD = 400         # the same, when each comes from an address of its own
 PAGES = 5
 # Memory that was freed is kept from reuse for a while by the sanitizer: little of it, so that a
 # leak can be told from that.
@@ -52,7 +53,7 @@ class Target:
         self.sent = {}  # by slow senders
         self.context = ssl._create_unverified_context()  # the server's certificate is its own
 
-    def connect(self):
+    def connect(self, from_everywhere=False):
         self.count += 1
         if self.kind == "unix":
             stream = socket.socket(socket.AF_UNIX)
@@ -60,8 +61,9 @@ class Target:
             stream.connect(self.house.socket)
             return stream
         port = self.house.tcp_port if self.kind == "push" else self.house.https_port
-        return socket.create_connection(("127.0.0.1", port), timeout=5,
-                                        source_address=(f"127.9.0.{self.count % 8 + 1}", 0))
+        source = (f"127.{10 + self.count // 62500 % 100}.{self.count // 250 % 250}.{self.count % 250 + 1}"
+                  if from_everywhere else f"127.9.0.{self.count % 8 + 1}")
+        return socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(source, 0))
 
     def connect_tls(self):
         """The same with a TLS handshake where the port wants one."""
@@ -102,6 +104,43 @@ def half_open(target, _, held):
         held.append(target.connect())
     else:
         time.sleep(0.05)
+
+
+def crowd(stream, held):
+    """Holds so many that no limit of an address ends it; who is closed by the server comes again."""
+    held.append(stream)
+    if len(held) > CROWD:
+        held.pop(0).close()
+
+
+def crowd_that_is_silent(target, _, held):
+    crowd(target.connect(from_everywhere=True), held)
+
+
+def crowd_in_handshakes(target, _, held):
+    """The first words of TLS, then nothing."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        target.context.wrap_bio(incoming, outgoing, server_hostname="x").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    stream = target.connect(from_everywhere=True)
+    stream.sendall(outgoing.read())
+    crowd(stream, held)
+
+
+def crowd_that_begins(target, _, held):
+    """A request whose body never comes."""
+    stream = target.connect(from_everywhere=True)
+    if target.kind == "https":
+        stream = target.context.wrap_socket(stream)
+    stream.sendall(target.request(length=1000))
+    crowd(stream, held)
+
+
+def coming_and_going(target, *_):
+    for _ in range(20):
+        target.connect(from_everywhere=True).close()
 
 
 def half_request(target, _, held):
@@ -180,9 +219,10 @@ def never_reads(target, _, held):
 
 ATTACKS = [(kind, attack) for kind, attacks in {
     "push": (random_bytes, half_open, half_request, trickle, oversized, bad_lengths, xml_bombs,
-             resets),
+             resets, crowd_that_is_silent, crowd_that_begins, coming_and_going),
     "https": (random_bytes, random_bytes_in_tls, half_open, half_request, trickle, oversized,
-              bad_lengths, resets, never_reads),
+              bad_lengths, resets, never_reads, crowd_that_is_silent, crowd_in_handshakes, crowd_that_begins,
+              coming_and_going),
     "unix": (random_bytes, half_open, half_request, trickle, oversized, bad_lengths, resets,
              never_reads),
 }.items() for attack in attacks]
@@ -350,6 +390,48 @@ def test_flood_of_datagrams(house, good, pages, what):
         assert_serves(house, good, pages)
     for sender in senders:
         sender.close()
+    assert_recovered(house, good)
+
+
+def ear_for_answers(house):
+    """The port on which the server hears who answers its search (it asks UDP 3289 of everybody), while it searches."""
+    own = {os.path.basename(os.readlink(f"/proc/{house.process.pid}/fd/{fd}"))
+           for fd in os.listdir(f"/proc/{house.process.pid}/fd")}
+    with open("/proc/net/udp", encoding="ascii") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    ports = [int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in own]
+    return next((port for port in ports if port != house.udp_port), None)
+
+
+def test_flood_of_answers_to_a_search(house, good, pages):
+    """Forty addresses answer thousands of times what a device says on UDP 3289, and worse."""
+    senders = []
+    for i in range(40):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sender.bind((f"127.9.3.{i + 1}", 0))
+        senders.append(sender)
+    sent = []
+
+    def flood(luck, _):
+        port = ear_for_answers(house)
+        for sender in senders if port else []:
+            answer = bytearray(b"EPSONp" + luck.randbytes(6) + bytes(64))
+            if luck.randrange(4) == 0:
+                answer = answer[:luck.randrange(len(answer))] + luck.randbytes(luck.randrange(1400))
+            sender.sendto(answer, ("127.0.0.1", port))
+            sent.append(port)
+
+    status, answer = house.api("POST", "/api/v1/discovery", {"broadcast": True})
+    assert status == 202, answer
+    common.wait_until(lambda: ear_for_answers(house), "the search to listen")
+    with Attackers(flood):
+        assert_serves(house, good, pages)
+    for sender in senders:
+        sender.close()
+    assert len(sent) > 1000
+    common.wait_until(lambda: not house.api("GET", "/api/v1/discovery")[1]["running"], "the end of the search", 60)
+    found = {d["address"] for d in house.api("GET", "/api/v1/discovery")[1]["items"]}
+    assert found <= {f"127.9.3.{i + 1}" for i in range(40)} and found
     assert_recovered(house, good)
 
 

@@ -154,6 +154,23 @@ def test_a_row_of_ones_own_is_above_that_of_the_program(house):
         house.configure(sides="two", dpi=75, color="color")
 
 
+def test_settings_of_a_device_in_a_configuration_file(house, small, tmp_path):
+    """What is set of a device is exported and comes back; YAML may have 180 as a number."""
+    with scan(house, small) as bench:
+        house.cli("device", "set", bench.id, "--back-rotation", "180", "--transport", "plain")
+        text = house.cli("config", "export")
+        exported = tmp_path / "config.yaml"
+        exported.write_text(text, encoding="utf-8")
+        assert "back_rotation" in text and "transport: plain" in text
+        house.cli("device", "set", bench.id, "--back-rotation", "0", "--transport", "auto")
+        exported.write_text(text.replace('"180"', "180").replace("'180'", "180"), encoding="utf-8")
+        house.cli("config", "apply", str(exported))
+        now = house.show("device", "show", bench.id)
+        assert (now["back_rotation"], now["transport"]) == ("180", "plain")
+        bench.run()
+        assert bench.device.hellos == 0
+
+
 def test_a_bad_file_is_told_before_the_start(path, tmp_path):
     """Every problem, with its place; the server does not start with half of what was meant."""
     bad = tmp_path / "bad.yaml"

@@ -210,7 +210,7 @@ static int64_t space_left(void)
 {
     Err err;
     AUTO_FD folder = file_open_folder(AT_FDCWD, data, &err);
-    int64_t left;
+    int64_t left = 0;
 
     assert_true(folder >= 0 && file_space_left(folder, &left, &err));
     return left;

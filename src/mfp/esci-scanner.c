@@ -32,6 +32,7 @@ void esci_scanner_init(EsciScanner *esci, Scanner *scanner)
 {
     *esci = (EsciScanner){ .scanner = scanner };
     /* The longest block is one line of the widest picture. */
+    tone_init(&esci->tone);
     esci->data = buf_with_max(ESCI_SCANNER_BLOCK_MAX + 3 * PICTURE_SIDE_MAX_PX + 1);
 }
 
@@ -234,17 +235,20 @@ static PageWish wish_of(const EsciScanner *esci)
                           : p->bits == 1        ? RENDER_BLACK
                                                 : RENDER_GREY;
 
-    return (PageWish){ .render = { .dpi_x = p->dpi_main,
-                                   .dpi_y = p->dpi_sub,
-                                   .has_area = true,
-                                   .x_px = p->x_px,
-                                   .y_px = p->y_px,
-                                   .width_px = p->width_px,
-                                   .height_px = p->height_px,
-                                   .table_hundredths = MODEL_TABLE_HUNDREDTHS,
-                                   .align = RENDER_LEFT,
-                                   .colour = colour,
-                                   .threshold = p->threshold } };
+    PageWish wish = { .render = { .dpi_x = p->dpi_main,
+                                  .dpi_y = p->dpi_sub,
+                                  .has_area = true,
+                                  .x_px = p->x_px,
+                                  .y_px = p->y_px,
+                                  .width_px = p->width_px,
+                                  .height_px = p->height_px,
+                                  .table_hundredths = MODEL_TABLE_HUNDREDTHS,
+                                  .align = RENDER_LEFT,
+                                  .colour = colour,
+                                  .threshold = p->threshold } };
+    if (p->gamma == ESCI_GAMMA_SENT || p->gamma == ESCI_GAMMA_USER)
+        wish.render.tone = esci->tone;
+    return wish;
 }
 
 /* Blocks of whole lines: as many as the client wants, or as fit. The last block is never empty: SANE asks for
@@ -433,8 +437,11 @@ static bool take_parameters(EsciScanner *esci, Bytes in)
     bool area_fine = p.width_px > 0 && p.height_px > 0 && p.width_px <= PICTURE_SIDE_MAX_PX &&
                      p.height_px <= PICTURE_SIDE_MAX_PX && p.x_px <= PICTURE_SIDE_MAX_PX &&
                      p.y_px <= PICTURE_SIDE_MAX_PX;
-    if (!color_fine || !area_fine || !dpi_is_fine(p.dpi_main) || !dpi_is_fine(p.dpi_sub) ||
-        !has_source(esci, p.source))
+    /* What it cannot do to a picture it does not promise. */
+    bool picture_fine = p.brightness == 0 && p.sharpness == 0 && p.mirror == 0 &&
+                        (p.bits > 1 || p.halftone <= ESCI_HALFTONE_NONE);
+    if (!color_fine || !area_fine || !picture_fine || !dpi_is_fine(p.dpi_main) ||
+        !dpi_is_fine(p.dpi_sub) || !has_source(esci, p.source))
         return false;
     esci->source = p.source; /* SANE says it here alone */
     esci->parameters = p;
@@ -446,14 +453,27 @@ static void do_parameters_said(EsciScanner *esci, ScannerOutput *output)
     (void)esci_parameters_encode(output->reply, &esci->parameters);
 }
 
-/* The parameters that are due to the command with this letter. Tables and matrices are taken and change
- * nothing: pictures are sent as they are. */
+/* A table for one colour, or for all. */
+static bool take_table(EsciScanner *esci, Bytes in)
+{
+    static const char letters[] = "RGB";
+
+    if (in.n != ESCI_GAMMA_SIZE)
+        return false;
+    for (unsigned c = 0; c < TONE_CHANNELS; c++)
+        if (in.p[0] == 'M' || in.p[0] == letters[c])
+            tone_set(&esci->tone, c, in.p + 1);
+    return in.p[0] == 'M' || strchr(letters, in.p[0]) != NULL;
+}
+
+/* The parameters that are due to the command with this letter. Matrices are taken and change nothing: the pictures have
+ * the colours that a device delivers in the end. */
 static bool take_argument(EsciScanner *esci, char letter, Bytes in)
 {
     if (letter == 'e')
         return take_source(esci, in);
     if (letter == 'z')
-        return in.n == ESCI_GAMMA_SIZE;
+        return take_table(esci, in);
     return letter == 'm' ? in.n == ESCI_MATRIX_SIZE : take_parameters(esci, in);
 }
 
@@ -469,6 +489,7 @@ static void do_reset(EsciScanner *esci, ScannerOutput *output)
     if (esci->page)
         stop(esci);
     esci->has_parameters = false;
+    tone_init(&esci->tone);
     answer(output, IS_ACK);
 }
 

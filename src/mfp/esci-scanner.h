@@ -18,6 +18,7 @@ typedef struct EsciScanner {
     uint8_t source;   /* EsciSource                                                      */
     bool has_parameters;
     EsciParameters parameters;
+    Tone tone;          /* of the tables that were sent (ESC z)                            */
     bool running;       /* a scan, between NOTE_BEGIN and NOTE_END                         */
     Sheet sheet;        /* the one inside                                                  */
     size_t sides, side; /* how many it has, and how many of them were drawn                */

@@ -9,6 +9,8 @@
 #include "wire/esci2-token.h"
 #include "wire/is.h"
 
+#include <stdlib.h>
+
 #define ADF_SIZES   "#ADFAREAd850i0001400#ADFAMINd582d413#ADFAMAXd850i0002000#ADFRESOi0001200"
 #define GLASS_INFO  "#FB ALGNLEFT#FB AREAd850i0001170#FB RESOi0001200"
 #define IMAGE_MAX   "#IMXi0065535i0065535"
@@ -37,7 +39,7 @@
     "#RSM" XP_DPI XP_DPI_SUB
 
 /* 0x38 came from an FF-680W; its sister is taken to send the same. */
-enum { FLAGS_SHEETFED = 0x38 };
+enum { FLAGS_SHEETFED = 0x38, SHORT_DIGITS = 3, LONG_DIGITS = 7 };
 
 static const MfpModel models[] = {
     { .name = "ET-2750",
@@ -264,6 +266,38 @@ bool model_offers(const ModelKind *kind, const char *key, const char *word)
             return true;
     }
     return false;
+}
+
+/* A number of CAPA, "d020" or "i-000020"; moves *at behind it. */
+static bool take_number(const char **at, int32_t *ret_number)
+{
+    enum { DECIMAL = 10 };
+    char digits[LONG_DIGITS + 1];
+    char kind = **at;
+    char *end;
+
+    if ((kind != 'd' && kind != 'i') ||
+        !text_copy_bytes(digits, sizeof digits,
+                         (Bytes){ (const uint8_t *)*at + 1,
+                                  strnlen(*at + 1, kind == 'd' ? SHORT_DIGITS : LONG_DIGITS) }))
+        return false;
+    *ret_number = (int32_t)strtol(digits, &end, DECIMAL);
+    *at += 1 + strlen(digits);
+    return *end == '\0';
+}
+
+bool model_range(const ModelKind *kind, const char *key, int32_t *ret_min, int32_t *ret_max)
+{
+    AUTO_BUF capa = buf_with_max(MODEL_BLOCK_MAX);
+    char wanted[2 * ESCI2_WORD_SIZE];
+
+    if (!model_put_capa(kind, &capa) || !text_printf(wanted, sizeof wanted, "%sRANG", key))
+        return false;
+    const char *at = strstr(buf_text(&capa), wanted);
+    if (!at)
+        return false;
+    at += strlen(wanted);
+    return take_number(&at, ret_min) && take_number(&at, ret_max);
 }
 
 char model_alignment(const ModelKind *kind, bool feeder)

@@ -77,6 +77,9 @@ bool model_is_last_first(const ModelKind *kind); /* PFN1 */
  * LIST, like "#ADF" and an option word, whether it has the pair. */
 bool model_offers(const ModelKind *kind, const char *key, const char *word);
 
+/* The numbers of a range under a key: model_range(kind, "#CRP", &min, &max). False: CAPA has none. */
+bool model_range(const ModelKind *kind, const char *key, int32_t *ret_min, int32_t *ret_max);
+
 /* How sheets lie in the source: 'L', 'C' or 'R'. */
 char model_alignment(const ModelKind *kind, bool feeder);
 

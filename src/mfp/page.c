@@ -13,6 +13,7 @@ enum {
 
 struct Page {
     uint32_t width_px, height_px, padding_bytes;
+    uint32_t real_width_px, real_height_px; /* as page_end says */
     size_t sent;
     Bytes head, body; /* of a JPEG: its headers, the rest; n = 0: raw lines */
     uint8_t *stamped; /* the headers with a stamp in them                   */
@@ -57,7 +58,8 @@ static bool goes_as_it_is(const Picture *picture, const PageWish *wish)
     bool said = picture->dpi_x != 0;
 
     if (picture->kind != PICTURE_JPEG || !wish->jpeg || render->turned ||
-        render->colour > RENDER_GREY)
+        render->colour > RENDER_GREY || render->tone.used ||
+        (render->crops && render->margin_hundredths != 0))
         return false;
     if (!said && picture->components <= components)
         return true; /* as large as its pixels are; grey alone is a colour, too */
@@ -161,8 +163,8 @@ Page *page_new(const Picture *picture, const PageWish *wish, Err *err)
         return NULL;
     }
     if (goes_as_it_is(picture, wish)) {
-        page->width_px = picture->width_px;
-        page->height_px = picture->height_px;
+        page->width_px = page->real_width_px = picture->width_px;
+        page->height_px = page->real_height_px = picture->height_px;
         return take_jpeg(page, picture, wish->stamp, err) ? STEAL(page) : NULL;
     }
     page->render = render_new(picture, &wish->render, err);
@@ -170,6 +172,8 @@ Page *page_new(const Picture *picture, const PageWish *wish, Err *err)
         return NULL;
     page->width_px = render_width_px(page->render);
     page->height_px = render_height_px(page->render);
+    page->real_width_px = render_real_width_px(page->render);
+    page->real_height_px = render_real_height_px(page->render);
     page->line_bytes = render_line_bytes(page->render);
     page->padding_bytes = wish->jpeg ? 0 : wish->padding_bytes;
     return !wish->jpeg || make_jpeg(page, wish, err) ? STEAL(page) : NULL;
@@ -194,6 +198,16 @@ uint32_t page_width_px(const Page *page)
 uint32_t page_height_px(const Page *page)
 {
     return page->height_px;
+}
+
+uint32_t page_real_width_px(const Page *page)
+{
+    return page->real_width_px;
+}
+
+uint32_t page_real_height_px(const Page *page)
+{
+    return page->real_height_px;
 }
 
 uint32_t page_padding_bytes(const Page *page)

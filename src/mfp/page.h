@@ -28,6 +28,9 @@ DEFINE_AUTO(Page, page_free);
 
 uint32_t page_width_px(const Page *page);
 uint32_t page_height_px(const Page *page);
+/* The part of it that is paper: smaller when the picture was cropped and rounded up. */
+uint32_t page_real_width_px(const Page *page);
+uint32_t page_real_height_px(const Page *page);
 uint32_t page_padding_bytes(const Page *page);
 size_t page_sent_bytes(const Page *page); /* given by page_next so far */
 

@@ -14,6 +14,7 @@ struct Render {
     uint32_t sheet_x;          /* where it begins on the table                                  */
     uint32_t x, y;             /* of the area on the table                                      */
     uint32_t width_px, height_px;
+    uint32_t real_width_px, real_height_px;
     uint32_t rows_out;   /* given so far                                                  */
     uint32_t rows_in;    /* decoded so far                                                */
     uint32_t band_first; /* the row of the picture with which sums begin                  */
@@ -50,6 +51,39 @@ static void place_sheet(Render *render)
     render->sheet_x = wish->align == RENDER_RIGHT ? free_px : free_px / 2;
 }
 
+static uint32_t rounded_up(uint32_t n, uint32_t step)
+{
+    return step > 1 && n <= PICTURE_SIDE_MAX_PX - step ? (n + step - 1) / step * step : n;
+}
+
+/* One side of the sheet with its margin, within an area that begins at *at and has most pixels; a margin that would take
+ * all leaves one pixel. */
+static uint32_t crop_side(uint32_t sheet_at, uint32_t sheet_px, int64_t margin_px, uint32_t most,
+                          uint32_t *at)
+{
+    int64_t begin = (int64_t)sheet_at - margin_px, end = (int64_t)sheet_at + sheet_px + margin_px;
+    int64_t area_end = (int64_t)*at + most;
+
+    begin = begin > (int64_t)*at ? begin : (int64_t)*at;
+    end = end < area_end ? end : area_end;
+    if (begin >= area_end)
+        begin = area_end - 1;
+    *at = (uint32_t)begin;
+    return end > begin ? (uint32_t)(end - begin) : 1;
+}
+
+/* To the sheet; what a picture has beyond it by rounding is white. */
+static void crop(Render *render)
+{
+    const RenderWish *wish = &render->wish;
+    int64_t margin_x = (int64_t)wish->margin_hundredths * wish->dpi_x / HUNDREDTHS;
+    int64_t margin_y = (int64_t)wish->margin_hundredths * wish->dpi_y / HUNDREDTHS;
+
+    render->width_px = crop_side(render->sheet_x, render->sheet_w, margin_x, render->width_px,
+                                 &render->x);
+    render->height_px = crop_side(0, render->sheet_h, margin_y, render->height_px, &render->y);
+}
+
 static void choose_area(Render *render)
 {
     const RenderWish *wish = &render->wish;
@@ -64,7 +98,8 @@ static void choose_area(Render *render)
     render->y = wish->y_px;
     render->width_px = wish->width_px;
     render->height_px = wish->height_px;
-    if (wish->ends_with_sheet && (uint64_t)wish->y_px + wish->height_px > render->sheet_h)
+    if (!wish->crops && wish->ends_with_sheet &&
+        (uint64_t)wish->y_px + wish->height_px > render->sheet_h)
         render->height_px = render->sheet_h > wish->y_px ? render->sheet_h - wish->y_px : 1;
 }
 
@@ -81,6 +116,14 @@ Render *render_new(const Picture *picture, const RenderWish *wish, Err *err)
     render_sheet_size(picture, wish, &render->sheet_w, &render->sheet_h);
     place_sheet(render);
     choose_area(render);
+    if (wish->crops)
+        crop(render);
+    render->real_width_px = render->width_px;
+    render->real_height_px = render->height_px;
+    if (wish->crops) {
+        render->width_px = rounded_up(render->width_px, wish->round_px);
+        render->height_px = rounded_up(render->height_px, wish->round_px);
+    }
     render->sums = calloc((size_t)picture->width_px * RGB, sizeof *render->sums);
     render->line = calloc(render->width_px, RGB);
     if (!render->sums || !render->line) {
@@ -109,6 +152,16 @@ uint32_t render_width_px(const Render *render)
 uint32_t render_height_px(const Render *render)
 {
     return render->height_px;
+}
+
+uint32_t render_real_width_px(const Render *render)
+{
+    return render->real_width_px;
+}
+
+uint32_t render_real_height_px(const Render *render)
+{
+    return render->real_height_px;
 }
 
 unsigned render_channels(const Render *render)
@@ -184,16 +237,21 @@ static uint8_t sample_of(const uint8_t *rgb, RenderColour colour)
 static void put_line(const Render *render, uint8_t *to)
 {
     RenderColour colour = render->wish.colour;
+    const Tone *tone = &render->wish.tone;
     size_t n = render_line_bytes(render);
 
     if (colour == RENDER_COLOUR) {
         memcpy(to, render->line, n);
+        for (size_t i = 0; tone->used && i < n; i++)
+            to[i] = tone->value[i % RGB][to[i]];
         return;
     }
     memset(to, 0, n);
     for (uint32_t x = 0; x < render->width_px; x++) {
         uint8_t sample = sample_of(render->line + (size_t)x * RGB, colour);
 
+        if (tone->used)
+            sample = tone->value[0][sample];
         if (colour != RENDER_BLACK)
             to[x] = sample;
         else if (sample >= render->wish.threshold)

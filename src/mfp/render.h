@@ -7,6 +7,7 @@
 #define PLATEN_MFP_RENDER_H
 
 #include "mfp/decode.h"
+#include "mfp/tone.h"
 
 typedef enum RenderColour {
     RENDER_COLOUR,
@@ -27,10 +28,14 @@ typedef struct RenderWish {
     uint32_t
         table_hundredths; /* width of the device's area, in 1/100 inch; 0: sheets lie left      */
     RenderAlign align;
+    bool crops; /* to the sheet, as far as it lies in the area                                   */
+    int32_t margin_hundredths; /* what crops leaves around it, in 1/100 inch; may be negative     */
+    uint32_t round_px; /* sides of a cropped picture are rounded up to so many pixels; 0, 1: not */
     bool ends_with_sheet; /* a feeder: nothing comes below the sheet                            */
     bool turned;          /* the sheet came in upside down                                      */
     RenderColour colour;
     uint8_t threshold; /* RENDER_BLACK: from this grey on it is white                        */
+    Tone tone;         /* of the samples, before the threshold                               */
 } RenderWish;
 
 typedef struct Render Render;
@@ -42,6 +47,9 @@ DEFINE_AUTO(Render, render_free);
 
 uint32_t render_width_px(const Render *render);
 uint32_t render_height_px(const Render *render);
+/* Without what a cropped picture was rounded up by: what the end of a page says. */
+uint32_t render_real_width_px(const Render *render);
+uint32_t render_real_height_px(const Render *render);
 size_t render_line_bytes(const Render *render);
 unsigned render_channels(const Render *render); /* 3 or 1 */
 

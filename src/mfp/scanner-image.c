@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "wire/is.h"
 
-enum { DEFAULT_QUALITY = 90, DEFAULT_THRESHOLD = 128 };
+enum { DEFAULT_QUALITY = 90, DEFAULT_THRESHOLD = 128, JPEG_BLOCK_PX = 8 };
 
 static const Esci2Error feeder_empty = { .part = "ADF ", .cause = "PE  " };
 
@@ -180,13 +180,31 @@ static void stamp(MfpUnit *unit, PageWish *wish)
                           ++unit->stamped);
 }
 
+/* The client's tables for the channels that are sent. */
+static Tone tone_of(const Esci2Para *para, RenderColour colour)
+{
+    static const char *const of_colour[] = { "RED", "GRN", "BLU" }, *const of_grey[] = { "MONO" };
+    const char *const *channels = colour == RENDER_COLOUR ? of_colour : of_grey;
+    unsigned count = colour == RENDER_COLOUR ? COUNT_OF(of_colour) : COUNT_OF(of_grey);
+    Tone tone;
+
+    tone_init(&tone);
+    for (size_t i = 0; i < para->table_count; i++)
+        for (unsigned c = 0; c < count; c++)
+            if (esci2_word_is(para->tables[i].channel, channels[c]))
+                tone_set(&tone, c, para->tables[i].value);
+    return tone;
+}
+
 static PageWish wish_of(const Scanner *scanner, bool back)
 {
     const Esci2Para *para = &scanner->para;
     const ModelKind *kind = &scanner->unit->kind;
+    RenderColour colour = colour_of(para->color);
+    bool jpeg = !esci2_word_is(para->format, "RAW");
 
     return (PageWish){
-        .jpeg = !esci2_word_is(para->format, "RAW"),
+        .jpeg = jpeg,
         .quality = para->jpeg_quality > 0 ? at_most(para->jpeg_quality, 100) : DEFAULT_QUALITY,
         .padding_bytes = scanner->unit->line_padding,
         .render = { .dpi_x = (uint32_t)para->dpi_main,
@@ -200,7 +218,11 @@ static PageWish wish_of(const Scanner *scanner, bool back)
                     .align = align_of(scanner),
                     .ends_with_sheet = scanner->feeding,
                     .turned = back && model_turns_backs(kind),
-                    .colour = colour_of(para->color),
+                    .crops = esci2_words_have(&para->options, "CRP"),
+                    .margin_hundredths = para->crop_margin == ESCI2_UNSET ? 0 : para->crop_margin,
+                    .round_px = jpeg ? JPEG_BLOCK_PX : 1,
+                    .colour = colour,
+                    .tone = tone_of(para, colour),
                     .threshold = (uint8_t)(para->threshold >= 0
                                                ? at_most(para->threshold, UINT8_MAX)
                                                : DEFAULT_THRESHOLD) },
@@ -253,8 +275,8 @@ static void end_page(Scanner *scanner, ScannerSide *side, Esci2Reply *reply)
     bool sheet_done = true;
 
     reply->page_end = true;
-    reply->end_width_px = page_width_px(side->page);
-    reply->end_height_px = page_height_px(side->page);
+    reply->end_width_px = page_real_width_px(side->page);
+    reply->end_height_px = page_real_height_px(side->page);
     side->ended = true;
     scanner->pages++;
     scanner->page_sent = true;

@@ -176,6 +176,32 @@ static bool area_is_fine(const Esci2Para *para)
             para->width_px <= PICTURE_SIDE_MAX_PX);
 }
 
+/* A range behind a key of CAPA: RANG min max. */
+static bool in_range(const ModelKind *kind, const char *key, int32_t number)
+{
+    int32_t min, max;
+
+    return number == ESCI2_UNSET ||
+           (model_range(kind, key, &min, &max) && number >= min && number <= max);
+}
+
+static bool tables_are_fine(const ModelKind *kind, const Esci2Para *para)
+{
+    for (size_t i = 0; i < para->table_count; i++)
+        if (!model_offers(kind, "#GMTLIST", para->tables[i].channel))
+            return false;
+    return true;
+}
+
+/* What changes a picture is done or refused. What changes none (#GMM, #CMX, #QIT, #CCT, #LAM) is taken from anybody: the
+ * pictures of the tray have the colours that a device delivers in the end. */
+static bool picture_is_fine(const ModelKind *kind, const Esci2Para *para)
+{
+    return tables_are_fine(kind, para) && in_range(kind, "#BRT", para->brightness) &&
+           in_range(kind, "#CTR", para->contrast) && in_range(kind, "#CRP", para->crop_margin) &&
+           !para->has_fill && !para->fill_color[0]; /* no model fills edges */
+}
+
 /* Takes what INFO and CAPA offer. Resolutions are not held to the list: pictures can be rendered at any. */
 static bool para_is_fine(const Scanner *scanner, const Esci2Para *para)
 {
@@ -188,7 +214,8 @@ static bool para_is_fine(const Scanner *scanner, const Esci2Para *para)
                   para->dpi_sub <= PICTURE_DPI_MAX;
 
     return source_is_fine(kind, para) && options_are_fine(kind, para) && format_ok && colour_ok &&
-           bits_ok && dpi_ok && area_is_fine(para) && para->pages >= -1 && para->block_bytes >= 0;
+           bits_ok && dpi_ok && area_is_fine(para) && picture_is_fine(kind, para) &&
+           para->pages >= -1 && para->block_bytes >= 0;
 }
 
 static void do_para(Scanner *scanner, Bytes parameters, ScannerOutput *output)

@@ -113,7 +113,11 @@ typedef enum EsciColor {
     ESCI_COLOR_LINES = 0x02,
     ESCI_COLOR_PIXELS = 0x13
 } EsciColor;
-typedef enum EsciGamma { ESCI_GAMMA_DEFAULT = 0x01, ESCI_GAMMA_USER = 0x04 } EsciGamma;
+typedef enum EsciGamma {
+    ESCI_GAMMA_DEFAULT = 0x01,
+    ESCI_GAMMA_SENT = 0x03, /* those of ESC z: SANE */
+    ESCI_GAMMA_USER = 0x04  /* the same: Epson's driver */
+} EsciGamma;
 enum { ESCI_HALFTONE_NONE = 0x01, ESCI_THRESHOLD_MIDDLE = 0x80 };
 
 /* Answer to FS G: what follows, status bytes not counted. */

@@ -80,6 +80,12 @@ def grey(picture, threshold=None):
     return width, height, bytes(v for sample in luma for v in (sample,) * 3)
 
 
+def toned(picture, *tables):
+    """With one table for each channel."""
+    width, height, rgb = picture
+    return width, height, bytes(tables[i % 3][v] for i, v in enumerate(rgb))
+
+
 def cut(picture, x, y, width, height):
     full, _, rgb = picture
     return width, height, b"".join(rgb[(row * full + x) * 3:(row * full + x + width) * 3]

@@ -12,7 +12,7 @@ import pytest
 import common
 import e2p_client
 from e2p_client import Client, PushServer, Session, golden, parameters
-from sane_peer import cut, difference, grey, turned
+from sane_peer import cut, difference, grey, toned, turned
 from test_mfp import call
 
 AREA = (0, 0, 640, 880)
@@ -197,6 +197,111 @@ def test_a_part_of_the_glass(pages, tmp_path):
         came.write_bytes(b"P6 320 200 255\n" + page.data)
         fed = common.pixels(sorted(pages.iterdir())[0])
         assert difference(came, cut(fed, 80, 100, 320, 200)) < 1
+
+
+# ---- what changes the picture is done, or refused -------------------------------------------------------
+
+INVERSE = bytes(range(255, -1, -1))
+PLAIN = bytes(range(256))
+
+
+def table(channel, values):
+    return b"#GMT" + channel + b"h100" + values
+
+
+def one_page(pages, tmp_path, para, *options):
+    """The decoded page of one scan with these parameters, and the page itself."""
+    with Both(pages, "--sheets", 1, *options, client={"para": lambda *_: para}) as both:
+        scan = both.press()
+        assert scan.error == "", scan.error
+        page, = scan.pages
+    if b"FMTRAW " in para:
+        path = tmp_path / "came.pnm"
+        kind, maximum = {b"C024": (b"P6", b"255\n"), b"M008": (b"P5", b"255\n"), b"M001": (b"P4", b"")}[
+            para[para.index(b"#COL") + 4:][:4]]
+        data = page.data if maximum else bytes(255 - byte for byte in page.data)
+        path.write_bytes(kind + b" %d %d " % page.start[::2] + maximum + data)
+        return path, page
+    return decoded(page, tmp_path), page
+
+
+@pytest.mark.parametrize("fmt", [b"RAW ", b"JPG "])
+@pytest.mark.parametrize("color,more,seen", [
+    (b"C024", table(b"RED ", INVERSE), lambda p: toned(p, INVERSE, PLAIN, PLAIN)),
+    (b"C024", table(b"GRN ", INVERSE) + table(b"BLU ", bytes(256)), lambda p: toned(p, PLAIN, INVERSE, bytes(256))),
+    (b"C024", table(b"MONO", INVERSE), lambda p: p),  # that is the channel of grey
+    (b"M008", table(b"MONO", INVERSE), lambda p: toned(grey(p), *[INVERSE] * 3)),
+    (b"M001", table(b"MONO", INVERSE), lambda p: grey(toned(grey(p), *[INVERSE] * 3), 128)),
+])
+def test_tables_make_the_tone(pages, tmp_path, fmt, color, more, seen):
+    if (color, fmt) == (b"M001", b"JPG "):
+        fmt = b"RAW "
+    path, _ = one_page(pages, tmp_path, parameters("#ADF", 150, color, fmt, AREA, more=more))
+    wanted = seen(common.pixels(sorted(pages.iterdir())[0]))
+    assert difference(path, wanted) < (4 if fmt == b"JPG " else 0.5)
+
+
+def test_tables_of_a_real_driver(pages, tmp_path):
+    """Epson's for an ET-4800 make dark darker and light white; those for an ET-4950 are one step from plain at most, and
+    leave the file as it is (other tests)."""
+    para = golden("para-et4800-adf")
+    path, page = one_page(pages, tmp_path, para)
+    channels = [para[para.index(b"#GMT" + c + b"h100") + 12:][:256] for c in (b"RED ", b"GRN ", b"BLU ")]
+    x0, sheet = 69, common.pixels(sorted(pages.iterdir())[0])  # #ACQ begins at column 69, the sheet lies left
+    wanted = cut(toned(sheet, *channels), x0, 0, 640 - x0, 880)
+    came = cut(common.pixels(path), 0, 0, 640 - x0, 880)
+    assert page.start == (2481, 0, 880) and page.data != files(pages)[0]
+    assert sum(abs(a - b) for a, b in zip(came[2], wanted[2])) / len(wanted[2]) < 5
+    plain = cut(sheet, x0, 0, 640 - x0, 880)
+    assert sum(abs(a - b) for a, b in zip(came[2], plain[2])) / len(plain[2]) > 10
+
+
+@pytest.fixture(scope="module", name="small")
+def fixture_small(tmp_path_factory):
+    """3.0 x 4.4 inches at 200 dpi: the end of a page is not a multiple of the blocks of a JPEG."""
+    folder = tmp_path_factory.mktemp("small")
+    common.make_pictures(folder, 1, 603, 877)
+    path, = folder.iterdir()
+    subprocess.run(["mogrify", "-units", "PixelsPerInch", "-density", "300", path], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("words,margin,start,end", [
+    ("", None, (1700, 0, 585), (1700, 585)),  # the asked width, down to the end of the sheet
+    ("CRP ", None, (408, 0, 592), (402, 585)),
+    ("CRP ", -20, (328, 0, 512), (322, 505)),  # 0.2 inches less on every side
+    ("CRP ", 10, (448, 0, 608), (442, 605)),  # above the sheet there is nothing
+    ("CRP SKEW", None, (408, 0, 592), (402, 585)),
+])
+def test_cropping_to_the_paper(small, tmp_path, words, margin, start, end):
+    """The beginning says what the JPEG has, in blocks of eight; the end says how much of it is paper."""
+    more = b"" if margin is None else b"#CRP" + (b"d%03d" % margin if margin >= 0 else b"i%07d" % margin)
+    para = parameters("#ADF" + words, 200, area=(0, 0, 1700, 7200), more=more)
+    path, page = one_page(small, tmp_path, para, "--model", "FF-680W", "--registration", 2)
+    assert (page.start, page.end) == (start, end)
+    assert common.pixels(path)[:2] == start[::2]
+    if words and margin is None:
+        inside = cut(common.pixels(path), 0, 0, *end)
+        wanted = subprocess.run(["convert", next(small.iterdir()), "-filter", "Box", "-resize", "402x585!", "-depth", "8",
+                                 "rgb:-"], check=True, capture_output=True).stdout
+        assert sum(abs(a - b) for a, b in zip(inside[2], wanted)) / len(wanted) < 12
+
+
+@pytest.mark.parametrize("more,model", [
+    (b"#BRTd050", "XP-7100"), (b"#CTRd050", "XP-7100"), (b"#CRPd005", "XP-7100"), (b"#CRPd021", "FF-680W"),
+    (b"#CRPi-000021", "FF-680W"), (b"#FLAi0000001i0000001i0000001i0000001", "FF-680W"), (b"#FLCWH  ", "FF-680W"),
+    (table(b"CYAN", PLAIN), "FF-680W"),
+])
+def test_what_it_cannot_do_is_refused(pages, more, model):
+    with Both(pages, "--model", model, "--registration", 2,
+              client={"para": lambda *_: parameters("#ADF", 300, more=more)}) as both:
+        assert both.press().error == "par FAIL"
+
+
+@pytest.mark.parametrize("words", ["SKEW", "CRP ", "DFL1"])
+def test_options_of_other_models_are_refused(pages, words):
+    with Both(pages, client={"para": lambda *_: parameters("#ADF" + words, 300)}) as both:
+        assert both.press().error == "par FAIL"
 
 
 # ---- which transport ---------------------------------------------------------------------------------
@@ -469,6 +574,7 @@ def test_a_file_that_is_no_certificate(pages, tmp_path, content):
 def test_a_file_for_each_of_many_devices(pages, tmp_path):
     with common.start_mfp("--pages", pages, "--port", 0, "--enpc-port", 0, "--address", "127.88.8.1", "--count", 2,
                           "--server", "127.0.0.1:9", "--tls-certificate", tmp_path / "c.pem") as mfp:
+        mfp.wait_line("ready ")  # of the second
         said = [common.fields(line) for line in mfp.lines if line.startswith("certificate ")]
     assert len({line["sha256"] for line in said}) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.pem-127.88.8.1", "c.pem-127.88.8.2"]

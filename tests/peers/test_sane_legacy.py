@@ -7,10 +7,12 @@ import subprocess
 import pytest
 
 import common
-from sane_peer import SIZE, assert_same, assert_pixels, fixture_net as net, grey, scanimage, start  # noqa: F401
+from sane_peer import (SIZE, assert_same, assert_pixels, fixture_net as net, grey, scanimage, start,  # noqa: F401
+                       toned)
 
 DEVICE = "epson2:net:127.0.0.1"
 AREA = ["--resolution", "75", "-x", "200", "-y", "250"]
+INVERSE, PLAIN = bytes(range(255, -1, -1)), bytes(range(256))
 JAMMED, NO_DOCUMENTS, IO_ERROR, CANCELLED = 6, 7, 9, 2
 
 
@@ -151,3 +153,25 @@ def test_cancel_at_the_panel(net, sane, tmp_path):
         _, errors = scanning.communicate(timeout=common.PATIENCE_S)
         assert scanning.returncode == CANCELLED, errors
         assert "outcome=cancelled" in mfp.wait_line("scan-end")
+
+
+@pytest.mark.parametrize("mode,tables,seen", [
+    ("Color", ["--red-gamma-table", "[0]255-[255]0"], lambda p: toned(p, INVERSE, PLAIN, PLAIN)),
+    ("Color", ["--green-gamma-table", "[0]255-[255]0", "--blue-gamma-table", "[0]0-[255]0"],
+     lambda p: toned(p, PLAIN, INVERSE, bytes(256))),
+    ("Gray", ["--red-gamma-table", "[0]255-[255]0", "--green-gamma-table", "[0]255-[255]0", "--blue-gamma-table",
+              "[0]255-[255]0"], lambda p: toned(grey(p), INVERSE, INVERSE, INVERSE)),
+])
+def test_gamma_tables(net, sane, tmp_path, mode, tables, seen):
+    fed = common.make_pictures(tmp_path / "in", 1, *SIZE)
+    with legacy(net, tmp_path / "in", "--source", "flatbed"):
+        done = scan(net, sane, tmp_path, "--mode", mode, *tables, "-o", "page.pnm")
+        assert done.returncode == 0, done.stderr
+    assert_pixels(tmp_path / "page.pnm", seen(common.pixels(fed[0])))
+
+
+def test_what_it_cannot_do_is_refused(net, sane, tmp_path):
+    common.make_pictures(tmp_path / "in", 1, *SIZE)
+    with legacy(net, tmp_path / "in", "--source", "flatbed"):
+        done = scan(net, sane, tmp_path, "--mode", "Gray", "--dropout", "Red", "-o", "page.pnm")
+    assert done.returncode != 0, done.stderr

@@ -1,13 +1,13 @@
 """test_sane_modes.py - SANE scans from platen-mfp in every mode it has, and tells its faults apart."""
 
-import os
 import subprocess
 
 import pytest
 
 import common
+from e2p_client import golden
 from sane_peer import (AREA, DEVICE, SIZE, assert_pixels, cut, difference, fixture_net as net,  # noqa: F401
-                       fixture_sane as sane, grey, halved, pushed_right, scanimage, start, turned)
+                       fixture_sane as sane, grey, halved, pushed_right, scanimage, start, toned, turned)
 
 # SANE_Status, the exit codes of scanimage; an empty feeder behind a page is good.
 GOOD, CANCELLED, INVALID, JAMMED, NO_DOCUMENTS, COVER_OPEN, IO_ERROR = 0, 2, 4, 6, 7, 8, 9
@@ -116,6 +116,12 @@ def test_last_sheet_first(net, sane, tmp_path):
 
 # ---- models -------------------------------------------------------------------------------------
 
+def sheetfed_tables():
+    """Those that SANE sends to sheet-fed models: their scans are paler than those of others."""
+    para = golden("para-sane-ff680w")
+    return [para[para.index(b"#GMT" + channel + b"h100") + 12:][:256] for channel in (b"RED ", b"GRN ", b"BLU ")]
+
+
 @pytest.mark.parametrize("model,product,sides,jpeg", [
     ("ET-2750", "PID 112A", 1, False), ("XP-7100", "PID 1147", 2, False),
     ("ET-4950", "PID 11D1", 2, False), ("FF-680W", "FF-680W", 2, True),
@@ -140,9 +146,12 @@ def test_models(net, sane, tmp_path, model, product, sides, jpeg):
         wanted = common.pixels(fed[i])
         if two_passes:  # 8.5 inches at 75 dpi; SANE looks from the left, the sheet lies right
             wanted = pushed_right(turned(wanted) if i % 2 else wanted, 637 - SIZE[0])
-        assert_pixels(tmp_path / f"{i + 1}.pnm", wanted)
-    assert not jpeg or [line.split()[-1] for line in mfp.lines if line.startswith("page ")] == [
-        f"bytes={os.path.getsize(path)}" for path in fed]
+        if jpeg:
+            wanted = pushed_right(wanted, 3)  # the sheet lies in the middle, at column 26; SANE looks from 23
+            assert difference(tmp_path / f"{i + 1}.pnm", toned(wanted, *sheetfed_tables())) < 4
+            assert difference(tmp_path / f"{i + 1}.pnm", wanted) > 10
+        else:
+            assert_pixels(tmp_path / f"{i + 1}.pnm", wanted)
 
 
 # ---- faults -------------------------------------------------------------------------------------

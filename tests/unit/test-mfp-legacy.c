@@ -134,6 +134,33 @@ static void refuses_what_it_cannot(void **state)
     end();
 }
 
+/* Brightness, sharpness and mirror (bytes 30, 35 and 36 of FS W) and other halftones than none with single bits. */
+static void refuses_pictures_it_cannot_make(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value, bits;
+    } cases[] = { { 30, 1, 8 }, { 30, 0xff, 8 }, { 35, 1, 8 }, { 36, 1, 8 }, { 32, 0x10, 1 } };
+
+    (void)state;
+    connect_legacy();
+    lock_like_epson2();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF block = buf_with_max(ESCI_PARAMETERS_SIZE);
+        EsciParameters p = {
+            .dpi_main = 75, .dpi_sub = 75, .width_px = 56, .height_px = 56, .bits = cases[i].bits
+        };
+
+        assert_true(esci_parameters_encode(&block, &p));
+        assert_byte(ask(ESCI_SET_PARAMETERS, 1), IS_ACK);
+        assert_byte(talk_ask(&talk, buf_bytes(&block), 1), IS_ACK);
+        block.p[cases[i].at] = cases[i].value;
+        assert_byte(ask(ESCI_SET_PARAMETERS, 1), IS_ACK);
+        assert_byte(talk_ask(&talk, buf_bytes(&block), 1), IS_NAK);
+    }
+    end();
+}
+
 /* A client that stops in the middle, and one that goes. */
 static void a_page_that_is_left(void **state)
 {
@@ -209,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sane_gets_its_pages),
         cmocka_unit_test(refuses_what_it_cannot),
+        cmocka_unit_test(refuses_pictures_it_cannot_make),
         cmocka_unit_test(a_page_that_is_left),
         cmocka_unit_test(who_looks_for_devices_is_answered),
         cmocka_unit_test(who_asks_too_often_waits),

@@ -504,6 +504,28 @@ def test_command_line(pages, tmp_path):
         assert done.returncode == 1 and "scan port" in done.stderr and "--port" in done.stderr
 
 
+def test_a_pdf_needs_a_program_that_draws_it(pages, tmp_path):
+    """It says which one is missing and what to do; and what is wrong with a file that the program cannot read."""
+    folder, empty = tmp_path / "in", tmp_path / "empty"
+    folder.mkdir()
+    empty.mkdir()
+    subprocess.run(["img2pdf", *sorted(map(str, pages.iterdir())), "-o", folder / "sheets.pdf"], check=True)
+
+    def start_with(path):
+        return subprocess.run([common.program("src/mfp/platen-mfp"), "--pages", folder, "--port", "0", "--enpc-port", "0",
+                               "--server", "127.0.0.1:9"], env={**os.environ, "PATH": path}, text=True,
+                              capture_output=True, timeout=common.PATIENCE_S, check=False)
+    done = start_with(str(empty))
+    assert done.returncode == 1 and done.stdout == ""
+    for word in ("sheets.pdf", "pdftoppm", "Install poppler-utils"):
+        assert word in done.stderr, done.stderr
+    with start(folder) as mfp:  # where it is installed
+        assert mfp.ready
+    (folder / "sheets.pdf").write_bytes(b"%PDF-1.4\nnothing else")
+    done = start_with(os.environ["PATH"])
+    assert done.returncode == 1 and "sheets.pdf" in done.stderr and "cannot read page 1" in done.stderr
+
+
 def test_signal_ends_it_well(pages):
     with start(pages, "--panel-port", 0) as mfp:
         mfp.process.terminate()

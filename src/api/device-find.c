@@ -68,8 +68,18 @@ static bool device_post(HttpRequest *req, HttpResponse *res, Err *err)
 /* --- a table ------------------------------------------------------------------------------------------ */
 
 /* The columns a table may have. */
-static const char *const column_words[] = { "name", "address", "job_group", "registration", NULL };
-enum { COLUMN_NAME, COLUMN_ADDRESS, COLUMN_JOB_GROUP, COLUMN_REGISTRATION, COLUMN_MAX_ };
+static const char *const column_words[] = { "name",    "address",   "job_group",     "registration",
+                                            "jobs_by", "transport", "back_rotation", NULL };
+enum {
+    COLUMN_NAME,
+    COLUMN_ADDRESS,
+    COLUMN_JOB_GROUP,
+    COLUMN_REGISTRATION, /* from here on words as they are in device_new_fields */
+    COLUMN_JOBS_BY,
+    COLUMN_TRANSPORT,
+    COLUMN_BACK_ROTATION,
+    COLUMN_MAX_
+};
 
 typedef struct Import {
     HttpRequest *req;
@@ -103,7 +113,8 @@ static bool take_head(Import *import, const CsvRecord *head, Err *err)
                     head->fields[i]);
             return nearest ? err_remedy(err, "Did you mean \"%s\"?", nearest)
                            : err_remedy(err, "The first line names the columns: name, address, "
-                                             "job_group, registration.");
+                                             "job_group, registration, jobs_by, transport, "
+                                             "back_rotation.");
         }
         if (import->at[column] != SIZE_MAX)
             return err_set(err, ERR_BAD_INPUT, 0, "line %u: the column %s comes twice", head->line,
@@ -167,8 +178,9 @@ static bool read_line(Import *import, const CsvRecord *record, DeviceNew *ret, E
     json_set_text(object, "address", cell(import, record, COLUMN_ADDRESS));
     json_set_text(object, "name", cell(import, record, COLUMN_NAME));
     json_set_text(object, "job_group", group);
-    if (cell(import, record, COLUMN_REGISTRATION)[0])
-        json_set_text(object, "registration", cell(import, record, COLUMN_REGISTRATION));
+    for (int column = COLUMN_REGISTRATION; column < COLUMN_MAX_; column++)
+        if (cell(import, record, column)[0]) /* else as it is preset */
+            json_set_text(object, column_words[column], cell(import, record, column));
     return json_read_fields(object, device_new_fields, ret, sizeof *ret, err);
 }
 

@@ -176,6 +176,16 @@ def test_a_table(house, tmp_path, name, text):
         house.cli("device", "delete", rows[address]["id"])
 
 
+def test_a_table_with_all_settings(house, tmp_path):
+    assert "1 added, 0 refused" in imported(house, (
+        "address,registration,jobs_by,transport,back_rotation\n"
+        "127.0.44.9,version-2,choice,tls,180\n"), tmp_path)
+    row = house.devices()["127.0.44.9"]
+    assert [row[n] for n in ("registration", "jobs_by", "transport", "back_rotation")] == [
+        "version-2", "choice", "tls", "180"]
+    house.cli("device", "delete", row["id"])
+
+
 def test_good_lines_are_kept(house, tmp_path):
     text = imported(house, (
         b"address,name,job_group,registration\n"

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "http/events.h"
 #include "http/route.h"
+#include "model/device-probe.h"
 #include "model/discovery.h"
 #include "model/pairing.h"
 #include "model/quirks.h"
@@ -43,6 +44,9 @@ typedef struct ApiDevices {
     bool (*pair)(void *arg, const Actor *actor, const DeviceId *id, const PairWish *wish, Err *err);
     bool (*unpair)(void *arg, const Actor *actor, const DeviceId *id, const UnpairWish *wish,
                    Err *err);
+    /* Tries a device stage by stage, without a scan; of one that is in no list only the address is known. Waits for
+     * the end, 15 seconds at most. */
+    bool (*probe)(void *arg, const Device *device, DeviceProbe *ret, Err *err);
 } ApiDevices;
 
 /* The certificate of HTTPS: its files, and what was read from the first at the start. */

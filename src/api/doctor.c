@@ -1,5 +1,6 @@
 /* api/doctor.c - what is wrong with this server, over HTTP (monitor/doctor.h). */
 #include "monitor/doctor.h"
+#include "api/device.h"
 #include "api/noun.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -112,11 +113,114 @@ static bool doctor_get(HttpRequest *req, HttpResponse *res, Err *err)
     return true;
 }
 
+/* --- one device ---------------------------------------------------------------------------------------- */
+
+typedef struct ProbeWish {
+    char device[ADDRESS_TEXT_SIZE];
+} ProbeWish;
+
+static const Field probe_wish_fields[] = {
+    TEXT(ProbeWish, device, true, "Id of a device, or the numeric address of any."),
+    FIELDS_END,
+};
+
+/* The row of the id or address; without one the address alone. */
+static bool find_device(Db *db, ProbeWish *wish, Device *ret, Err *err)
+{
+    DeviceId id;
+
+    *ret = (Device){ .tls = DEVICE_TLS_NONE };
+    if (id_parse(wish->device, &id))
+        return device_get(db, &id, ret, err);
+    if (!device_address_normal(wish->device, err)) {
+        err_remedy(err, "Give a numeric address, or the name or id of a device of the list.");
+        return err_field(err, "device");
+    }
+    if (device_find_address(db, wish->device, ret, err))
+        return true;
+    (void)text_copy(ret->address, sizeof ret->address, wish->device);
+    return err->kind == ERR_NOT_FOUND;
+}
+
+static Json *stages_of(const DeviceProbe *probe)
+{
+    Json *stages = json_new_array();
+
+    for (size_t i = 0; i < probe->failed; i++) {
+        Json *stage = json_new_object();
+
+        json_set_text(stage, "stage", probe_stage_words[i]);
+        json_set_int(stage, "ms", probe->ms[i]);
+        json_add_take(stages, stage);
+    }
+    return stages;
+}
+
+static Json *probe_show(const Device *device, const DeviceProbe *probe)
+{
+    Json *answer = json_new_object(), *who;
+    bool ok = probe->failed == PROBE_STAGE_MAX_;
+
+    json_set_bool(answer, "ok", ok);
+    if (device->id.text[0])
+        json_set_text(answer, "id", device->id.text);
+    json_set_text(answer, "address", device->address);
+    json_set_take(answer, "stages", stages_of(probe));
+    if (probe->failed > PROBE_TLS)
+        json_set_text(answer, "tls_version", probe->tls_version);
+    if (!ok) {
+        Json *result = json_new_object();
+
+        json_set_text(result, "stage", probe_stage_words[probe->failed]);
+        json_set_text(result, "code", probe->reason.code);
+        json_set_text(result, "text", probe->reason.text);
+        json_set_text(result, "cure", probe->reason.remedy);
+        json_set_take(answer, "result", result);
+    }
+    if (probe->product[0]) {
+        who = json_new_object();
+        json_set_text(who, "product", probe->product);
+        json_set_text(who, "serial", probe->serial);
+        json_set_text(who, "firmware", probe->firmware);
+        json_set_text(who, "certificate", probe->certificate);
+        json_set_take(answer, "identity", who);
+    }
+    return answer;
+}
+
+static bool doctor_device(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    const ApiConfig *config = api_config(api_of(req));
+    const ApiDevices *devices = api_devices_of(req, err);
+    AUTO(Json) body = http_request_json(req, err);
+    DeviceProbe probe;
+    ProbeWish wish;
+    Device device;
+
+    if (!devices || !body || !json_read_fields(body, probe_wish_fields, &wish, sizeof wish, err))
+        return false;
+    {
+        AUTO_READ read = api_read(req, err); /* not held while the device is waited for */
+
+        if (!read.db || !find_device(read.db, &wish, &device, err))
+            return false;
+    }
+    if (!devices->probe(config->devices_arg, &device, &probe, err))
+        return false;
+    device_probe_judge(&probe, device.serial);
+    http_response_json(res, probe_show(&device, &probe));
+    return true;
+}
+
 const Route doctor_routes[] = {
     { "GET", "/api/v1/doctor", "metrics.read", doctor_get,
       "Looks what is wrong with this server: each finding has a name, where it is, what it is, and "
       "its "
       "cure.",
       .query = no_query, .answer = "DoctorReport" },
+    { "POST", "/api/v1/doctor/device", "devices.write", doctor_device,
+      "Tries a device stage by stage, with the time of each, and scans nothing: connect, tls, "
+      "identify.",
+      .query = no_query, .body_fields = probe_wish_fields, .answer = "DeviceProbe" },
     { .method = NULL },
 };

@@ -63,6 +63,11 @@ static const Option scan_options[] = {
     { "wait", NULL, "Wait until its documents are delivered; exit code 1 when they are not." },
     { .name = NULL },
 };
+static const Option doctor_options[] = {
+    { "device", "DEVICE",
+      "Try this device, or any numeric address, stage by stage; nothing is scanned." },
+    { .name = NULL },
+};
 static const Option delete_options[] = {
     { "delete", NULL, "Remove what the file does not list." },
     { .name = NULL },
@@ -198,8 +203,9 @@ const Command command_table[] = {
 
     ROW("health", NULL, "", 0, 0, "Says whether the server is well; exit code 1 when not.",
         run_health),
-    ROW("doctor", NULL, "", 0, 0, "Says what is wrong with the server, and the cure; exit code 1 when something is.",
-        run_doctor),
+    ROW("doctor", NULL, "[--device DEVICE]", 0, 0,
+        "Says what is wrong with the server, or with one device, and the cure; exit code 1 when something is.",
+        run_doctor, .options = doctor_options),
     ROW("metrics", NULL, "", 0, 0, "Prints the server's counters.", run_metrics),
     ROW("openapi", NULL, "", 0, 0, "Prints the description of the API.", run_openapi),
     ROW("compose", NULL, "IN... -o OUT", 0, ANY, "Makes a document of image files, without a server.",

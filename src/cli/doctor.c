@@ -58,15 +58,71 @@ static void print_report(const Json *report)
         printf(". %zu finding%s.\n", count, count == 1 ? "" : "s");
 }
 
+/* --- one device ------------------------------------------------------------------------------------------ */
+
+static void print_stage(const Json *answer, const Json *stage)
+{
+    static const char *const members[] = { "product", "serial", "firmware" };
+    const char *name = json_get_text(stage, "stage");
+
+    printf("%-8s ok %6lld ms", name, (long long)json_get_int(stage, "ms", 0));
+    if (text_equal(name, "tls")) {
+        const char *version = json_get_text(answer, "tls_version");
+
+        printf("  %s", version[0] ? version : "none: the device knows no TLS");
+    }
+    for (size_t i = 0; text_equal(name, "identify") && i < COUNT_OF(members); i++) {
+        const char *value = json_get_text(json_get(answer, "identity"), members[i]);
+
+        if (value[0]) {
+            printf("  %s ", members[i]);
+            print_safe(value);
+        }
+    }
+    (void)fputc('\n', stdout);
+}
+
+static void print_probe(const Json *answer)
+{
+    const Json *stages = json_get(answer, "stages"), *result = json_get(answer, "result");
+
+    for (size_t i = 0; i < json_count(stages); i++)
+        print_stage(answer, json_item(stages, i));
+    if (json_get_bool(answer, "ok", false)) {
+        printf("The device answers; nothing was scanned.\n");
+        return;
+    }
+    printf("%-8s FAILED  ", json_get_text(result, "stage"));
+    print_safe(json_get_text(result, "text"));
+    printf("\n         do: %s\n", json_get_text(result, "cure"));
+}
+
+/* A name becomes an id; what no device is called is an address, or refused by the server. */
+static bool probe_call(Cli *cli, const char *device, Answer *answer, Err *err)
+{
+    AUTO(Json) wish = json_new_object();
+    char id[ID_TEXT_SIZE];
+
+    if (noun_resolve(cli, &cli_device, device, id, err))
+        device = id;
+    else if (err->kind != ERR_NOT_FOUND)
+        return false;
+    json_set_text(wish, "device", device);
+    return client_call(cli->client, "POST", "/api/v1/doctor/device", wish, NULL, answer, err);
+}
+
 bool run_doctor(Cli *cli, const Args *args, Err *err)
 {
+    const char *device = args_value(args, "device");
     AUTO_ANSWER answer = { 0 };
 
-    (void)args;
-    if (!client_call(cli->client, "GET", "/api/v1/doctor", NULL, NULL, &answer, err))
+    if (device ? !probe_call(cli, device, &answer, err)
+               : !client_call(cli->client, "GET", "/api/v1/doctor", NULL, NULL, &answer, err))
         return false;
     if (cli->raw_json)
         print_raw(&answer);
+    else if (device)
+        print_probe(answer.json);
     else
         print_report(answer.json);
     *err = (Err){ 0 }; /* what was found is said above: only the exit code tells it again */

@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "device/scan-order.h"
+#include "model/device-probe.h"
 #include "net/address.h"
 #include "net/loop.h"
 
@@ -220,6 +221,13 @@ bool device_ask(DeviceLink *link, const char *address, DeviceAskedFn *asked, voi
 
 /* Only connects: DEVICE_SAID_NOTHING when the device takes the connection, else DEVICE_ABSENT. */
 bool device_knock(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err);
+
+/* The same with the times of its stages, as the device of reach is reached. Called once, loop thread; by
+ * device_link_close as well. */
+typedef void DeviceProbedFn(void *arg, const DeviceProbe *probe);
+enum { DEVICE_PROBE_MS = 15000 /* in all */ };
+bool device_probe(DeviceLink *link, const char *address, const DeviceReach *reach,
+                  DeviceProbedFn *probed, void *arg, Err *err);
 
 /* Scans that run now. */
 unsigned device_link_scans(const DeviceLink *link);

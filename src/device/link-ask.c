@@ -11,9 +11,12 @@ typedef struct DeviceAsk {
     DeviceScan *scan;
     LoopTimer *late;
     DeviceAskedFn *asked;
+    DeviceProbedFn *probed; /* instead of asked */
     void *arg;
     DeviceIdentity identity;
-    bool only_knocks, connected, identified;
+    bool only_knocks, reached, connected, identified;
+    Mono begun, at[PROBE_STAGE_MAX_]; /* when each stage was over */
+    char tls_version[TLS_VERSION_TEXT_SIZE];
 } DeviceAsk;
 
 /* Nobody is there: it was heard from the network, or heard of nobody in time. What fails on our side (no
@@ -22,6 +25,29 @@ static bool is_absent(const DeviceAsk *ask, int connect_error)
 {
     return !ask->connected && (connect_error == 0 || connect_error == ECONNREFUSED ||
                                connect_error == EHOSTUNREACH || connect_error == ETIMEDOUT);
+}
+
+static void tell_probe(const DeviceAsk *ask, int connect_error, const Reason *reason)
+{
+    const DeviceIdentity *who = &ask->identity;
+    DeviceProbe probe = { .failed = !ask->reached      ? PROBE_CONNECT
+                                    : !ask->connected  ? PROBE_TLS
+                                    : !ask->identified ? PROBE_IDENTIFY
+                                                       : PROBE_STAGE_MAX_ };
+    Mono before = ask->begun;
+
+    for (size_t i = 0; i < probe.failed; i++) {
+        probe.ms[i] = ask->at[i].ms - before.ms;
+        before = ask->at[i];
+    }
+    (void)text_copy(probe.tls_version, sizeof probe.tls_version, ask->tls_version);
+    (void)text_copy(probe.product, sizeof probe.product, who->product);
+    (void)text_copy(probe.serial, sizeof probe.serial, who->serial);
+    (void)text_copy(probe.firmware, sizeof probe.firmware, who->firmware);
+    (void)text_copy(probe.certificate, sizeof probe.certificate, who->certificate);
+    if (probe.failed != PROBE_STAGE_MAX_)
+        probe.reason = connect_error ? scan_reason(reason->code, strerror(connect_error)) : *reason;
+    ask->probed(ask->arg, &probe);
 }
 
 void link_ask_ended(DeviceAsk *ask, int connect_error, const Reason *reason)
@@ -34,12 +60,28 @@ void link_ask_ended(DeviceAsk *ask, int connect_error, const Reason *reason)
     loop_timer_free(ask->late);
     ask->link->ask_count--;
     free(ask);
-    copy.asked(copy.arg, said, &copy.identity, copy.identified ? "" : reason->code);
+    if (copy.probed)
+        tell_probe(&copy, connect_error, reason);
+    else
+        copy.asked(copy.arg, said, &copy.identity, copy.identified ? "" : reason->code);
+}
+
+/* Of several connections the first counts: what follows is about TLS. */
+void link_ask_reached(DeviceAsk *ask)
+{
+    if (!ask->reached)
+        ask->at[PROBE_CONNECT] = mono_now();
+    ask->reached = true;
 }
 
 void link_ask_connected(DeviceAsk *ask)
 {
+    bool is_old;
+
     ask->connected = true;
+    ask->at[PROBE_TLS] = mono_now();
+    (void)text_copy(ask->tls_version, sizeof ask->tls_version,
+                    tcp_tls_version(ask->scan->stream, &is_old));
     if (ask->only_knocks)
         loop_timer_start(ask->late, mono_now()); /* not inside the stream's own call */
 }
@@ -50,6 +92,7 @@ void link_ask_identified(DeviceAsk *ask, const DeviceIdentity *identity)
 
     ask->identity = *identity;
     ask->identified = true;
+    ask->at[PROBE_IDENTIFY] = mono_now();
     device_scan_refuse(ask->scan, &asked); /* FIN, UNLOCK: the device is left as it was */
 }
 
@@ -58,13 +101,14 @@ static void on_late(void *arg)
 {
     DeviceAsk *ask = arg;
 
-    link_scan_end(ask->scan, ask->connected ? "no-answer" : "connect-failed");
+    bool took_it = ask->connected || (ask->probed && ask->reached);
+    link_scan_end(ask->scan, took_it ? "no-answer" : "connect-failed");
 }
 
-static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wanted, Err *err)
+static bool ask_begin(DeviceLink *link, const char *address, const DeviceReach *reach,
+                      const DeviceAsk *wanted, Err *err)
 {
     static const ScanOrder order = { .dpi = 300, .jpeg_quality = 90 };
-    static const DeviceReach reach = { .transport = DEVICE_TRANSPORT_AUTO };
     NetAddress device;
 
     if (!net_address_parse(address, link->scan_port, &device, err))
@@ -78,7 +122,7 @@ static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wa
     *ask = *wanted;
     ask->link = link;
     ask->late = loop_timer_new(link->loop, on_late, ask, err);
-    ask->scan = ask->late ? link_scan_new(link, &device, NULL, &reach, &order, NULL) : NULL;
+    ask->scan = ask->late ? link_scan_new(link, &device, NULL, reach, &order, NULL) : NULL;
     if (!ask->scan) {
         loop_timer_free(ask->late);
         free(ask);
@@ -86,17 +130,27 @@ static bool ask_begin(DeviceLink *link, const char *address, const DeviceAsk *wa
     }
     ask->scan->ask = ask;
     link->ask_count++;
-    loop_timer_start(ask->late, mono_after(mono_now(), DEVICE_ASK_MS));
+    ask->begun = mono_now();
+    loop_timer_start(ask->late,
+                     mono_after(ask->begun, ask->probed ? DEVICE_PROBE_MS : DEVICE_ASK_MS));
     return true;
+}
+
+static const DeviceReach anybody = { .transport = DEVICE_TRANSPORT_AUTO };
+
+bool device_probe(DeviceLink *link, const char *address, const DeviceReach *reach,
+                  DeviceProbedFn *probed, void *arg, Err *err)
+{
+    return ask_begin(link, address, reach, &(DeviceAsk){ .probed = probed, .arg = arg }, err);
 }
 
 bool device_ask(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err)
 {
-    return ask_begin(link, address, &(DeviceAsk){ .asked = asked, .arg = arg }, err);
+    return ask_begin(link, address, &anybody, &(DeviceAsk){ .asked = asked, .arg = arg }, err);
 }
 
 bool device_knock(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err)
 {
-    return ask_begin(link, address, &(DeviceAsk){ .asked = asked, .arg = arg, .only_knocks = true },
-                     err);
+    return ask_begin(link, address, &anybody,
+                     &(DeviceAsk){ .asked = asked, .arg = arg, .only_knocks = true }, err);
 }

@@ -114,6 +114,7 @@ void link_scan_end(DeviceScan *scan, const char *code);
 void link_scan_cut(DeviceScan *scan);
 
 /* Of an inquiry: it is connected; what the session learned; it is over and its DeviceScan gone. */
+void link_ask_reached(struct DeviceAsk *ask);
 void link_ask_connected(struct DeviceAsk *ask);
 void link_ask_identified(struct DeviceAsk *ask, const DeviceIdentity *identity);
 void link_ask_ended(struct DeviceAsk *ask, int connect_error, const Reason *reason);

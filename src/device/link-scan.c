@@ -236,9 +236,17 @@ static void on_connected(void *arg)
         link_ask_connected(scan->ask);
 }
 
-static const TcpEvents scan_events = { .on_connected = on_connected,
-                                       .on_read = on_read,
-                                       .on_end = on_end };
+static void on_reached(void *arg)
+{
+    DeviceScan *scan = arg;
+
+    if (scan->ask)
+        link_ask_reached(scan->ask);
+}
+
+static const TcpEvents scan_events = {
+    .on_connected = on_connected, .on_reached = on_reached, .on_read = on_read, .on_end = on_end
+};
 
 static void connect_to(DeviceScan *scan)
 {

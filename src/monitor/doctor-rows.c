@@ -129,11 +129,17 @@ static bool check_device(void *arg, const Device *device)
     return all->ok;
 }
 
-static bool say_untrusted(void *arg, const Device *device, Wall at)
+static bool say_untrusted(void *arg, const Device *device, Wall at, const char *code)
 {
     char since[WALL_TEXT_SIZE];
 
     wall_format(at, wall_zone_offset_min(at), since);
+    if (text_equal(code, "tls-downgraded")) {
+        doctor_say(arg, FINDING_DEVICE_DOWNGRADED, name_of(device), NULL,
+                   "At %.19s something at %.45s spoke older TLS than the device before.", since,
+                   device->address);
+        return true;
+    }
     doctor_say(arg, FINDING_DEVICE_CERTIFICATE, name_of(device), NULL,
                "At %.19s something at %.45s showed a certificate that is not the device's.", since,
                device->address);

@@ -197,6 +197,10 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "device-certificate-changed", FINDING_ERROR,
         "A device has shown another certificate than the one that is trusted: it was not scanned from.",
         "See that it is your device (reset, new firmware?), then: platen device trust WHERE" },
+    [FINDING_DEVICE_DOWNGRADED] = {
+        "device-tls-downgraded", FINDING_ERROR,
+        "A device that spoke modern TLS speaks only an older one now: it was not scanned from.",
+        "See that it is your device (old firmware?) and nobody is in between, then: platen device trust WHERE" },
     [FINDING_DEVICE_WITHOUT_JOBS] = {
         "device-without-jobs", FINDING_WARNING,
         "An approved device has no job group, or one without jobs: Start is refused.",

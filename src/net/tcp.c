@@ -550,6 +550,8 @@ static void connected(TcpStream *stream)
         end_with_errno(stream, TCP_END_CONNECT_FAILED, code, "connect to");
         return;
     }
+    if (!tell(stream, stream->events->on_reached))
+        return;
     if (stream->tls) {
         begin_handshake(stream);
         return;

@@ -50,6 +50,9 @@ typedef struct TcpEvents {
     /* Called once; nothing is read afterwards. The owner must still close or abort the stream.
      * After TCP_END_EOF writing goes on; should it fail, tcp_write says so and tcp_close copes. */
     void (*on_end)(void *arg, TcpEnd end, const Err *err);
+    void (*on_reached)(
+        void *arg); /* before on_connected, for each try: the peer has taken the connection, TLS is
+                                      still to come. The stream must not be ended inside */
 } TcpEvents;
 
 typedef struct TcpStream TcpStream;

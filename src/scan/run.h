@@ -20,6 +20,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* probe.c */
+typedef struct Probes {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    struct Probing *first; /* those under way, on the stacks of the threads that wait. Under lock */
+    unsigned count;
+    bool closed; /* nothing begins any more */
+} Probes;
+
 struct ScanService {
     ScanServiceConfig config;
     DeviceLink *link;
@@ -37,6 +46,7 @@ struct ScanService {
     struct Sighting *sighted; /* those writes */
     struct Listing *listings; /* devices that asked for jobs, until they are answered */
     atomic_bool draining;     /* also read by the writer thread */
+    Probes probes;            /* devices that are tried while other threads wait */
     LoopFn *idle;
     void *idle_arg;
 };
@@ -131,6 +141,9 @@ DeviceReach reach_of(const ScanService *service, const Device *device);
 void run_log_failure(const char *event, const Run *run, const Err *err);
 /* The reason of a batch that failed by one of our own errors. code: its stable word. */
 void reason_of_err(const char *code, const Err *err, Reason *ret);
+
+/* Ends every wait for a device that is tried: its link is closed. Repeated calls are fine. */
+void probes_close(ScanService *service);
 
 /* Calls the service's idle function when nothing is under way any more. */
 void service_say_idle(ScanService *service);

@@ -124,6 +124,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
         return NULL;
     }
     pthread_mutex_init(&service->pulled_lock, NULL);
+    pthread_mutex_init(&service->probes.lock, NULL);
+    pthread_cond_init(&service->probes.over, NULL);
     service->config = *config;
     service->config.link.host = &scan_host;
     service->config.link.arg = service;
@@ -223,6 +225,7 @@ void scan_service_abort(ScanService *service)
     }
     list_refuse_all(service);
     device_link_close(STEAL(service->link));
+    probes_close(service);
 }
 
 static void free_runs(Run *runs)
@@ -244,6 +247,8 @@ void scan_service_free(ScanService *service)
     free_runs(service->runs);
     free_runs(service->pulled);
     pthread_mutex_destroy(&service->pulled_lock);
+    pthread_mutex_destroy(&service->probes.lock);
+    pthread_cond_destroy(&service->probes.over);
     while (service->listings) {
         Listing *listing = service->listings;
 

@@ -48,6 +48,12 @@ bool scan_service_pull(ScanService *service, const ScanPull *pull, BatchId *ret_
  * ERR_CONFLICT (the batch has no running scan), ERR_TEMPORARY. */
 bool scan_service_cancel(ScanService *service, const BatchId *batch, const Actor *actor, Err *err);
 
+/* Tries the device of the row at its address, stage by stage, without a scan; it may be one that is in no list (no id,
+ * only an address). Any thread but loop and writer; waits for the end, DEVICE_PROBE_MS at most. ERR_TEMPORARY
+ * when SCAN_PROBES_MAX run or the server is stopping, ERR_BAD_INPUT. */
+enum { SCAN_PROBES_MAX = 2 };
+bool scan_service_probe(ScanService *service, const Device *device, DeviceProbe *ret, Err *err);
+
 /* Looks for devices (scan/discover.h), and how that stands: found is the caller's to free. Any thread but the
  * loop. ERR_CONFLICT while one search runs, ERR_BAD_INPUT. */
 bool scan_service_discover(ScanService *service, const DiscoveryWish *wish, Err *err);

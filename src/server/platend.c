@@ -304,7 +304,12 @@ static bool unpair(void *arg, const Actor *actor, const DeviceId *id, const Unpa
     return pairer_unpair(((Platend *)arg)->pairer, actor, id, wish, err);
 }
 
-static const ApiDevices api_devices = { discover, discovered, look, pair, unpair };
+static bool probe(void *arg, const Device *device, DeviceProbe *ret, Err *err)
+{
+    return scan_service_probe(((Platend *)arg)->scans, device, ret, err);
+}
+
+static const ApiDevices api_devices = { discover, discovered, look, pair, unpair, probe };
 
 static void settle_doctor(Platend *p)
 {

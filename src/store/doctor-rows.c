@@ -16,25 +16,28 @@ bool device_list_untrusted(Db *db, UntrustedVisit *visit, void *arg, Err *err)
 {
     AUTO_QUERY query = db_query(
         db,
-        "SELECT device.id, max(batch.started_at) FROM batch"
+        "SELECT device.id, max(batch.started_at), batch.reason_code FROM batch"
         " JOIN device ON device.id = batch.device_id"
-        " WHERE batch.state = 'broken' AND batch.reason_code = 'certificate-changed'"
+        " WHERE batch.state = 'broken' AND batch.reason_code IN ('certificate-changed', "
+        "'tls-downgraded')"
         " AND device.state <> 'seen' AND device.certificate <> '" CERTIFICATE_NEXT "'"
         " AND device.last_scan <= batch.changed_at GROUP BY device.id ORDER BY device.name, "
         "device.id",
         NO_ARGS);
     Device device;
     DeviceId id;
+    char code[32];
 
     while (query_next(&query)) {
         Wall at = { query_int(&query, 1) };
 
         QUERY_COPY(&query, 0, id.text);
+        QUERY_COPY(&query, 2, code);
         if (query.failed)
             break;
         if (!device_get(db, &id, &device, err))
             return false;
-        if (!visit(arg, &device, at))
+        if (!visit(arg, &device, at, code))
             break;
     }
     return query_ok(&query, err);

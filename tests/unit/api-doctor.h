@@ -97,4 +97,47 @@ static void the_doctor_reads_the_certificate(void **state)
     assert_non_null(finding("certificate-key-unreadable"));
 }
 
+static void a_device_is_tried(void **state)
+{
+    Device device;
+    char body[128];
+
+    (void)state;
+    probe_result = (DeviceProbe){ .failed = PROBE_STAGE_MAX_,
+                                  .ms = { 3, 40, 500 },
+                                  .tls_version = "TLSv1.2",
+                                  .product = "PID 11D1",
+                                  .serial = "X1" };
+    assert_status(200, call("POST", "/api/v1/doctor/device", "{\"device\":\"10.0.0.9\"}"));
+    assert_true(json_get_bool(answered, "ok", false));
+    assert_string_equal(probed.address, "10.0.0.9");
+    assert_string_equal(said("id"), ""); /* it is in no list */
+    const Json *stages = json_get(answered, "stages");
+    assert_int_equal(json_count(stages), 3);
+    assert_string_equal(json_get_text(json_item(stages, 1), "stage"), "tls");
+    assert_int_equal(json_get_int(json_item(stages, 2), "ms", 0), 500);
+    assert_string_equal(said("tls_version"), "TLSv1.2");
+    assert_string_equal(json_get_text(json_get(answered, "identity"), "serial"), "X1");
+
+    assert_write(fx, device_sighted(tx, "10.0.0.7", "", &device, &fx->err) &&
+                         device_identified(tx, &device.id, "PID 11D1", "Y2", "", &fx->err));
+    (void)text_printf(body, sizeof body, "{\"device\":\"%s\"}", device.id.text);
+    assert_status(200, call("POST", "/api/v1/doctor/device", body));
+    assert_false(json_get_bool(answered, "ok", true));
+    assert_string_equal(said("id"), device.id.text);
+    const Json *result = json_get(answered, "result");
+    assert_string_equal(json_get_text(result, "code"), "another-device");
+    assert_string_equal(json_get_text(result, "stage"), "identify");
+    (void)text_copy(probe_result.serial, sizeof probe_result.serial, "Y2");
+    assert_status(200, call("POST", "/api/v1/doctor/device", "{\"device\":\"10.0.0.7\"}"));
+    assert_true(json_get_bool(answered, "ok", false));
+    assert_string_equal(said("id"), device.id.text);
+
+    assert_status(400, call("POST", "/api/v1/doctor/device", "{\"device\":\"scanner.example\"}"));
+    assert_string_equal(said("field"), "device");
+    assert_status(400, call("POST", "/api/v1/doctor/device", "{}"));
+    (void)text_printf(body, sizeof body, "{\"device\":\"%s\"}", id_new(DeviceId, wall_now()).text);
+    assert_status(404, call("POST", "/api/v1/doctor/device", body));
+}
+
 #endif

@@ -165,10 +165,23 @@ static DoctorConfig api_doctor = {
     .udp_port = 1, .tcp_port = 1, .device_address = "127.0.0.1", .interfaces = ""
 };
 
+/* The device that was tried, and what comes of it. */
+static Device probed;
+static DeviceProbe probe_result;
+
+static inline bool twin_probe(void *arg, const Device *device, DeviceProbe *ret, Err *err)
+{
+    (void)arg;
+    (void)err;
+    probed = *device;
+    *ret = probe_result;
+    return true;
+}
+
 static inline void api_start(void)
 {
-    static const ApiDevices devices = { twin_discover, twin_discovered, twin_look, twin_pair,
-                                        twin_unpair };
+    static const ApiDevices devices = { twin_discover, twin_discovered, twin_look,
+                                        twin_pair,     twin_unpair,     twin_probe };
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
     AUTO_BUF kinds = buf_with_max(64 * 1024);
     HttpConfig http = preset;

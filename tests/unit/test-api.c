@@ -756,6 +756,7 @@ int main(void)
         API_TEST(devices_are_paired),
         API_TEST(devices_are_looked_for),
         API_TEST(the_doctor_answers),
+        API_TEST(a_device_is_tried),
         API_TEST(the_doctor_reads_the_certificate),
         API_TEST(a_batch_is_shown_with_its_parts),
         API_TEST(a_delivery_says_how_it_ended_and_what_cures_it),

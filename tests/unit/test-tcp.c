@@ -98,7 +98,10 @@ static void side_end(void *arg, TcpEnd end, const Err *err)
         loop_stop(loop);
 }
 
-static const TcpEvents side_events = { side_connected, side_read, side_drained, side_end };
+static const TcpEvents side_events = { .on_connected = side_connected,
+                                       .on_read = side_read,
+                                       .on_drained = side_drained,
+                                       .on_end = side_end };
 static Side server_side;
 
 static void accept_side(void *arg, TcpStream *stream)

@@ -61,6 +61,12 @@ static bool is_link_local(const DoctorAddress *a)
                     : text_starts_with(a->text, "fe80:");
 }
 
+/* An answer to a registration can tell an address of IPv4 only: without one nobody registers. */
+static bool hears_registrations(const DoctorFacts *facts)
+{
+    return strchr(facts->config->device_address, ':') == NULL;
+}
+
 /* Devices are told the address of the interface by which they are reached. */
 static bool is_told(const DoctorFacts *facts, const DoctorNames *names, const DoctorAddress *a)
 {
@@ -73,7 +79,8 @@ static bool is_told(const DoctorFacts *facts, const DoctorNames *names, const Do
         return false;
     if (!is_any(facts->config->device_address))
         return text_equal(a->text, facts->config->device_address);
-    return interface && !interface->is_loopback && (a->is_v4 || !is_link_local(a));
+    return interface && !interface->is_loopback &&
+           (hears_registrations(facts) ? a->is_v4 : !a->is_v4 && !is_link_local(a));
 }
 
 void doctor_addresses(const DoctorFacts *facts, DoctorTell *tell, void *arg)
@@ -160,7 +167,8 @@ void doctor_check_addresses(Doctor *d)
                    "No interface that is up has the address %s, which is device_address.", one);
     else if (told == 0 && names.count == 0)
         doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer", NULL,
-                   "No interface but lo is up and has an address.");
+                   "No interface but lo is up and has an address of %s.",
+                   hears_registrations(d->facts) ? "IPv4" : "IPv6");
     check_link_local(d, &names);
 }
 
@@ -182,13 +190,14 @@ static unsigned doors(const DoctorFacts *facts)
 
 static void check_port(Doctor *d, bool is_tcp, uint16_t port)
 {
+    PortWish wish = { is_tcp, .is_v6 = !hears_registrations(d->facts), .port = port };
     FindingId not_held = is_tcp ? FINDING_TCP_PORT_NOT_HELD : FINDING_UDP_PORT_NOT_HELD;
     unsigned wanted = doors(d->facts);
     PortHolders holders;
     char where[16];
 
     (void)text_printf(where, sizeof where, "%s %u", is_tcp ? "TCP" : "UDP", port);
-    if (!proc_port_holders(d->facts->proc_path, is_tcp, port, &holders)) {
+    if (!proc_port_holders(d->facts->proc_path, &wish, &holders)) {
         doctor_say(d, FINDING_COULD_NOT_LOOK, where, NULL,
                    "It could not be seen who holds the port %s: %s/net or %s/self/fd cannot be "
                    "read.",
@@ -209,7 +218,8 @@ static void check_port(Doctor *d, bool is_tcp, uint16_t port)
 
 void doctor_check_ports(Doctor *d)
 {
-    check_port(d, false, d->facts->config->udp_port);
+    if (hears_registrations(d->facts))
+        check_port(d, false, d->facts->config->udp_port);
     check_port(d, true, d->facts->config->tcp_port);
 }
 
@@ -246,7 +256,7 @@ void doctor_check_multicast(Doctor *d)
     unsigned could = 0, with_address = 0;
     DoctorNames names;
 
-    if (!facts->config->multicast || facts->network_error[0])
+    if (!facts->config->multicast || !hears_registrations(facts) || facts->network_error[0])
         return; /* without the interfaces nothing can be said, which is said elsewhere */
     if (!is_any(facts->config->device_address)) {
         doctor_say(d, FINDING_MULTICAST_DEAF, facts->config->device_address, NULL,

@@ -64,31 +64,32 @@ static void word_of(const char *line, unsigned i, char *word, size_t size)
 typedef struct Sockets {
     char links[SOCKETS_MAX][LINK_SIZE]; /* "socket:[4711]" */
     char users[SOCKETS_MAX][16];        /* id of the user  */
-    bool own[SOCKETS_MAX];
+    bool own[SOCKETS_MAX], is_v6[SOCKETS_MAX];
     size_t count;
 } Sockets;
 
 /* Columns of /proc/net/udp and tcp: number, local address:port, remote, state, queues, timer, retransmits,
  * user, time-out, inode (Linux, net/ipv4/udp.c and tcp_ipv4.c). */
-static bool collect_sockets(const char *proc, const char *table, uint16_t port, bool listening,
-                            Sockets *sockets)
+static bool collect_sockets(const char *proc, const PortWish *wish, bool v6, Sockets *sockets)
 {
     enum { COLUMN_LOCAL = 1, COLUMN_STATE = 3, COLUMN_USER = 7, COLUMN_INODE = 9 };
     static const char state_listen[] = "0A";
     AUTO_BUF text = buf_with_max(PROC_BYTES_MAX);
-    char line[LINE_SIZE], word[LINK_SIZE], wanted[8];
+    char line[LINE_SIZE], word[LINK_SIZE], wanted[8], table[16];
 
+    (void)text_printf(table, sizeof table, "net/%s%s", wish->is_tcp ? "tcp" : "udp", v6 ? "6" : "");
     if (!proc_read(proc, table, &text))
         return false;
-    (void)text_printf(wanted, sizeof wanted, ":%04X", port);
+    (void)text_printf(wanted, sizeof wanted, ":%04X", wish->port);
     for (const char *at = buf_text(&text); next_line(&at, line, sizeof line);) {
         word_of(line, COLUMN_LOCAL, word, sizeof word);
         if (!text_ends_with(word, wanted) || sockets->count == SOCKETS_MAX)
             continue;
         word_of(line, COLUMN_STATE, word, sizeof word);
-        if (listening && !text_equal(word, state_listen))
+        if (wish->is_tcp && !text_equal(word, state_listen))
             continue;
         size_t i = sockets->count++;
+        sockets->is_v6[i] = v6;
         word_of(line, COLUMN_USER, sockets->users[i], sizeof sockets->users[i]);
         word_of(line, COLUMN_INODE, word, sizeof word);
         (void)text_printf(sockets->links[i], LINK_SIZE, "socket:[%.40s]", word);
@@ -159,21 +160,21 @@ static void name_other(const char *proc, Sockets *sockets, PortHolders *ret)
     (void)text_printf(ret->other, sizeof ret->other, "%s (process %s)", name, pid);
 }
 
-bool proc_port_holders(const char *proc, bool is_tcp, uint16_t port, PortHolders *ret)
+bool proc_port_holders(const char *proc, const PortWish *wish, PortHolders *ret)
 {
     Sockets sockets = { .count = 0 };
     bool ignored = false;
 
     *ret = (PortHolders){ 0 };
-    if (!collect_sockets(proc, is_tcp ? "net/tcp" : "net/udp", port, is_tcp, &sockets))
+    if (!collect_sockets(proc, wish, false, &sockets))
         return false;
-    /* Without IPv6 there is no such table. */
-    (void)collect_sockets(proc, is_tcp ? "net/tcp6" : "net/udp6", port, is_tcp, &sockets);
+    (void)collect_sockets(proc, wish, true, &sockets); /* without IPv6 there is no such table */
     if (!find_in_process(proc, "self", &sockets, true, &ignored))
         return false;
-    for (size_t i = 0; i < sockets.count; i++)
-        ret->ours += sockets.own[i];
-    ret->others = (unsigned)sockets.count - ret->ours;
+    for (size_t i = 0; i < sockets.count; i++) {
+        ret->ours += sockets.own[i] && sockets.is_v6[i] == wish->is_v6;
+        ret->others += !sockets.own[i];
+    }
     if (ret->others > 0)
         name_other(proc, &sockets, ret);
     return true;

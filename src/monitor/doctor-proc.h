@@ -7,12 +7,18 @@
 #include <stdint.h>
 
 typedef struct PortHolders {
-    unsigned ours, others; /* sockets                               */
-    char other[96];        /* who has one of the others, in words; "" = there is none */
+    unsigned ours;   /* sockets of the wanted family         */
+    unsigned others; /* of either, that are somebody else's  */
+    char other[96];  /* who has one of the others, in words; "" = there is none */
 } PortHolders;
 
-/* Who holds a port, of IPv4 or IPv6; of TCP only sockets that listen. False when that cannot be seen. */
-bool proc_port_holders(const char *proc, bool is_tcp, uint16_t port, PortHolders *ret);
+typedef struct PortWish {
+    bool is_tcp, is_v6;
+    uint16_t port;
+} PortWish;
+
+/* Who holds a port; of TCP only sockets that listen. False when that cannot be seen. */
+bool proc_port_holders(const char *proc, const PortWish *wish, PortHolders *ret);
 
 /* Whether the group (host order) is joined on the interface, by whomever. False when that cannot be seen. */
 bool proc_is_joined(const char *proc, const char *interface_name, uint32_t group, bool *ret_joined);

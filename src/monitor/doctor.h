@@ -31,7 +31,7 @@ typedef struct DoctorProgram {
 /* What is configured. Borrowed. */
 typedef struct DoctorConfig {
     uint16_t udp_port, tcp_port;
-    const char *device_address; /* "0.0.0.0": of IPv4, as devices are told that only */
+    const char *device_address; /* "0.0.0.0"; one of IPv6 only when there is none of IPv4 */
     const char *interfaces;     /* "eth0,pj1": names for panels; "" = one for all */
     bool multicast;
     const char *data_path; /* absolute */

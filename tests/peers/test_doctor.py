@@ -96,7 +96,7 @@ def lan():
 
 def serving(space, **devices):
     return House(namespace=space, conf={"server": {"free_space_mib": 1}, "devices": {
-        "device_address": "0.0.0.0", "udp_port": 2968, "tcp_port": 2968, "scan_port": 1865,
+        "device_address": "0.0.0.0, ::", "udp_port": 2968, "tcp_port": 2968, "scan_port": 1865,
         "multicast": "true", "identify": "true", **devices}})
 
 

@@ -84,7 +84,30 @@ static void ports(void **state)
     assert_says(assert_only(*state, FINDING_UDP_PORT_SHARED, "UDP 2968"), "user id 1000");
     take_away("net/udp6"); /* a kernel without IPv6 */
     assert_well(*state);
+    put("net/tcp6", HEAD TCP6_ROW("4713")); /* ours, of IPv6: no panel is told of it */
+    put_link("self", "5", "socket:[4713]");
+    assert_well(*state);
     put("net/tcp", HEAD TCP_ROW("01", "4712")); /* connected, not listening */
+    assert_only(*state, FINDING_TCP_PORT_NOT_HELD, "TCP 2968");
+}
+
+/* Nobody registers at an address of IPv6, which no answer can tell. */
+static void only_ipv6(void **state)
+{
+    config.device_address = "::";
+    put("net/udp", HEAD);
+    put_groups(all_hosts, all_hosts);
+    put("net/tcp6", HEAD TCP6_ROW("4712"));
+    assert_only(*state, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer");
+    assert_string_equal(addresses(), "");
+    facts.addresses[facts.address_count++] = (DoctorAddress){ .interface = "eth0",
+                                                              .text = "fe80::1" };
+    assert_only(*state, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer");
+    facts.addresses[facts.address_count++] = (DoctorAddress){ .interface = "eth0",
+                                                              .text = "fd00::5" };
+    assert_well(*state);
+    assert_string_equal(addresses(), "eth0 fd00::5;");
+    put("net/tcp6", HEAD); /* the socket of IPv4 does not count */
     assert_only(*state, FINDING_TCP_PORT_NOT_HELD, "TCP 2968");
 }
 
@@ -579,6 +602,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(an_address_that_went),
         DOCTOR_TEST(addresses_that_nobody_gave),
         DOCTOR_TEST(ports),
+        DOCTOR_TEST(only_ipv6),
         DOCTOR_TEST(multicast),
         DOCTOR_TEST(interfaces_with_names),
         DOCTOR_TEST(ports_of_names),

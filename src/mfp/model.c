@@ -1,7 +1,7 @@
 /* mfp/model.c - the table of real models, and the device that is none of them.
  *
- * ET-2750, XP-7100, FF-680W: byte for byte as captured (tests/unit/data/esci2-*.hex). ET-4950 and DS-575W: the nearest of
- * those with the differences that are documented of them; no capture of their INFO and CAPA is public. */
+ * ET-2750, ET-4800, XP-7100, FF-680W and DS-575W: byte for byte as captured (tests/unit/data/esci2-*.hex). ET-4950: an
+ * XP-7100 with the differences that are documented of it; no capture of its INFO and CAPA is public. */
 #include "mfp/model.h"
 
 #include "base/cleanup.h"
@@ -29,8 +29,8 @@
     "#ADFTYPEFEED#ADFDPLX1SCN#ADFFORDPF1N#ADFPREF#ADFALGNCNTR#ADFASCN#ADFAREAd850i0001550" \
     "#ADFAMINd200d200#ADFAMAXd850i0024000#ADFRESOd600#ADFRCVR#ADFOVSNd000d000#ADFCRST#"    \
     "ADFCARD" IMAGE_MAX
-#define FF_FEEDER \
-    "#ADFDPLX#ADFPEDT#ADFDFL1DFL3#ADFLDF #ADFEJCT#ADFCRP #ADFSKEW#ADFOVSN#ADFRSMSLISTd300d600"
+#define SHEET_OPTIONS "#ADFLDF #ADFEJCT#ADFCRP #ADFSKEW#ADFOVSN#ADFRSMSLISTd300d600"
+#define FF_FEEDER     "#ADFDPLX#ADFPEDT#ADFDFL1DFL3" SHEET_OPTIONS
 #define FF_REST                                                                    \
     "#FMTLISTJPG " JPEG_RANGE "#GMMLISTUG10UG18" GAMMA "#RSM" FF_DPI "#RSS" FF_DPI \
     "#CRPRANGi-000020d020#LAMLISTON  OFF "
@@ -52,6 +52,18 @@ static const MfpModel models[] = {
       .short_tail = "#isn#mem#psv",
       .capa = "#FB RSMS" XP_DPI XP_REST,
       .counters = GLASS_COUNT },
+    { .name = "ET-4800",
+      .product = "PID 1185",
+      .flags = IS_DEVICE_FLAGS,
+      .pads_product = true,
+      .front = "#ADFTYPEFEED#ADFFORDPF1N#ADFPREF#ADFALGNRIGT" ADF_SIZES GLASS_INFO IMAGE_MAX,
+      .back = "#VERh008FB  1.02" PARAMETERS,
+      .tail = "",
+      .short_tail = "#isn#mem#psv",
+      .capa = "#ADFRSMSLISTd300d600#FB RSMS" XP_DPI
+              "#COLLISTC024M008#FMTLISTRAW JPG " JPEG_RANGE THRESHOLD "#GMMLISTUG10UG18" GAMMA
+              "#RSM" XP_DPI XP_DPI_SUB,
+      .counters = ADF_COUNT "#ADFJAM d000xFFFFFFF" GLASS_COUNT },
     { .name = "XP-7100",
       .product = "PID 1147",
       .flags = IS_DEVICE_FLAGS,
@@ -88,17 +100,17 @@ static const MfpModel models[] = {
       .short_tail = "#isn#mem#psv",
       .capa = FF_FEEDER "#COLLISTC024M008R008G008B008" FF_REST,
       .counters = ADF_COUNT },
-    { .name = "DS-575W", /* composed: an FF-680W whose documented grey is M008 */
+    { .name = "DS-575W",
       .product = "DS-575W",
       .scope = "PID 0169",
       .is_v3 = true,
       .flags = FLAGS_SHEETFED,
       .has_serial = true,
       .front = FF_INFO,
-      .back = "#VERh008ADF 18P4#PRVh00C18.61.SP18P4" PARAMETERS,
+      .back = "#VERh008ADF 29J7#PRVh00C18.54.IB29J7" PARAMETERS,
       .tail = "#AFM#DFMd100#EXI",
       .short_tail = "#isn#mem#psv",
-      .capa = FF_FEEDER "#COLLISTC024M008" FF_REST,
+      .capa = "#ADFDPLX#ADFPEDT#ADFDFL1" SHEET_OPTIONS "#COLLISTC024M008R008G008B008" FF_REST,
       .counters = ADF_COUNT },
 };
 

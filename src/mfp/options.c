@@ -382,7 +382,8 @@ static const struct Option {
       "resolution of pictures that do not say theirs;\ndefault: that of the scan, pixel for "
       "pixel" },
     { "--model", "NAME", take_model,
-      "what a real device says about itself: ET-2750,\nXP-7100, ET-4950, FF-680W or DS-575W" },
+      "what a real device says about itself: ET-2750,\nET-4800, XP-7100, ET-4950, FF-680W or "
+      "DS-575W" },
     { "--legacy", NULL, take_legacy, "an older device: ESC/I, raw lines; glass and feeder" },
     { "--source", "adf|flatbed", take_source,
       "adf (default): a scanner with a feeder only; flatbed:\n"

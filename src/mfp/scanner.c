@@ -111,28 +111,36 @@ static void do_capa(Scanner *scanner, Bytes parameters, ScannerOutput *output)
     answer_block(output, "CAPA", &block);
 }
 
-static void put_counter(Buf *block, const char *key, uint32_t count)
+/* The counters that CAPA of maintenance mode names, in its order. */
+static void put_counters(const MfpUnit *unit, Buf *block)
 {
-    (void)buf_put_text(block, key);
-    (void)esci2_put_number(block, (int32_t)count);
+    const struct {
+        const char *key;
+        uint32_t count;
+    } counters[] = {
+        { "#ADFSCNT", unit->sheets_fed },
+        { "#ADFDCNT", unit->sheets_turned },
+        { "#ADFJAM ", 0 }, /* sheets that jammed are put right at the panel */
+        { "#FB CNT ", unit->glass_scans },
+    };
+    AUTO_BUF named = buf_with_max(MODEL_BLOCK_MAX);
+
+    if (!model_put_counters(&unit->kind, &named))
+        return;
+    for (size_t i = 0; i < COUNT_OF(counters); i++)
+        if (strstr(buf_text(&named), counters[i].key)) {
+            (void)buf_put_text(block, counters[i].key);
+            (void)esci2_put_number(block, (int32_t)counters[i].count);
+        }
 }
 
 static void do_resa(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
     AUTO_BUF block = buf_with_max(MODEL_BLOCK_MAX);
-    const MfpUnit *unit = scanner->unit;
 
     (void)parameters;
-    if (scanner->mode == SCANNER_MAINTENANCE) {
-        if (model_has_feeder(&unit->kind))
-            put_counter(&block, "#ADFSCNT", unit->sheets_fed);
-        if (model_has_duplex(&unit->kind)) {
-            put_counter(&block, "#ADFDCNT", unit->sheets_turned);
-            put_counter(&block, "#ADFJAM ", 0);
-        }
-        if (model_has_glass(&unit->kind))
-            put_counter(&block, "#FB CNT ", unit->glass_scans);
-    }
+    if (scanner->mode == SCANNER_MAINTENANCE)
+        put_counters(scanner->unit, &block);
     (void)buf_put_text(&block, "#BSZi1048576");
     answer_block(output, "RESA", &block);
 }

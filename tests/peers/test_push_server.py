@@ -241,18 +241,20 @@ def test_tables_make_the_tone(pages, tmp_path, fmt, color, more, seen):
     assert difference(path, wanted) < (4 if fmt == b"JPG " else 0.5)
 
 
-def test_tables_of_a_real_driver(pages, tmp_path):
+@pytest.mark.parametrize("options,column", [([], 0), (["--model", "ET-4800"], 2550 - 640)])
+def test_tables_of_a_real_driver(pages, tmp_path, options, column):
     """Epson's for an ET-4800 make dark darker and light white; those for an ET-4950 are one step from plain at most, and
     leave the file as it is (other tests)."""
     para = golden("para-et4800-adf")
-    path, page = one_page(pages, tmp_path, para)
+    path, page = one_page(pages, tmp_path, para, *options)
     channels = [para[para.index(b"#GMT" + c + b"h100") + 12:][:256] for c in (b"RED ", b"GRN ", b"BLU ")]
-    x0, sheet = 69, common.pixels(sorted(pages.iterdir())[0])  # #ACQ begins at column 69, the sheet lies left
-    wanted = cut(toned(sheet, *channels), x0, 0, 640 - x0, 880)
-    came = cut(common.pixels(path), 0, 0, 640 - x0, 880)
+    # #ACQ begins at column 69; the sheet lies at the left, or at the right of 8.5 inches.
+    hidden, at, sheet = max(69 - column, 0), max(column - 69, 0), common.pixels(sorted(pages.iterdir())[0])
+    wanted = cut(toned(sheet, *channels), hidden, 0, 640 - hidden, 880)
+    came = cut(common.pixels(path), at, 0, 640 - hidden, 880)
     assert page.start == (2481, 0, 880) and page.data != files(pages)[0]
     assert sum(abs(a - b) for a, b in zip(came[2], wanted[2])) / len(wanted[2]) < 5
-    plain = cut(sheet, x0, 0, 640 - x0, 880)
+    plain = cut(sheet, hidden, 0, 640 - hidden, 880)
     assert sum(abs(a - b) for a, b in zip(came[2], plain[2])) / len(plain[2]) > 10
 
 
@@ -394,6 +396,19 @@ def test_other_faults(pages, tls, fault, error, pages_sent):
         if error and pages_sent == 0:  # the panel says so at once
             assert common.fields(both.mfp.wait_line("fault "))["kind"] == fault
             assert both.mfp.wait_line("scan-end ", 5) == "scan-end pages=0 outcome=fault"
+
+
+@pytest.mark.parametrize("model,counters", [
+    ("ET-4800", b"#ADFSCNTd004#ADFJAM d000#FB CNT d000#BSZi1048576"),
+    ("XP-7100", b"#ADFSCNTd004#ADFDCNTd000#ADFJAM d000#FB CNT d000#BSZi1048576"),
+    ("ET-2750", b"#FB CNT d001#BSZi1048576"),
+])
+def test_counters_of_maintenance_mode(pages, model, counters):
+    """The keys that captured devices have, in their order."""
+    with Both(pages, "--model", model, client={"para": lambda feeder, _: parameters("#ADF" if feeder else "#FB ", 300)}) as both:
+        both.press()
+        both.ready()
+        assert both.press().counters == counters
 
 
 def test_an_empty_feeder_is_an_ordinary_end(pages):

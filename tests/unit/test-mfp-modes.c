@@ -59,6 +59,8 @@ static void models_say_what_real_devices_said(void **state)
         { "ET-2750", "esci2-et2750-flatbed-inquiry", "", true },
         { "xp-7100", "esci2-xp7100-adf-duplex-frame", "", true },
         { "FF-680W", "esci2-ff680w-adf-duplex-frame", "X5EW260651", false },
+        { "DS-575W", "esci2-ds575w-inquiry", "X5PD007972", false },
+        { "ET-4800", "esci2-et4800-inquiry", "", true },
     };
 
     (void)state;

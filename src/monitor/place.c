@@ -1,20 +1,26 @@
 /* monitor/place.c - see place.h. */
 #include "monitor/place.h"
 
-#include <arpa/inet.h>
+#include "base/text.h"
+
+#include <netdb.h>
+#include <string.h>
 
 bool place_of(const char *address, uint16_t port, Place *ret)
 {
-    Place six = { .at.six = { .sin6_family = AF_INET6, .sin6_port = htons(port) },
-                  .size = sizeof six.at.six };
-    Place four = { .at.four = { .sin_family = AF_INET, .sin_port = htons(port) },
-                   .size = sizeof four.at.four };
+    const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                                    .ai_socktype = SOCK_DGRAM };
+    struct addrinfo *found = NULL;
+    char service[8];
 
-    if (inet_pton(AF_INET, address, &four.at.four.sin_addr) == 1)
-        *ret = four;
-    else if (inet_pton(AF_INET6, address, &six.at.six.sin6_addr) == 1)
-        *ret = six;
-    else
+    (void)text_printf(service, sizeof service, "%u", (unsigned)port);
+    if (getaddrinfo(address, service, &hints, &found) != 0) /* numeric: nobody is asked */
         return false;
-    return true;
+    bool fits = found->ai_addrlen <= sizeof ret->at;
+    if (fits) {
+        *ret = (Place){ .size = found->ai_addrlen };
+        memcpy(&ret->at, found->ai_addr, found->ai_addrlen);
+    }
+    freeaddrinfo(found);
+    return fits;
 }

@@ -16,7 +16,8 @@ typedef struct Place {
     socklen_t size;
 } Place;
 
-/* False when the address is not numeric. */
+/* address: of IPv4 or IPv6, perhaps with its zone ("fe80::1%eth0"). False when it is not numeric, or there is no such
+ * zone. */
 bool place_of(const char *address, uint16_t port, Place *ret);
 
 #endif

@@ -129,6 +129,28 @@ def test_over_ipv6(house, tmp_path):
         house.cli("device", "delete", made["id"])
 
 
+def test_at_an_address_with_a_zone(tmp_path):
+    """Link-local addresses of IPv6 name their interface."""
+    space = common.Namespace()
+    made = House(namespace=space, conf={"devices": {"snmp_port": PORT, "device_address": "0.0.0.0"}})
+    try:
+        space.run("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1", check=True)
+        for name in ("v0", "v1"):
+            space.run("ip", "link", "set", name, "up", check=True)
+        space.run("ip", "addr", "add", "fe80::17/64", "dev", "v0", "nodad", check=True)
+        made.start()
+        with RealAgent(tmp_path, "::", PORT, namespace=space) as agent:
+            id_ = add_plain(made, "fe80::17%v0")
+            made.cli("device", "pair", id_)
+            assert agent.name == "Platen"
+            agent.stop()
+            assert "snmp-silent: the device at fe80::17%v0 " in refused(made, "device", "pair", id_)
+        made.stop()
+    finally:
+        made.remove()
+        space.close()
+
+
 def test_nobody_loses_it_unasked(house, tmp_path):
     """Another host's name stays unless a person says otherwise, and can be given back."""
     with RealAgent(tmp_path, next(addresses), PORT) as agent:

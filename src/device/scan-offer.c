@@ -8,15 +8,30 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-/* The dpi of both directions: the unit's own list, or the main one, without what the other direction lacks
- * and without what is above the optical resolution. */
+static int32_t largest_of(const Esci2Numbers *numbers)
+{
+    int32_t most = 0;
+
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->value[i] > most)
+            most = numbers->value[i];
+    return most;
+}
+
+/* The dpi of both directions: the main list, without what the other direction lacks and without what is above the
+ * optical resolution and above the unit's own list (RSMS). That one has what the sensor does, not all that can be had:
+ * an FF-680W lists 300 and 600, and Epson's driver was seen to scan from it with 200. */
 static void offer_dpi(const Esci2Source *from, const Esci2Numbers *own, const Esci2Capa *capa,
                       OfferSource *to)
 {
-    const Esci2Numbers *offer = own->count > 0 ? own : &capa->dpi_main;
+    const Esci2Numbers *offer = capa->dpi_main.count > 0 ? &capa->dpi_main : own;
     int32_t max = from->optical_dpi > 0 && from->optical_dpi <= INT32_MAX
                       ? (int32_t)from->optical_dpi
                       : INT32_MAX;
+    int32_t own_max = largest_of(own);
+
+    if (own_max > 0 && own_max < max)
+        max = own_max;
 
     to->dpi_range = offer->range && offer->count == 2;
     for (int both = 1; both >= 0 && to->dpi_count == 0; both--)

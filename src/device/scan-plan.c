@@ -210,9 +210,17 @@ bool scan_plan_para(const Esci2Info *info, const Esci2Capa *capa, const ScanOrde
     DeviceOffer offer;
     ScanUsed used;
 
-    scan_offer(info, capa, &offer);
-    if (spare)
+    if (spare) {
+        Esci2Capa narrow = *capa;
+        const Esci2Numbers *own = unit == SCAN_UNIT_ADF ? &capa->adf_dpi : &capa->flatbed_dpi;
+
+        if (own->count > 0)
+            narrow.dpi_main = *own; /* what the sensor does by itself */
+        scan_offer(info, &narrow, &offer);
         scan_offer_spare(&offer);
+    } else {
+        scan_offer(info, capa, &offer);
+    }
     scan_settings_resolve(&offer, unit, &wanted, &used, &notes);
     *ret_notes = notes;
     if (!plan_format(capa, &used.settings, &para))

@@ -75,7 +75,7 @@ def wrong_parameters(block, model, two_sided=False):
             elif offer[0] == "RANG" and not offer[1][0] <= value <= offer[1][1]:
                 yield f"{key} {value} is out of range"
     own = offered(model, sources[0], "RSMS")
-    if own and given["RSM"][0] not in own[1]:
+    if own and given["RSM"][0] > max(own[1]):
         yield f"RSM {given['RSM']} is not for {sources[0]}"
     if given.get("FMT") not in (["JPG"], ["RAW"]) or "RSM" not in given or "RSS" not in given:
         yield f"needs are missing: {given}"

@@ -200,6 +200,7 @@ def test_page_limit(house, pages):
 
 REPLACED = {
     "dpi": ("FF680W", {"dpi": 1200}, "dpi", "1200 dpi asked, 600 used."),
+    "dpi-of-no-sensor": ("FF680W", {"dpi": 200}, None, ""),
     "dpi-between": ("XP7100", {"dpi": 250}, "dpi", "250 dpi asked, 300 used."),
     "bw-without-lines": ("FF680W", {"color": "bw"}, "color", "bw asked, gray used."),
     "threshold-does-not-matter": ("XP7100", {"threshold": 3}, None, ""),
@@ -292,7 +293,7 @@ def test_nonsense_is_refused(house, name):
 def test_offer_is_kept(house, pages):
     scan = Scan(house, [epson_models.ff680w_page()], model=LONG).assert_well()
     offer = house.show("device", "show", scan.id)["offer"]
-    assert offer["adf"]["dpi"] == [300, 600] and offer["adf"]["sides"] == 2
+    assert offer["adf"]["dpi"] == [50, 75, 100, 150, 200, 240, 300, 360, 400, 600] and offer["adf"]["sides"] == 2
     assert (offer["adf"]["width_mm"], offer["adf"]["height_mm"]) == (216, 6096)
     assert (offer["adf"]["crop"], offer["adf"]["deskew"], offer["adf"]["slow_feed"]) == (
         True, True, False)

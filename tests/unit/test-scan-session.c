@@ -542,6 +542,38 @@ static void captured_inquiries_lead_to_parameters(void **state)
     }
 }
 
+/* RSMS has what the sensor does: between its values the device computes, unless it refuses to. */
+static void dpi_may_be_below_what_the_sensor_does(void **state)
+{
+    static const struct {
+        uint32_t wanted;
+        bool spare;
+        int32_t got;
+    } cases[] = { { 200, false, 200 }, { 200, true, 300 },   { 100, false, 150 },
+                  { 600, false, 600 }, { 1200, false, 600 }, { 1200, true, 600 } };
+    static const char block[] = FAKE_INFO;
+    static const char offer[] = "#ADFRSMSLISTd300d600#COLLISTC024#FMTLISTJPG "
+                                "#RSMLISTd150d200d300d600i0001200#RSSLISTd150d200d300d600i0001200";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        ScanOrder order = { .dpi = cases[i].wanted, .jpeg_quality = 80 };
+        Esci2Info info;
+        Esci2Capa capa;
+        Esci2Para para;
+        ScanNotes notes;
+        Reason reason;
+
+        assert_int_equal(
+            esci2_info_decode((Bytes){ (const uint8_t *)block, sizeof block - 1 }, &info), WIRE_OK);
+        assert_int_equal(esci2_capa_decode(bytes_of_text(offer), &capa), WIRE_OK);
+        assert_true(scan_plan_para(&info, &capa, &order, SCAN_UNIT_ADF, cases[i].spare, &para,
+                                   &notes, &reason));
+        assert_int_equal(para.dpi_main, cases[i].got);
+        assert_int_equal(notes.count, cases[i].wanted == (uint32_t)cases[i].got ? 0 : 1);
+    }
+}
+
 static void dpi_is_the_nearest_offered(void **state)
 {
     static const struct {
@@ -594,6 +626,7 @@ int main(void)
         cmocka_unit_test(small_parameter_blocks_are_sent_in_parts),
         cmocka_unit_test(every_pair_of_state_and_event),
         cmocka_unit_test(captured_inquiries_lead_to_parameters),
+        cmocka_unit_test(dpi_may_be_below_what_the_sensor_does),
         cmocka_unit_test(dpi_is_the_nearest_offered),
     };
 

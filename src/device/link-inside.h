@@ -52,6 +52,7 @@ struct DeviceScan {
     NetAddress device, local; /* local: from there, when has_local */
     bool has_local;
     DeviceReach reach;
+    bool heard;             /* the device has said something                        */
     unsigned connects_left; /* a connection that is refused is tried so often again */
     Mono connect_at;        /* when it is tried again, else MONO_NEVER              */
     struct DeviceAsk

@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-/* A device may take connections only when it has read our answer to Start, or be done with a former one. */
+/* A device may take connections only when it has read our answer to Start, or is done with a former one. One that
+ * hangs up before it has said a word is busy with another connection. */
 enum {
     COMMAND_QUEUE_MAX = 64 * 1024,
     CONNECT_MS = 10000,
@@ -194,6 +195,7 @@ static void on_read(void *arg, Bytes bytes)
     DeviceScan *scan = arg;
     Mono now = mono_now();
 
+    scan->heard = true;
     if (!carry_out(scan))
         return;
     while (bytes.n > 0) {
@@ -204,17 +206,23 @@ static void on_read(void *arg, Bytes bytes)
     drive(scan);
 }
 
+/* False when it was tried often enough. */
+static bool try_again(DeviceScan *scan)
+{
+    if (scan->connects_left == 0)
+        return false;
+    scan->connects_left--;
+    tcp_abort(STEAL(scan->stream));
+    scan->connect_at = mono_after(mono_now(), REFUSED_PAUSE_MS);
+    return true;
+}
+
 /* The end, unless the device may take the next connection. */
 static void not_connected(DeviceScan *scan, int code)
 {
     scan->connect_error = code;
-    if (code == ECONNREFUSED && scan->connects_left > 0) {
-        scan->connects_left--;
-        tcp_abort(STEAL(scan->stream));
-        scan->connect_at = mono_after(mono_now(), REFUSED_PAUSE_MS);
-    } else {
+    if (code != ECONNREFUSED || !try_again(scan))
         scan->lost_code = "connect-failed";
-    }
 }
 
 static void on_end(void *arg, TcpEnd end, const Err *err)
@@ -223,7 +231,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 
     if (end == TCP_END_CONNECT_FAILED)
         not_connected(scan, err->code);
-    else
+    else if (scan->heard || (end != TCP_END_EOF && end != TCP_END_BROKEN) || !try_again(scan))
         scan->lost_code = link_end_code(end);
     drive(scan);
 }

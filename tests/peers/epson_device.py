@@ -111,6 +111,7 @@ class Device:
         self.unlocks = 0
         self.deaf_once = False  # the next connection gets nothing, and stays
         self.deaf = []
+        self.hang_ups = 0  # so many connections are closed without a word
         self.hellos = 0  # clients that tried TLS with a device that has none
         self.handshakes = []  # of one that has: "TLSv1.3" ... that was agreed on, "" that failed
         self.sessions, self.finished, self.uid, self.xid = 0, threading.Event(), 0, 7
@@ -308,6 +309,10 @@ class Device:
         if first == b"\x16":
             self.hellos += 1
         if first is not None:
+            stream.close()
+            return None
+        if self.hang_ups:
+            self.hang_ups -= 1
             stream.close()
             return None
         return stream

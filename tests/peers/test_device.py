@@ -457,6 +457,20 @@ def test_device_that_takes_connections_only_after_the_answer(house, tiny):
         assert (batch["state"], batch["pages"]) == ("done", len(tiny))
 
 
+@pytest.mark.parametrize("times,code", [(3, ""), (99, "connection-lost")])
+def test_device_that_hangs_up_before_a_word(house, tiny, times, code):
+    """It is busy with a connection that somebody else, or we, had before."""
+    with Bench(house, tiny) as bench:
+        bench.device.hang_ups = times
+        bench.press()
+        if code:
+            bench.device.finished.set()
+            assert_ended(bench, bench.batch(), code, [])
+        else:
+            bench.device.wait_end()
+            bench.assert_delivered(bench.batch(), tiny)
+
+
 def test_start_is_pressed_again_at_once(house, tiny):
     """The server has not heard the end of a scan yet, or it is on its way to the disk, when Start is pressed again."""
     with Bench(house, tiny[:1], unlock_delay_s=0.4) as bench:

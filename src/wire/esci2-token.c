@@ -97,8 +97,7 @@ bool esci2_token_next(Esci2Tokens *tokens, Esci2Token *ret_token)
         return false;
     }
     if (!read_token(&r, &token)) { /* "door" is no number */
-        token = (Esci2Token){ .kind = ESCI2_WORD };
-        memcpy(token.word, rest.p, QUAD);
+        token = (Esci2Token){ .kind = ESCI2_ODD };
         tokens->at += QUAD;
         tokens->odd = true;
     } else {

@@ -8,13 +8,13 @@
  *   'h'  three hex digits n, then n raw bytes padded with zeros to a multiple of four
  *   else a word of four characters, padded with blanks
  * Tokens are read by their letter, never by position: devices mix the short and long numbers. What begins like a
- * number or data and is none is a word; less than a quad at the end is padding. */
+ * number or data and is none is an odd quad, which stands for nothing; less than a quad at the end is padding. */
 #ifndef PLATEN_WIRE_ESCI2_TOKEN_H
 #define PLATEN_WIRE_ESCI2_TOKEN_H
 
 #include "wire/esci2.h"
 
-typedef enum Esci2Kind { ESCI2_KEY, ESCI2_NUMBER, ESCI2_DATA, ESCI2_WORD } Esci2Kind;
+typedef enum Esci2Kind { ESCI2_KEY, ESCI2_NUMBER, ESCI2_DATA, ESCI2_WORD, ESCI2_ODD } Esci2Kind;
 
 typedef struct Esci2Token {
     Esci2Kind kind;
@@ -24,7 +24,7 @@ typedef struct Esci2Token {
 } Esci2Token;
 
 /* Cursor over a block. bad: set by who reads it, when a key has not the values it must have.
- * odd: something was taken for a word or for padding that should not be there. */
+ * odd: an odd quad or padding was met. */
 typedef struct Esci2Tokens {
     Bytes block;
     size_t at; /* offset of the next token */

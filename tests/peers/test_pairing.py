@@ -253,9 +253,9 @@ def test_a_new_name_of_the_server(tmp_path):
     """Is written where the former one stands, and after a while where that could not be done at once."""
     made = House({"devices": {"snmp_port": PORT, "pairing_check_s": 1}}).start()
     try:
-        with RealAgent(tmp_path / "1", next(addresses), PORT) as one:
-            two = RealAgent(tmp_path / "2", next(addresses), PORT).start()
-            three = RealAgent(tmp_path / "3", next(addresses), PORT).start()
+        with RealAgent(tmp_path / "1", next(addresses), PORT) as one, \
+                RealAgent(tmp_path / "2", next(addresses), PORT) as two, \
+                RealAgent(tmp_path / "3", next(addresses), PORT) as three:
             ids = [add_plain(made, agent.address) for agent in (one, two, three)]
             three.name = "T1-DESKTOP"
             made.cli("device", "pair", ids[0])
@@ -279,8 +279,6 @@ def test_a_new_name_of_the_server(tmp_path):
                 "device.paired", "device.pairing-failed", "device.paired"]
             made.cli("device", "unpair", ids[2])  # it is not ours: it stays as it is
             assert three.name == "T1-DESKTOP" and pairing(made, ids[2]) is None
-            two.stop()
-            three.stop()
         made.stop()
     finally:
         made.remove()

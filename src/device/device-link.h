@@ -122,9 +122,8 @@ enum {
     DEVICE_PRESS_ANSWER_MS = 8000, /* the panel waits about ten seconds               */
     DEVICE_PRESSES_MAX = 256,      /* connections to TCP 2968 at once, 64 KiB at most each */
     DEVICE_PRESSES_PER_SOURCE = 4, /* of them from one address                         */
-    DEVICE_PRESSES_PER_NETWORK =
-        64, /* and from one /64 of IPv6, where a host has as many addresses as it
-                                        likes; many devices are in one as well */
+    /* And from one /64 of IPv6, where a host has as many addresses as it likes; many devices are in one as well. */
+    DEVICE_PRESSES_PER_NETWORK = 192,
     DEVICE_SCANS_MAX = 512,
     DEVICE_LISTED_MAX = 100, /* jobs of one answer */
     DEVICE_DOORS_MAX = 32,

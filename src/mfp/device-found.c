@@ -71,10 +71,10 @@ void device_on_announce(void *arg)
 
     if (!device->finding)
         begin_finding(device);
-    if (!device->udp)
-        return;
-    if (finder_tick(&device->finder, mono_now(), &request))
+    if (finder_tick(&device->finder, mono_now(), &request) && device->udp)
         (void)udp_send(device->udp, &device->announce_to, 0, buf_bytes(&request), &err);
+    if (!device->udp) /* no answers make it look whether it may press now */
+        press_when_there(device);
     print_gone(device, &before, &device->finder);
     loop_timer_start(device->announce_timer, finder_deadline(&device->finder));
 }

@@ -102,6 +102,29 @@ static bool device_event(Tx *tx, const DeviceId *id, const char *kind, const cha
     return event_insert(tx, &event, err);
 }
 
+/* How many devices of the /64 of an IPv6 address wait for approval. */
+static bool waiting_beside(Db *db, const char *address, int64_t *ret_count, Err *err)
+{
+    AUTO_QUERY query = db_query(
+        db, "SELECT address FROM device WHERE state = 'seen' AND address LIKE '%:%'", NO_ARGS);
+    char source[ADDRESS_TEXT_SIZE], other[ADDRESS_TEXT_SIZE];
+
+    *ret_count = 0;
+    device_address_source(address, source);
+    while (query_next(&query)) {
+        device_address_source(query_text(&query, 0), other);
+        *ret_count += text_equal(source, other);
+    }
+    return query_ok(&query, err);
+}
+
+static bool too_many_wait(int64_t most, const char *address, Err *err)
+{
+    err_set(err, ERR_TEMPORARY, 0, "%lld devices wait for approval, %.60s is not added",
+            (long long)most, address);
+    return err_remedy(err, "Delete devices that are not yours from the list.");
+}
+
 static bool device_new(Tx *tx, const char *address, const char *product, DeviceId *ret_id, Err *err)
 {
     DeviceId id = id_new(DeviceId, tx->now);
@@ -112,11 +135,13 @@ static bool device_new(Tx *tx, const char *address, const char *product, DeviceI
                      &found, err))
         return false;
     /* Anybody in the network can announce devices; the list must not grow without an end. */
-    if (waiting >= DEVICES_SEEN_MAX) {
-        err_set(err, ERR_TEMPORARY, 0, "%d devices wait for approval, %.60s is not added",
-                DEVICES_SEEN_MAX, address);
-        return err_remedy(err, "Delete devices that are not yours from the list.");
-    }
+    if (waiting >= DEVICES_SEEN_MAX)
+        return too_many_wait(DEVICES_SEEN_MAX, address, err);
+    /* One host of IPv6 has all addresses of its /64. */
+    if (strchr(address, ':') && !waiting_beside(tx->db, address, &waiting, err))
+        return false;
+    if (strchr(address, ':') && waiting >= DEVICES_SEEN_NETWORK_MAX)
+        return too_many_wait(DEVICES_SEEN_NETWORK_MAX, address, err);
     *ret_id = id;
     return db_run(
                tx->db,

@@ -549,6 +549,30 @@ static bool see_too_many(Tx *tx, void *arg, Err *err)
     return err_set(err, ERR_BUG, 0, "no end of devices");
 }
 
+static bool see_a_crowd(Tx *tx, void *arg, Err *err)
+{
+    char address[32];
+    Device device;
+
+    (void)arg;
+    for (int i = 0; i <= DEVICES_SEEN_NETWORK_MAX; i++) {
+        (void)text_printf(address, sizeof address, "fd00:0:0:1::%x", i + 1);
+        if (!device_sighted(tx, address, "x", &device, err))
+            return err->kind == ERR_TEMPORARY && i == DEVICES_SEEN_NETWORK_MAX &&
+                   device_sighted(tx, "fd00:0:0:1::1", "x", &device, err) && /* is there */
+                   device_sighted(tx, "fd00:0:0:2::1", "x", &device, err) &&
+                   device_sighted(tx, "10.0.0.1", "x", &device, err);
+    }
+    return err_set(err, ERR_BUG, 0, "no end of a crowd");
+}
+
+static void a_network_of_ipv6_does_not_fill_the_list(void **state)
+{
+    Fixture *f = *state;
+
+    assert_read(f, store_write_wait(f->store, see_a_crowd, NULL, &f->err));
+}
+
 static void the_list_of_strangers_ends(void **state)
 {
     Fixture *f = *state;
@@ -591,6 +615,7 @@ int main(void)
         STORE_TEST(every_change_is_audited_without_secrets),
         STORE_TEST(devices_wait_for_approval),
         STORE_TEST(the_list_of_strangers_ends),
+        STORE_TEST(a_network_of_ipv6_does_not_fill_the_list),
         STORE_TEST(tokens_are_found_by_hash),
     };
 

@@ -19,6 +19,7 @@
 #include "model/discovery.h"
 #include "model/pairing.h"
 #include "model/quirks.h"
+#include "model/trace.h"
 #include "queue/queue.h"
 #include "seal/seal.h"
 #include "store/batch-rows.h"
@@ -55,6 +56,16 @@ typedef struct ApiCertificate {
     Buf shown; /* PEM */
 } ApiCertificate;
 
+/* Traces of devices (scan/trace.h says what each function does); any api thread. */
+typedef struct ApiTraces {
+    bool (*start)(void *arg, const Actor *actor, const DeviceId *device, const TraceWish *wish,
+                  Trace *ret_trace, Err *err);
+    bool (*stop)(void *arg, const TraceId *id, Err *err);
+    bool (*list)(void *arg, Trace **ret_traces, size_t *ret_count, Err *err); /* to be freed */
+    int (*open)(void *arg, const TraceId *id, Trace *ret_trace, Err *err);    /* a descriptor, -1 */
+    bool (*remove)(void *arg, const Actor *actor, const TraceId *id, Err *err);
+} ApiTraces;
+
 /* Everything pointed to must outlive the Api. */
 typedef struct ApiConfig {
     Store *store;
@@ -72,6 +83,8 @@ typedef struct ApiConfig {
     void *devices_arg;
     const struct DoctorConfig *doctor; /* what the doctor looks at; NULL: nobody is asked     */
     const ApiCertificate *certificate; /* of HTTPS, NULL: there is none                       */
+    const ApiTraces *traces;           /* NULL: the same */
+    void *traces_arg;
     const char *destinations_json; /* what the delivering programs describe:                     */
                                    /* {"destinations": [{"name", "title", "fields"}]}            */
 } ApiConfig;

@@ -23,9 +23,10 @@ struct Api {
 };
 
 const Route *const api_routes[] = {
-    device_routes,      device_find_routes, device_pair_routes,  job_routes,    job_group_routes,
-    destination_routes, batch_routes,       delivery_routes,     event_routes,  token_routes,
-    config_routes,      system_routes,      notification_routes, doctor_routes, NULL,
+    device_routes,       device_find_routes, device_pair_routes, job_routes,
+    job_group_routes,    destination_routes, batch_routes,       delivery_routes,
+    event_routes,        token_routes,       config_routes,      system_routes,
+    notification_routes, doctor_routes,      trace_routes,       NULL,
 };
 
 static bool openapi_make(Api *api, Err *err)

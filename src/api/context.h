@@ -88,6 +88,6 @@ bool snapshot_take(Snapshot *snapshot, Db *db, Err *err); /* reads counts, disk,
 extern const Route device_routes[], device_find_routes[], device_pair_routes[], job_routes[],
     job_group_routes[], destination_routes[], batch_routes[], delivery_routes[],
     notification_routes[], event_routes[], token_routes[], config_routes[], system_routes[],
-    doctor_routes[];
+    doctor_routes[], trace_routes[];
 
 #endif

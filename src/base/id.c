@@ -32,3 +32,12 @@ bool id_text_is_valid(const char *text)
 {
     return strlen(text) == ID_CHARACTERS && strspn(text, id_alphabet) == ID_CHARACTERS;
 }
+
+Wall id_text_made_at(const char *text)
+{
+    Wall made = { 0 };
+
+    for (int i = 0; i < ID_TIME_CHARACTERS; i++)
+        made.ms = made.ms << 5 | (strchr(id_alphabet, text[i]) - id_alphabet);
+    return made;
+}

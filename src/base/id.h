@@ -32,12 +32,18 @@ typedef struct DocumentId {
 typedef struct DeliveryId {
     char text[ID_TEXT_SIZE];
 } DeliveryId;
+typedef struct TraceId {
+    char text[ID_TEXT_SIZE];
+} TraceId;
 
 /* A fresh id's text; uses the kernel's random bytes. Any thread. */
 void id_new_text(Wall now, char ret_text[ID_TEXT_SIZE]);
 
 /* True when text is 26 characters of the id alphabet (in lower case). */
 bool id_text_is_valid(const char *text);
+
+/* When the id with this text, which is valid, was made. */
+Wall id_text_made_at(const char *text);
 
 /* id_new(BatchId, now): a fresh typed id. */
 #define id_new(Type, now)             \

@@ -1,6 +1,7 @@
 /* cli/client.c - see client.h. The only place of the command line with libcurl. */
 #include "cli/client.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -276,6 +277,61 @@ bool client_call(Client *client, const char *method, const char *path, const Jso
 bool client_get_any(Client *client, const char *path, Answer *ret_answer, Err *err)
 {
     return request(client, "GET", path, NULL, NULL, ret_answer, err);
+}
+
+/* --- files ------------------------------------------------------------------------------------------ */
+
+typedef struct Saving {
+    Client *client;
+    int fd;
+    Answer refusal;
+    Err *err;
+    bool failed; /* to write; *err says why */
+} Saving;
+
+static size_t take_file(char *bytes, size_t size, size_t n, void *arg)
+{
+    Saving *saving = arg;
+    Bytes piece = { (uint8_t *)bytes, size * n };
+    long status = 0;
+
+    curl_easy_getinfo(saving->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 400)
+        return buf_put(&saving->refusal.body, piece) ? piece.n : 0;
+    saving->failed = !file_write_all(saving->fd, piece, saving->err);
+    return saving->failed ? 0 : piece.n;
+}
+
+bool client_save(Client *client, const char *path, int fd, Err *err)
+{
+    Saving saving = {
+        .client = client, .fd = fd, .err = err, .refusal = { .body = buf_with_max(JSON_BYTES_MAX) }
+    };
+    struct curl_slist *headers = NULL;
+    CURL *curl = client->curl;
+    Err ignored;
+    bool ok = request_begin(client, "GET", path, err);
+
+    if (ok && client->bearer[0] && !add_header(&headers, client->bearer))
+        ok = err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
+    if (ok) {
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STREAM_IDLE_S);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_file);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &saving);
+        CURLcode code = curl_easy_perform(curl);
+
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &saving.refusal.status);
+        ok = code == CURLE_OK || (!saving.failed && unreachable(client, code, err));
+    }
+    curl_slist_free_all(headers);
+    if (ok && saving.refusal.status >= 400) {
+        saving.refusal.json = json_parse(buf_bytes(&saving.refusal.body), &ignored);
+        ok = refused(&saving.refusal, err);
+    }
+    answer_done(&saving.refusal);
+    return ok;
 }
 
 /* --- event streams (text/event-stream) ------------------------------------------------------------ */

@@ -46,6 +46,9 @@ bool client_send(Client *client, const char *path, const char *media_type, Bytes
 /* GET, where any status is an answer (health says 503 and why). */
 bool client_get_any(Client *client, const char *path, Answer *ret_answer, Err *err);
 
+/* GET of a file of any size, written to fd as it comes; what was written when it fails stays. */
+bool client_save(Client *client, const char *path, int fd, Err *err);
+
 /* Listens to an event stream until visit answers false (true), or the stream ends (ERR_TEMPORARY).
  * last_id: only later events, 0 = from now. data is one event's JSON text, NUL-terminated. */
 typedef bool ClientEvent(void *arg, const char *data);

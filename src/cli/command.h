@@ -98,6 +98,7 @@ CommandRun run_event_list, run_event_follow;
 CommandRun run_token_list, run_token_create, run_token_delete;
 CommandRun run_config_export, run_config_plan, run_config_apply;
 CommandRun run_scan, run_doctor;
+CommandRun run_device_trace, run_trace_list, run_trace_stop, run_trace_get, run_trace_delete;
 CommandRun run_health, run_metrics, run_openapi, run_version, run_compose, run_fsck, run_rotate_key;
 
 #endif

@@ -68,6 +68,15 @@ static const Option doctor_options[] = {
       "Try this device, or any numeric address, stage by stage; nothing is scanned." },
     { .name = NULL },
 };
+static const Option trace_options[] = {
+    { "for", "TIME", "So long at most: 90s, 10m (as without it), 2h." },
+    { "pages", NULL, "The pictures of pages are in it, too." },
+    { .name = NULL },
+};
+static const Option trace_get_options[] = {
+    { "output", "FILE", "Into a new file; without it, to standard output." },
+    { .name = NULL },
+};
 static const Option delete_options[] = {
     { "delete", NULL, "Remove what the file does not list." },
     { .name = NULL },
@@ -107,6 +116,15 @@ const Command command_table[] = {
         run_device_add, .fields = device_settings_fields),
     ROW("device", "import", "FILE", 1, 1, "Adds the devices of a table (CSV), line by line.",
         run_device_import),
+
+    ROW("device", "trace", "DEVICE", 1, 1, "Records what is said between the server and a device.",
+        run_device_trace, .options = trace_options),
+
+    ROW("trace", "list", "", 0, 0, "Lists traces of devices, newest first.", run_trace_list),
+    ROW("trace", "stop", "TRACE", 1, 1, "Ends a trace.", run_trace_stop),
+    ROW("trace", "get", "TRACE", 1, 1, "Fetches a trace, for a report or a test.", run_trace_get,
+        .options = trace_get_options),
+    ROW("trace", "delete", "TRACE", 1, 1, "Removes a trace that has ended.", run_trace_delete),
 
     ROW("scan", NULL, "--device DEVICE --job JOB", 0, 0, "Starts a scan without the device's panel.",
         run_scan, .options = scan_options),

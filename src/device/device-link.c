@@ -99,9 +99,8 @@ static bool open_services(DeviceLink *link, const DeviceLinkConfig *config, Err 
     return true;
 }
 
-TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAddress *local,
-                        const DeviceReach *reach, Mono deadline, size_t queue_bytes,
-                        const TcpEvents *events, void *arg, Err *err)
+TcpStream *link_connect(DeviceLink *link, const LinkReach *how, const TcpEvents *events, void *arg,
+                        Err *err)
 {
     /* A device that was once reached over TLS is never spoken to plainly again by itself. */
     static const TcpTransport transports[DEVICE_TRANSPORT_MAX_][2] = {
@@ -109,6 +108,7 @@ TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAdd
         [DEVICE_TRANSPORT_TLS] = { TCP_TLS, TCP_TLS },
         [DEVICE_TRANSPORT_PLAIN] = { TCP_PLAIN, TCP_PLAIN },
     };
+    const DeviceReach *reach = how->reach;
     bool known = reach->certificate[0] != '\0';
     TcpSecurity security = { .context = link->tls,
                              .old_context = link->old_tls,
@@ -117,8 +117,13 @@ TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAdd
 
     if (!text_equal(reach->certificate, CERTIFICATE_NEXT))
         (void)text_copy(security.pin, sizeof security.pin, reach->certificate);
-    return tcp_connect_secure(link->loop, device, local, deadline, queue_bytes, &security, events,
-                              arg, err);
+    TcpStream *stream = tcp_connect_secure(link->loop, how->device, how->local, how->deadline,
+                                           how->queue_bytes, &security, events, arg, err);
+    if (stream)
+        link_tap(link, how->channel, stream, false);
+    else
+        link_tell_failed(link, how, err);
+    return stream;
 }
 
 const char *link_end_code(TcpEnd end)

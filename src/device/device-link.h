@@ -64,6 +64,35 @@ typedef enum DeviceTalk { DEVICE_TALK_LIST, DEVICE_TALK_CHOSEN } DeviceTalk;
 /* How job control ended; reason is of a failure. */
 typedef void DeviceTalkFn(void *arg, bool ok, const Reason *reason);
 
+/* What goes over the wire, for traces: all of it, in clear text also when it is encrypted on the wire. */
+typedef enum DeviceChannel {
+    DEVICE_CHANNEL_REGISTER, /* UDP 2968, a datagram at a time */
+    DEVICE_CHANNEL_PANEL,    /* TCP 2968                       */
+    DEVICE_CHANNEL_SCAN,     /* TCP 1865: scans and inquiries  */
+    DEVICE_CHANNEL_JOB,      /* TCP 1865: job control          */
+    DEVICE_CHANNEL_MAX_
+} DeviceChannel;
+
+typedef enum DeviceTrafficKind {
+    DEVICE_TRAFFIC_OPENED, /* a connection begins                              */
+    DEVICE_TRAFFIC_CONNECTED,
+    DEVICE_TRAFFIC_FROM_DEVICE,
+    DEVICE_TRAFFIC_TO_DEVICE,
+    DEVICE_TRAFFIC_ENDED,  /* by the device, the network, or it was not made   */
+    DEVICE_TRAFFIC_CLOSED, /* by us; always the last of a connection           */
+    DEVICE_TRAFFIC_MAX_
+} DeviceTrafficKind;
+
+/* Borrowed for the call. */
+typedef struct DeviceTraffic {
+    DeviceTrafficKind kind;
+    DeviceChannel channel;
+    uint32_t connection; /* counted by the link from 1; 0: a datagram                 */
+    const char *address; /* of the device, numeric, without port                      */
+    Bytes bytes;         /* in pieces as they come and go                             */
+    const char *text;    /* CONNECTED: "TLSv1.3" ..., "" plain; ENDED: how, for people */
+} DeviceTraffic;
+
 /* What the host is told. Loop thread; must not wait. */
 typedef struct DeviceHost {
     /* A device asked who wants its scans (at most once a second per address). */
@@ -99,6 +128,9 @@ typedef struct DeviceHost {
     void (*page_drop)(void *scan_arg, char side); /* the page is incomplete      */
     /* The scan is over and its handle gone. reason: code "" for COMPLETE. */
     void (*ended)(void *scan_arg, ScanEnd end, const Reason *reason);
+
+    /* Of every device, also inside functions the host calls, device_link_close as well; must call nothing here. */
+    void (*traffic)(void *arg, const DeviceTraffic *traffic);
 } DeviceHost;
 
 typedef struct DeviceLinkConfig {

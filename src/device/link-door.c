@@ -51,6 +51,7 @@ static void send_answers(void *arg)
     /* An answer that the kernel does not take is lost like any datagram: two more follow. */
     while (register_session_next(&door->registrations, mono_now(), &answer, &out)) {
         (void)udp_send(door->udp, &answer.to, answer.interface_index, buf_bytes(&out), &err);
+        link_tell_datagram(door->link, &answer.to, false, buf_bytes(&out));
         buf_clear(&out);
     }
     loop_timer_start(door->answer_timer, register_session_deadline(&door->registrations));
@@ -64,6 +65,7 @@ static void on_datagram(void *arg, const UdpDatagram *datagram)
 
     if (!register_session_is_request(datagram->bytes) || !local_for(door, &datagram->from, local))
         return;
+    link_tell_datagram(door->link, &datagram->from, true, datagram->bytes);
     RegisterRequest request = { .datagram = datagram->bytes,
                                 .from = datagram->from,
                                 .interface_index = datagram->interface_index,

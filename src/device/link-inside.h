@@ -1,5 +1,5 @@
 /* device/link-inside.h - the fields of a device link. Private to device-link.c, link-press.c,
- * link-job.c and link-scan.c. */
+ * link-job.c, link-scan.c and link-tap.c. */
 #ifndef PLATEN_DEVICE_LINK_INSIDE_H
 #define PLATEN_DEVICE_LINK_INSIDE_H
 
@@ -88,6 +88,7 @@ struct DeviceLink {
     DevicePress *presses;
     DeviceScan *scans;
     unsigned press_count, scan_count, ask_count;
+    uint32_t connections; /* made since the start, for traces */
 };
 
 /* Opens the sockets of a door whose interface is there. */
@@ -120,11 +121,25 @@ void link_ask_connected(struct DeviceAsk *ask);
 void link_ask_identified(struct DeviceAsk *ask, const DeviceIdentity *identity);
 void link_ask_ended(struct DeviceAsk *ask, int connect_error, const Reason *reason);
 
-/* Connects to a device as it has to be reached, from local (NULL: any address of ours). NULL: failed at once, err says
- * why. */
-TcpStream *link_connect(DeviceLink *link, const NetAddress *device, const NetAddress *local,
-                        const DeviceReach *reach, Mono deadline, size_t queue_bytes,
-                        const TcpEvents *events, void *arg, Err *err);
+/* How a connection to a device is made. */
+typedef struct LinkReach {
+    DeviceChannel channel;
+    const NetAddress *device, *local; /* local NULL: any address of ours */
+    const DeviceReach *reach;
+    Mono deadline;
+    size_t queue_bytes;
+} LinkReach;
+
+/* Connects to a device as it has to be reached. NULL: failed at once, err says why. */
+TcpStream *link_connect(DeviceLink *link, const LinkReach *how, const TcpEvents *events, void *arg,
+                        Err *err);
+
+/* Tells the host all that goes over a connection (link-tap.c), from now on. is_up: it is connected already. Without
+ * memory nothing is told. */
+void link_tap(DeviceLink *link, DeviceChannel channel, TcpStream *stream, bool is_up);
+/* The same of a connection that could not be begun, and of a datagram. */
+void link_tell_failed(DeviceLink *link, const LinkReach *how, const Err *err);
+void link_tell_datagram(DeviceLink *link, const NetAddress *device, bool from_device, Bytes bytes);
 
 /* The code of the reason why a connection to a device ended so. */
 const char *link_end_code(TcpEnd end);

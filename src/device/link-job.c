@@ -86,8 +86,13 @@ static bool begin(LinkJob *job, const DeviceReach *reach)
     device.port = link->scan_port;
     const NetAddress *local = link_local_address(link, &device,
                                                  link->door_count > 1 ? &job->press->local : NULL);
-    job->stream = link_connect(link, &device, local, reach, job->session.late_at, JOB_QUEUE_MAX,
-                               &job_events, job, &err);
+    LinkReach how = { .channel = DEVICE_CHANNEL_JOB,
+                      .device = &device,
+                      .local = local,
+                      .reach = reach,
+                      .deadline = job->session.late_at,
+                      .queue_bytes = JOB_QUEUE_MAX };
+    job->stream = link_connect(link, &how, &job_events, job, &err);
     return job->stream != NULL;
 }
 

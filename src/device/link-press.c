@@ -161,6 +161,7 @@ void link_press_accepted(void *arg, TcpStream *stream_take)
         link_press_free(press);
         return;
     }
+    link_tap(link, DEVICE_CHANNEL_PANEL, press->stream, true);
     tcp_attach(press->stream, RESPONSE_QUEUE_MAX, &press_events, press);
     loop_timer_start(press->timer, push_session_deadline(&press->session));
 }

@@ -258,12 +258,16 @@ static const TcpEvents scan_events = {
 
 static void connect_to(DeviceScan *scan)
 {
+    LinkReach how = { .channel = DEVICE_CHANNEL_SCAN,
+                      .device = &scan->device,
+                      .local = scan->has_local ? &scan->local : NULL,
+                      .reach = &scan->reach,
+                      .deadline = mono_after(mono_now(), CONNECT_MS),
+                      .queue_bytes = COMMAND_QUEUE_MAX };
     Err err;
 
     scan->connect_at = MONO_NEVER;
-    scan->stream = link_connect(scan->link, &scan->device, scan->has_local ? &scan->local : NULL,
-                                &scan->reach, mono_after(mono_now(), CONNECT_MS), COMMAND_QUEUE_MAX,
-                                &scan_events, scan, &err);
+    scan->stream = link_connect(scan->link, &how, &scan_events, scan, &err);
     if (!scan->stream)
         not_connected(scan, err.code);
 }

@@ -275,3 +275,27 @@ bool net_address_local_through(const char *interface_name, const NetAddress *pee
     *ret_local = local;
     return true;
 }
+
+bool net_connect(int fd, const NetAddress *peer, const NetAddress *local, Err *err)
+{
+    struct sockaddr_storage storage;
+    char text[NET_ADDRESS_TEXT_SIZE];
+    const int on = 1;
+
+    if (local && local->family != NET_NONE) {
+        NetAddress from = *local;
+        from.port = 0;
+        socklen_t size = net_address_to_kernel(&from, &storage);
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(fd, (struct sockaddr *)&storage, size) != 0) {
+            net_address_format_host(local, text);
+            return err_errno(err, errno, "connect from %s", text);
+        }
+    }
+    socklen_t size = net_address_to_kernel(peer, &storage);
+    if (connect(fd, (struct sockaddr *)&storage, size) == 0 || errno == EINPROGRESS)
+        return true;
+    int code = errno;
+    net_address_format(peer, text);
+    return err_errno(err, code, "connect to %s", text);
+}

@@ -43,6 +43,9 @@ bool net_bind_interface(int fd, const char *interface_name, Err *err);
 /* A non-blocking socket of the address's family. -1 with err set. */
 int net_socket(const NetAddress *address, int type, Err *err);
 
+/* Begins to connect a socket from a local address (its port is ignored; NULL or NET_NONE: any). False with err set. */
+bool net_connect(int fd, const NetAddress *peer, const NetAddress *local, Err *err);
+
 /* Wraps a connected or connecting descriptor. Takes fd, also when it fails. */
 TcpStream *tcp_stream_new(Loop *loop, int fd_take, const NetAddress *peer, Err *err);
 

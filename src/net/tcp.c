@@ -52,6 +52,8 @@ struct TcpStream {
     bool is_old, was_modern; /* the TLS in use is that of tls_old; it must not be             */
     bool may_fall_back, wire_ended;
     NetAddress local; /* to connect from, once more when it falls back                      */
+    TcpTapFn *tap;
+    void *tap_arg;
     TcpStream *next_closing, **closing_link; /* on the loop's list after tcp_close             */
 };
 
@@ -71,6 +73,17 @@ const char *tcp_end_name(TcpEnd end)
     return (unsigned)end < TCP_END_MAX_ ? names[end] : "unknown";
 }
 
+static void tell_tap(TcpStream *stream, TcpTapKind kind, Bytes bytes, const char *text)
+{
+    TcpTapFn *tap = stream->tap;
+
+    if (!tap)
+        return;
+    if (kind == TCP_TAP_CLOSED)
+        stream->tap = NULL;
+    tap(stream->tap_arg, kind, bytes, text);
+}
+
 static void stop_events(TcpStream *stream)
 {
     event_del(&stream->readable);
@@ -81,6 +94,7 @@ static void stop_events(TcpStream *stream)
 /* Frees the stream, or leaves that to the callback it is in. */
 static void release(TcpStream *stream)
 {
+    tell_tap(stream, TCP_TAP_CLOSED, (Bytes){ 0 }, "");
     stop_events(stream);
     stream->events = NULL;
     if (stream->closing_link) {
@@ -115,6 +129,7 @@ static bool leave_callback(TcpStream *stream)
 
 static bool tell_read(TcpStream *stream, Bytes bytes)
 {
+    tell_tap(stream, TCP_TAP_READ, bytes, "");
     if (!stream->events || !stream->events->on_read)
         return true;
     stream->in_callback = true;
@@ -131,6 +146,12 @@ static bool tell(TcpStream *stream, void (*on_event)(void *arg))
     return leave_callback(stream);
 }
 
+static bool tell_connected(TcpStream *stream)
+{
+    tell_tap(stream, TCP_TAP_CONNECTED, (Bytes){ 0 }, stream->tls ? tls_version(stream->tls) : "");
+    return !stream->events || tell(stream, stream->events->on_connected);
+}
+
 /* The one place where a stream ends. Nothing is read afterwards; writing goes on after EOF only. */
 static void end(TcpStream *stream, TcpEnd why, const Err *err)
 {
@@ -141,6 +162,7 @@ static void end(TcpStream *stream, TcpEnd why, const Err *err)
         stream->broken = true;
         stop_events(stream);
     }
+    tell_tap(stream, TCP_TAP_ENDED, (Bytes){ 0 }, err->text[0] ? err->text : tcp_end_name(why));
     if (!stream->events)
         return;
     stream->in_callback = true;
@@ -366,6 +388,7 @@ bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
         return err_set(err, ERR_TEMPORARY, 0, "%s takes bytes too slowly: %zu are waiting", text,
                        queued);
     }
+    tell_tap(stream, TCP_TAP_WRITTEN, bytes, "");
     stream->tell_drained = true;
     if (stream->tls && stream->state != OPEN && stream->state != ENDED) {
         if (!buf_put(&stream->early, bytes))
@@ -383,31 +406,6 @@ bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
 }
 
 /* --- connecting and closing -------------------------------------------------------------------- */
-
-/* Binds to the wanted local address (any port) and begins to connect. */
-static bool start_connect(int fd, const NetAddress *peer, const NetAddress *local, Err *err)
-{
-    struct sockaddr_storage storage;
-    char text[NET_ADDRESS_TEXT_SIZE];
-    const int on = 1;
-
-    if (local && local->family != NET_NONE) {
-        NetAddress from = *local;
-        from.port = 0;
-        socklen_t size = net_address_to_kernel(&from, &storage);
-        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        if (bind(fd, (struct sockaddr *)&storage, size) != 0) {
-            net_address_format_host(local, text);
-            return err_errno(err, errno, "connect from %s", text);
-        }
-    }
-    socklen_t size = net_address_to_kernel(peer, &storage);
-    if (connect(fd, (struct sockaddr *)&storage, size) == 0 || errno == EINPROGRESS)
-        return true;
-    int code = errno;
-    net_address_format(peer, text);
-    return err_errno(err, code, "connect to %s", text);
-}
 
 static void assign_events(TcpStream *stream);
 
@@ -437,7 +435,7 @@ static void connect_anew(TcpStream *stream, TlsContext *context)
     stream->out_sent = 0;
     if (context)
         stream->tls = tls_link_new(context, false, stream->pin);
-    if (stream->fd < 0 || !start_connect(stream->fd, &stream->peer, &stream->local, &err) ||
+    if (stream->fd < 0 || !net_connect(stream->fd, &stream->peer, &stream->local, &err) ||
         (context ? !stream->tls : !buf_put(&stream->out, buf_bytes(&stream->early)))) {
         end(stream, TCP_END_CONNECT_FAILED, &err);
         return;
@@ -509,7 +507,7 @@ static bool shake_hands(TcpStream *stream)
         break_later(stream, EPROTO);
     buf_clear(&stream->early);
     put_tls_on_wire(stream);
-    return !stream->events || tell(stream, stream->events->on_connected);
+    return tell_connected(stream);
 }
 
 /* Tells what is decrypted, until there is no more, or the owner pauses. */
@@ -560,7 +558,7 @@ static void connected(TcpStream *stream)
     watch_readable(stream);
     if (tcp_queued_bytes(stream) > 0)
         watch_writable(stream);
-    tell(stream, stream->events->on_connected);
+    tell_connected(stream);
 }
 
 /* The queue of a closing stream is empty: say so to the peer and wait for its end. */
@@ -693,7 +691,7 @@ TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddre
 {
     AUTO_FD fd = net_socket(peer, SOCK_STREAM, err);
 
-    if (fd < 0 || !start_connect(fd, peer, local, err))
+    if (fd < 0 || !net_connect(fd, peer, local, err))
         return NULL;
     TcpStream *stream = tcp_stream_new(loop, STEAL_FD(fd), peer, err);
     if (!stream)
@@ -731,6 +729,12 @@ TcpStream *tcp_connect(Loop *loop, const NetAddress *peer, const NetAddress *loc
                               err);
 }
 
+void tcp_tap(TcpStream *stream, TcpTapFn *tap, void *arg)
+{
+    stream->tap = tap;
+    stream->tap_arg = arg;
+}
+
 NetAddress tcp_peer_address(const TcpStream *stream)
 {
     return stream->peer;
@@ -749,6 +753,7 @@ void tcp_close(TcpStream *stream)
         release(stream);
         return;
     }
+    tell_tap(stream, TCP_TAP_CLOSED, (Bytes){ 0 }, "");
     if (stream->tls) {
         tls_say_goodbye(stream->tls);
         put_tls_on_wire(stream);

@@ -98,6 +98,22 @@ const char *tcp_peer_certificate(const TcpStream *stream);
 /* An accepted stream speaks TLS as the server, from tcp_attach on, which must follow. False with ERR_TEMPORARY. */
 bool tcp_accept_tls(TcpStream *stream, TlsContext *context, Err *err);
 
+/* What a tap hears of a stream: everything its owner reads and writes, in order and in clear text, before the owner
+ * hears of it; and what becomes of the connection. CLOSED is always the last. */
+typedef enum TcpTapKind {
+    TCP_TAP_CONNECTED, /* text: "TLSv1.3" ..., "" = plain  */
+    TCP_TAP_READ,
+    TCP_TAP_WRITTEN, /* accepted by tcp_write            */
+    TCP_TAP_ENDED,   /* text: tcp_end_name, or more      */
+    TCP_TAP_CLOSED,  /* by the owner                     */
+} TcpTapKind;
+
+/* bytes and text are borrowed for the call. Must not touch the stream. */
+typedef void TcpTapFn(void *arg, TcpTapKind kind, Bytes bytes, const char *text);
+
+/* Sets the one tap of a stream. tap is called inside functions that the owner calls as well. */
+void tcp_tap(TcpStream *stream, TcpTapFn *tap, void *arg);
+
 /* Gives an accepted stream its owner. Until then it reads nothing. */
 void tcp_attach(TcpStream *stream, size_t output_max_bytes, const TcpEvents *events, void *arg);
 

@@ -38,6 +38,7 @@ struct ScanService {
     LookBook looks;
     Discover *discover;
     Watch *watch;
+    Tracers *traces;
     atomic_uint pulls; /* asked for by other threads: scans not yet runs or refused, and cancels */
     struct Run *runs;  /* all of them, newest first */
     pthread_mutex_t pulled_lock;

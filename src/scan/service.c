@@ -98,6 +98,16 @@ static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
     return panel_book_shows(&service->panels, sighting, shown);
 }
 
+static void traffic(void *arg, const DeviceTraffic *what)
+{
+    tracers_traffic(((ScanService *)arg)->traces, what);
+}
+
+Tracers *scan_service_traces(ScanService *service)
+{
+    return service->traces;
+}
+
 static const DeviceHost scan_host = {
     .seen = seen,
     .shows = shows,
@@ -113,6 +123,7 @@ static const DeviceHost scan_host = {
     .page_end = run_page_end,
     .page_drop = run_page_drop,
     .ended = run_ended,
+    .traffic = traffic,
 };
 
 ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
@@ -131,7 +142,8 @@ ScanService *scan_service_open(const ScanServiceConfig *config, Err *err)
     service->config.link.arg = service;
     service->discover = discover_new(service, err);
     service->watch = watch_new(service, err);
-    if (!service->discover || !service->watch)
+    service->traces = tracers_new(config->loop, config->store, config->spool, &config->traces, err);
+    if (!service->discover || !service->watch || !service->traces)
         return NULL;
     service->link = device_link_open(config->loop, &service->config.link, err);
     if (!service->link)
@@ -226,6 +238,7 @@ void scan_service_abort(ScanService *service)
     list_refuse_all(service);
     device_link_close(STEAL(service->link));
     probes_close(service);
+    tracers_stop_all(service->traces);
 }
 
 static void free_runs(Run *runs)
@@ -257,6 +270,7 @@ void scan_service_free(ScanService *service)
     }
     discover_free(service->discover);
     watch_free(service->watch);
+    tracers_free(service->traces);
     panel_book_done(&service->panels);
     free(service);
 }

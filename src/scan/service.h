@@ -12,6 +12,7 @@
 #include "model/discovery.h"
 #include "model/job.h"
 #include "queue/queue.h"
+#include "scan/trace.h"
 #include "store/config-rows.h"
 #include "store/spool.h"
 #include "store/store.h"
@@ -25,11 +26,15 @@ typedef struct ScanServiceConfig {
     Queue *queue;
     bool identify;           /* ask devices whose serial number is not known who they are */
     unsigned silent_after_s; /* without an announcement; 0 = nobody looks */
-    DeviceLinkConfig link;   /* host and arg are set by the service */
+    TraceConfig traces;
+    DeviceLinkConfig link; /* host and arg are set by the service */
 } ScanServiceConfig;
 
 /* Opens the device link. Everything in config must outlive the service. */
 ScanService *scan_service_open(const ScanServiceConfig *config, Err *err);
+
+/* For traces of devices; lives as long as the service. */
+Tracers *scan_service_traces(ScanService *service);
 
 /* A scan without a panel: of which device, with which job, asked for by whom. */
 typedef struct ScanPull {

@@ -89,6 +89,8 @@ static const Field limit_fields[] = {
     INTEGER(ServerConfig, api_threads, 1, 16, 4, "Threads that answer the API."),
     INTEGER(ServerConfig, readers, 1, 16, 2, "Processes that read pages."),
     INTEGER(ServerConfig, composers, 1, 16, 1, "Processes that write documents."),
+    INTEGER(ServerConfig, traces_mib, 4, 65536, 512,
+            "MiB that all traces of devices may take; one gets at most a quarter."),
     FIELDS_END,
 };
 
@@ -103,6 +105,8 @@ static const Field retention_fields[] = {
     DAYS(keep_files_days, 0, 30,
          "Days that pages and documents are kept after their batch is done; 0: not at all."),
     DAYS(keep_history_days, 1, 365, "Days that batches, deliveries and events stay in the lists."),
+    INTEGER(ServerConfig, keep_traces_days, 1, 365, 14,
+            "Days after which a trace of a device is removed."),
     FIELDS_END,
 };
 

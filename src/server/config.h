@@ -42,8 +42,10 @@ typedef struct ServerConfig {
     char programs[PATH_TEXT_SIZE]; /* whose programs destinations may run; "" = none          */
     /* [limits] */
     int64_t spool_threads, api_threads, readers, composers;
+    int64_t traces_mib; /* all traces of devices together */
     /* [retention] */
     int64_t keep_files_days, keep_history_days; /* RETENTION_FOREVER: never removed */
+    int64_t keep_traces_days;
 } ServerConfig;
 
 /* Called once per problem: "platen.conf: [server] nmae: unknown key, did you mean name?". */

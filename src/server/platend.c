@@ -13,6 +13,7 @@
 #include "scan/service.h"
 #include "seal/seal.h"
 #include "server/privileges.h"
+#include "server/traces.h"
 #include "store/fsck.h"
 #include "json/json.h"
 
@@ -344,6 +345,8 @@ static bool open_api(Platend *p, Err *err)
                       .scan_arg = p,
                       .devices = &api_devices,
                       .devices_arg = p,
+                      .traces = &server_traces,
+                      .traces_arg = scan_service_traces(p->scans),
                       .spool_path = p->spool_path,
                       .spool_reserve_bytes = p->config->free_space_mib * MIB,
                       .panel_names = server_config_names(p->config),
@@ -375,6 +378,9 @@ static bool open_devices(Platend *p, Err *err)
                                 .queue = p->queue,
                                 .identify = c->identify,
                                 .silent_after_s = (unsigned)c->silent_after_s,
+                                .traces = { .data_path = c->data_dir,
+                                            .bytes_max = c->traces_mib * MIB,
+                                            .keep_days = c->keep_traces_days },
                                 .link = { .address = c->device_address,
                                           .interfaces = c->interfaces,
                                           .udp_port = (uint16_t)c->udp_port,

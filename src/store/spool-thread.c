@@ -287,6 +287,9 @@ static void run_op(SpoolOp *op)
     case SPOOL_CLOSE:
         run_close(b);
         break;
+    case SPOOL_CALL:
+        op->call(op->arg);
+        break;
     }
 }
 

@@ -28,6 +28,7 @@ typedef enum SpoolOpKind {
     SPOOL_PAGE_DROP,
     SPOOL_NOTES,
     SPOOL_CLOSE,
+    SPOOL_CALL,
 } SpoolOpKind;
 
 typedef struct SpoolOp {
@@ -40,6 +41,7 @@ typedef struct SpoolOp {
     PageNotes notes;   /* PAGE_END   */
     bool lost;         /* PAGE_END: bytes of this page could not be handed over */
     SpoolPageDone *page_done;
+    void (*call)(void *arg); /* CALL */
     void *arg;
     size_t n;
     uint8_t bytes[]; /* PAGE_BYTES; NOTES: a ScanNotes */

@@ -261,3 +261,15 @@ void spool_batch_close(SpoolBatch *b, void (*closed)(void *arg), void *arg)
     b->closed_arg = arg;
     spool_thread_put(b->thread, op);
 }
+
+bool spool_call(Spool *spool, void (*call)(void *arg), void *arg)
+{
+    SpoolOp *op = op_new(NULL, SPOOL_CALL, (Bytes){ 0 });
+
+    if (!op)
+        return false;
+    op->call = call;
+    op->arg = arg;
+    spool_thread_put(&spool->threads[0], op);
+    return true;
+}

@@ -66,6 +66,10 @@ bool spool_is_full(const SpoolBatch *batch);
 /* Called on the spool thread each time it is not full any more. */
 void spool_on_drained(SpoolBatch *batch, void (*drained)(void *arg), void *arg);
 
+/* Runs call(arg) on a spool thread, the same one for all calls, in their order: for files beside the batches that the
+ * loop must not wait for. Any thread. False without memory. */
+bool spool_call(Spool *spool, void (*call)(void *arg), void *arg);
+
 /* No more calls for this batch; the handle is freed after everything before it was done, then
  * closed(arg) is called on the spool thread as the last callback of this batch (may be NULL). */
 void spool_batch_close(SpoolBatch *batch_take, void (*closed)(void *arg), void *arg);

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "monitor/doctor.h"
 #include "seal/settings.h"
+#include "store/trace-files.h"
 #include "json/json.h"
 
 #include <fcntl.h>
@@ -178,10 +179,58 @@ static inline bool twin_probe(void *arg, const Device *device, DeviceProbe *ret,
     return true;
 }
 
+/* What was wanted of a trace, and the one that runs. */
+static TraceWish trace_wish;
+static TraceId trace_running;
+
+static inline bool twin_trace_start(void *arg, const Actor *actor, const DeviceId *device,
+                                    const TraceWish *wish, Trace *ret_trace, Err *err)
+{
+    (void)arg;
+    assert_true(actor->name[0]);
+    trace_wish = *wish;
+    trace_running = id_new(TraceId, wall_now());
+    *ret_trace = (Trace){ .id = trace_running, .device = *device, .running = true };
+    AUTO_FD fd = trace_file_create(fx->folder, &trace_running, device, err);
+    return fd >= 0 && file_write_all(fd, bytes_of_text("{\"trace\":1}\n"), err);
+}
+
+static inline bool twin_trace_stop(void *arg, const TraceId *id, Err *err)
+{
+    (void)arg;
+    if (!text_equal(id->text, trace_running.text))
+        return err_set(err, ERR_CONFLICT, 0, "it has ended");
+    trace_running.text[0] = '\0';
+    return true;
+}
+
+static inline bool twin_trace_list(void *arg, Trace **ret_traces, size_t *ret_count, Err *err)
+{
+    (void)arg;
+    return trace_files_list(fx->folder, ret_traces, ret_count, err);
+}
+
+static inline int twin_trace_open(void *arg, const TraceId *id, Trace *ret_trace, Err *err)
+{
+    (void)arg;
+    return trace_file_open(fx->folder, id, ret_trace, err);
+}
+
+static inline bool twin_trace_remove(void *arg, const Actor *actor, const TraceId *id, Err *err)
+{
+    (void)arg;
+    (void)actor;
+    if (text_equal(id->text, trace_running.text))
+        return err_set(err, ERR_CONFLICT, 0, "it runs");
+    return trace_file_remove(fx->folder, id, err);
+}
+
 static inline void api_start(void)
 {
     static const ApiDevices devices = { twin_discover, twin_discovered, twin_look,
                                         twin_pair,     twin_unpair,     twin_probe };
+    static const ApiTraces traces = { twin_trace_start, twin_trace_stop, twin_trace_list,
+                                      twin_trace_open, twin_trace_remove };
     static const HttpConfig preset = { .routes = api_routes, .authorise = api_authorise };
     AUTO_BUF kinds = buf_with_max(64 * 1024);
     HttpConfig http = preset;
@@ -202,6 +251,7 @@ static inline void api_start(void)
                                 .start_scan = start_scan,
                                 .cancel_scan = cancel_scan,
                                 .devices = &devices,
+                                .traces = &traces,
                                 .spool_path = spool_path,
                                 .doctor = &api_doctor,
                                 .certificate = &api_certificate,

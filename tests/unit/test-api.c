@@ -4,6 +4,7 @@
 #include "tests/unit/api-fixture.h"
 #include "tests/unit/api-notifications.h"
 #include "tests/unit/api-scans.h"
+#include "tests/unit/api-traces.h"
 
 #include "base/sha256.h"
 #include "store/db.h"
@@ -778,6 +779,7 @@ int main(void)
         API_TEST(a_config_is_exported_planned_and_applied),
         API_TEST(a_scan_is_started_without_a_panel),
         API_TEST(a_running_scan_is_cancelled),
+        API_TEST(a_device_is_traced),
         cmocka_unit_test(every_route_is_complete_and_tested),
     };
 

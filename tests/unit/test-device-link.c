@@ -34,6 +34,8 @@ typedef struct Host {
     ScanEnd end;
     Reason reason;
     TcpStream *flood[FLOOD];
+    unsigned traffic[DEVICE_CHANNEL_MAX_][DEVICE_TRAFFIC_MAX_];
+    uint64_t traffic_bytes[DEVICE_CHANNEL_MAX_];
 } Host;
 
 /* --- the scanner -------------------------------------------------------------------------------- */
@@ -222,6 +224,15 @@ static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
     return true;
 }
 
+static void traffic(void *arg, const DeviceTraffic *what)
+{
+    Host *h = arg;
+
+    assert_string_equal(what->address, "127.0.0.1");
+    h->traffic[what->channel][what->kind]++;
+    h->traffic_bytes[what->channel] += what->bytes.n;
+}
+
 static const DeviceHost host_calls = {
     .seen = seen,
     .shows = shows,
@@ -236,6 +247,7 @@ static const DeviceHost host_calls = {
     .page_end = page_end,
     .page_drop = page_drop,
     .ended = ended,
+    .traffic = traffic,
 };
 
 /* The host's timer: answers late, or ends a pause. */
@@ -381,6 +393,14 @@ static void a_press_becomes_a_scan(void **state)
     run_until_stopped(&h);
     assert_scanned(&h);
     assert_true(panel_was_told(&h, true));
+    /* The fake scanner has no TLS: what was tried with it is no connection of its own. */
+    for (int channel = DEVICE_CHANNEL_PANEL; channel <= DEVICE_CHANNEL_SCAN; channel++) {
+        assert_int_equal(h.traffic[channel][DEVICE_TRAFFIC_OPENED], 1);
+        assert_int_equal(h.traffic[channel][DEVICE_TRAFFIC_CONNECTED], 1);
+        assert_int_equal(h.traffic[channel][DEVICE_TRAFFIC_CLOSED], 1);
+    }
+    assert_true(h.traffic_bytes[DEVICE_CHANNEL_SCAN] > 2 * 300000);
+    assert_int_equal(h.traffic[DEVICE_CHANNEL_JOB][DEVICE_TRAFFIC_OPENED], 0);
     host_done(&h);
 }
 

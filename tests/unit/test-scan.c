@@ -125,7 +125,11 @@ static void approve(House *h)
 static void open_service(House *h)
 {
     ScanServiceConfig config = {
-        .loop = h->loop, .store = h->f->store, .spool = h->spool, .queue = h->queue
+        .loop = h->loop,
+        .store = h->f->store,
+        .spool = h->spool,
+        .queue = h->queue,
+        .traces = { .data_path = h->f->folder, .bytes_max = 1 << 20, .keep_days = 1 }
     };
     Err err;
 

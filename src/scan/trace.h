@@ -1,0 +1,60 @@
+/* scan/trace.h - traces that run: what the device link tells of traced devices goes into their files.
+ *
+ *   [any thread: file made, header] -> running -> lines: [loop: made] -> [spool thread: written]
+ *   ends: stopped, time, size, disk, memory, server-stopping; the last line says which
+ *
+ * A trace is of the address its device had when it began. One mutex guards the list of running traces; it is held for
+ * as long as a line is made. */
+#ifndef PLATEN_SCAN_TRACE_H
+#define PLATEN_SCAN_TRACE_H
+
+#include "base/cleanup.h"
+#include "device/device-link.h"
+#include "model/trace.h"
+#include "net/loop.h"
+#include "store/config-rows.h"
+#include "store/spool.h"
+#include "store/store.h"
+
+typedef struct Tracers Tracers;
+
+typedef struct TraceConfig {
+    const char *data_path; /* must outlive the Tracers                                            */
+    int64_t
+        bytes_max; /* all traces together; one has a quarter of it, or TRACE_BYTES_MAX if that is less
+                              and it is without pages */
+    int64_t keep_days; /* then a trace is removed */
+} TraceConfig;
+
+/* config and what it points to, and the others, must outlive it. */
+Tracers *tracers_new(Loop *loop, Store *store, Spool *spool, const TraceConfig *config, Err *err);
+/* When the loop has ended and the spool is closed. Accepts NULL. */
+void tracers_free(Tracers *tracers);
+DEFINE_AUTO(Tracers, tracers_free);
+
+/* All traces end; none begins any more. Loop thread. */
+void tracers_stop_all(Tracers *tracers);
+
+/* Of DeviceHost. Loop thread. */
+void tracers_traffic(Tracers *tracers, const DeviceTraffic *traffic);
+
+/* The rest waits for files and the writer thread: any thread but loop, writer and spool. */
+
+/* Begins a trace. ERR_NOT_FOUND, ERR_CONFLICT (it is traced already, or TRACES_RUNNING_MAX are), ERR_TEMPORARY (stopping,
+ * disk). */
+bool tracers_start(Tracers *tracers, const Actor *actor, const DeviceId *device,
+                   const TraceWish *wish, Trace *ret_trace, Err *err);
+
+/* Ends a trace. ERR_NOT_FOUND; ERR_CONFLICT: it has ended. */
+bool tracers_stop(Tracers *tracers, const TraceId *id, Err *err);
+
+/* What there is, newest first; *ret_traces is the caller's to free. */
+bool tracers_list(Tracers *tracers, Trace **ret_traces, size_t *ret_count, Err *err);
+
+/* The file of a trace, as far as it is written; the descriptor is the caller's. -1: ERR_NOT_FOUND ... */
+int tracers_open(Tracers *tracers, const TraceId *id, Trace *ret_trace, Err *err);
+
+/* ERR_NOT_FOUND; ERR_CONFLICT: it runs. */
+bool tracers_remove(Tracers *tracers, const Actor *actor, const TraceId *id, Err *err);
+
+#endif

@@ -204,7 +204,7 @@ def bench_kind(word, rounds, pages_folder, names):
     try:
         settings, client = plan_of(word, kind)
         with Office(pages_folder) as office:
-            office.define_for({"There": {"kind": kind.name, "settings": settings, "parallel": 4}})
+            office.define_for({"There": {"kind": kind.name, "settings": settings, "parallel": 8}})
             office.scanner()
             with MemoryWatch(office) as memory:
                 for _ in range(rounds):

@@ -82,6 +82,10 @@ class Lines(bytes):
         return page
 
 
+class Greeted(Exception):
+    """A handshake came so late that the device had begun to speak plainly."""
+
+
 class Gone(Exception):
     """The session is over: the client closed, or the device hangs up."""
 
@@ -277,16 +281,19 @@ class Device:
             self.sessions += 1
             try:
                 session.run()
+            except Greeted:
+                self.hellos += 1
+                session.is_scan = False
             except (Gone, OSError):
                 pass
             except Exception as error:  # pylint: disable=broad-except
                 self.complaints.append(f"the device itself failed: {error!r}")
             finally:
                 stream.close()
-                if session.job_control:
-                    self.sessions -= 1
-                else:
+                if session.is_scan and not session.job_control:
                     self.finished.set()
+                else:
+                    self.sessions -= 1
 
     def _shake_hands(self, stream):
         """The stream to speak on. A device without TLS hangs up when it is greeted with a handshake; one that
@@ -326,6 +333,7 @@ class Session:
     """One connection to the scan port."""
 
     family = 4  # the welcome's word for ESC/I-2
+    is_scan = True
 
     def __init__(self, device, stream):
         self.device, self.stream, self.manner = device, stream, device.manner
@@ -398,9 +406,13 @@ class Session:
             self.job_control = True
             self.silence()
         self.packet(0x8000, bytes([1, self.family, 0, 0, 0]))
+        first = True
         while True:
             head = self.take(12)
             magic, kind, _, offset, length, rest = struct.unpack(">2sHBBIH", head)
+            if first and head[:2] == b"\x16\x03":
+                raise Greeted
+            first = False
             if magic != b"IS" or offset != 12 or rest != 0 or length > 1 << 20:
                 self.complain(f"packet header {head.hex()}")
                 return

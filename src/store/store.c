@@ -18,7 +18,12 @@
 
 /* Requests of one commit. On a disk that flushes in 10 ms this is the throughput; more would make
  * the first of them wait for the last. */
-enum { GROUP_MAX = 256, WRITER_STACK_BYTES = 1024 * 1024 };
+enum {
+    GROUP_MAX = 256,
+    WRITER_STACK_BYTES = 1024 * 1024,
+    LOCK_PAUSE_MS = 20,
+    LOCK_PATIENCE_MS = 2000,
+};
 
 typedef struct Request {
     struct Request *next;
@@ -258,6 +263,20 @@ Db *tx_db(Tx *tx)
 
 /* --- opening and closing ------------------------------------------------------------------------- */
 
+/* A server that was killed while it started a worker leaves its lock to the child for a moment, until that
+ * becomes another program: so a lock that is held is asked for again for a while. */
+static bool take_lock(int fd)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
+    for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ms += LOCK_PAUSE_MS) {
+        if (errno != EWOULDBLOCK || ms >= LOCK_PATIENCE_MS)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 /* Two servers over one folder would destroy each other's claims. */
 static bool lock_folder(Store *store, int folder_fd, const char *folder_path, Err *err)
 {
@@ -266,7 +285,7 @@ static bool lock_folder(Store *store, int folder_fd, const char *folder_path, Er
     store->lock_fd = file_open_append(folder_fd, "platen.lock", 0640, err);
     if (store->lock_fd < 0)
         return false;
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(store->lock_fd)) {
         int cause = errno;
         AUTO_BUF holder = buf_with_max(sizeof pid - 1);
 

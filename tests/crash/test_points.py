@@ -50,7 +50,7 @@ def die_and_go_on(house, device, fault, softly):
         wait_until(lambda: died_or_rests(house, removing) or "fault=" in house.log(), "the fault or the end")
     fired = f"fault={fault}" in house.log()
     if softly and not (removing and fired) and house.is_running():  # files are removed by the server
-        house.stop()
+        house.stop(may_die=fired)
     house.kill()
     house.start()
     house.send_everything()

@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 
 /* --- commits ------------------------------------------------------------------------------------- */
 
@@ -184,6 +187,28 @@ static void a_second_server_is_refused_by_name(void **state)
     (void)text_printf(pid, sizeof pid, "process %ld", (long)getpid());
     assert_non_null(strstr(f->err.text, pid));
     assert_true(strlen(f->err.remedy) > 0);
+}
+
+/* A child that was begun and is no other program yet holds it as well. */
+static void a_lock_that_a_killed_server_left_to_a_child_is_waited_for(void **state)
+{
+    enum { CHILD_MS = 300 };
+    Fixture *f = *state;
+    char path[128];
+
+    fixture_close(f);
+    (void)text_printf(path, sizeof path, "%s/platen.lock", f->folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)poll(NULL, 0, CHILD_MS);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    close(fd);
+    fixture_open(f);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void each_start_is_a_generation(void **state)
@@ -604,6 +629,7 @@ int main(void)
         STORE_TEST(a_write_without_a_reason_is_a_bug),
         STORE_TEST(counters_are_never_taken_twice),
         STORE_TEST(a_second_server_is_refused_by_name),
+        STORE_TEST(a_lock_that_a_killed_server_left_to_a_child_is_waited_for),
         STORE_TEST(each_start_is_a_generation),
         STORE_TEST(a_newer_database_is_refused),
         STORE_TEST(the_first_version_is_brought_along),

@@ -23,7 +23,6 @@ from served import pdf_pages, running, seconds
 from test_device import Bench, expected_response
 
 SCAN_SECONDS = 5
-SCAN_TRIES = 3  # other tests share the processors: one of three scans under attack must be in time
 API_SECONDS = 5
 ATTACK_SECONDS = 3  # at least; longer while the good device is not done
 HELD = 150          # connections each of two attackers holds open
@@ -311,12 +310,9 @@ def assert_serves(house, good, pages):
 
     took, _ = seconds(register)
     assert took < SCAN_SECONDS
-    times = []
-    while len(times) < SCAN_TRIES and (not times or times[-1] >= SCAN_SECONDS):
-        took, batch = seconds(good.scan)
-        good.assert_delivered(batch, pages)
-        times.append(took)
-    assert times[-1] < SCAN_SECONDS, f"scans took {times} s"
+    took, batch = seconds(good.scan)
+    assert took < SCAN_SECONDS, f"a scan took {took:.1f} s"
+    good.assert_delivered(batch, pages)
     assert good.device.complaints == []
     for path in ("/health", "/api/v1/batches?limit=5", "/api/v1/devices"):
         took, (status, _) = seconds(lambda p=path: house.api("GET", p, timeout=API_SECONDS))

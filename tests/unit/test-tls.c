@@ -239,6 +239,30 @@ static void a_peer_that_says_nothing_is_given_three_seconds(void **state)
     assert_int_equal(client_side.received, WELCOME_BYTES + MANY_BYTES);
 }
 
+static void accept_and_begin_tls(void *arg, TcpStream *stream)
+{
+    static const uint8_t begin[] = { 0x16, 0x03, 0x03, 0x00, 0x7a, 0x02, 0x00, 0x00, 0x76 };
+    Err err;
+
+    accept_and_be_silent(arg, stream);
+    assert_true(tcp_write(stream, (Bytes){ begin, sizeof begin }, &err));
+}
+
+/* A record has begun, so it is no peer that knows no TLS, however slow it is. */
+static void a_peer_that_is_slow_at_tls_is_not_spoken_to_plainly(void **state)
+{
+    Mono begun = mono_now();
+
+    (void)state;
+    listen_with(accept_and_begin_tls, NULL);
+    connect_with(TCP_TLS_ELSE_PLAIN, "");
+    while (!client_side.ended && client_side.received == 0)
+        run();
+    assert_int_equal(client_side.end, TCP_END_NO_TLS);
+    assert_int_equal(client_side.received, 0);
+    assert_true(mono_now().ms - begun.ms >= TCP_HANDSHAKE_MS);
+}
+
 static void a_peer_of_which_tls_is_wanted_is_not_spoken_to_plainly(void **state)
 {
     (void)state;
@@ -296,6 +320,7 @@ int main(void)
         TLS_TEST(another_certificate_is_not),
         TLS_TEST(a_peer_without_tls_is_spoken_to_plainly),
         TLS_TEST(a_peer_that_says_nothing_is_given_three_seconds),
+        TLS_TEST(a_peer_that_is_slow_at_tls_is_not_spoken_to_plainly),
         TLS_TEST(a_peer_of_which_tls_is_wanted_is_not_spoken_to_plainly),
         TLS_TEST(a_refused_connection_is_not_tried_plainly),
         TLS_TEST(a_client_without_tls_is_let_go),

@@ -23,8 +23,8 @@ typedef struct DeviceAsk {
  * descriptors, no network) says nothing about the device. */
 static bool is_absent(const DeviceAsk *ask, int connect_error)
 {
-    return !ask->connected && (connect_error == 0 || connect_error == ECONNREFUSED ||
-                               connect_error == EHOSTUNREACH || connect_error == ETIMEDOUT);
+    return !ask->reached && (connect_error == 0 || connect_error == ECONNREFUSED ||
+                             connect_error == EHOSTUNREACH || connect_error == ETIMEDOUT);
 }
 
 static void tell_probe(const DeviceAsk *ask, int connect_error, const Reason *reason)
@@ -99,10 +99,9 @@ void link_ask_identified(DeviceAsk *ask, const DeviceIdentity *identity)
 /* Its time is over. */
 static void on_late(void *arg)
 {
-    DeviceAsk *ask = arg;
+    const DeviceAsk *ask = arg;
 
-    bool took_it = ask->connected || (ask->probed && ask->reached);
-    link_scan_end(ask->scan, took_it ? "no-answer" : "connect-failed");
+    link_scan_end(ask->scan, ask->reached ? "no-answer" : "connect-failed");
 }
 
 static bool ask_begin(DeviceLink *link, const char *address, const DeviceReach *reach,

@@ -84,6 +84,12 @@ static bool take_next(Keeper *keeper, ReadWork *work)
     Err err;
 
     bool ok = keeper_write(keeper, step_write, &step, "page-step", &err);
+    if (!ok && had &&
+        step.claims) { /* a page that cannot be claimed takes no other's result with it */
+        step.claims = false;
+        step.next = (ReadWork){ 0 };
+        ok = keeper_write(keeper, step_write, &step, "page-result", &err);
+    }
     if (had && ok)
         queue_wake(keeper->queue);
     else if (had && !keeper_stopping(keeper->queue))

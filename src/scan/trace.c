@@ -396,14 +396,14 @@ static Tracer *tracer_new(Tracers *t, const Device *device, const TraceWish *wis
 }
 
 /* Under the lock: may this one run beside the others? */
-static bool admit(const Tracers *t, const Device *device, Err *err)
+static bool admit(const Tracers *t, const DeviceId *device, Err *err)
 {
     size_t n = 0;
 
     if (t->stopping)
         return err_set(err, ERR_TEMPORARY, 0, "the server is stopping");
     for (const Tracer *tracer = t->running; tracer; tracer = tracer->next, n++)
-        if (text_equal(tracer->trace.device.text, device->id.text)) {
+        if (text_equal(tracer->trace.device.text, device->text)) {
             err_set(err, ERR_CONFLICT, 0, "the device is traced already: trace %s",
                     tracer->trace.id.text);
             return err_remedy(err, "End it first: platen trace stop %s", tracer->trace.id.text);
@@ -414,13 +414,21 @@ static bool admit(const Tracers *t, const Device *device, Err *err)
     return err_remedy(err, "End one of them: platen trace list, platen trace stop TRACE.");
 }
 
+static bool may_start(Tracers *t, const DeviceId *device, Err *err)
+{
+    pthread_mutex_lock(&t->lock);
+    bool ok = admit(t, device, err);
+    pthread_mutex_unlock(&t->lock);
+    return ok;
+}
+
 static void arm(void *arg)
 {
     tick(arg);
 }
 
 /* Adds the tracer, which is taken, or frees it and removes its file. */
-static bool let_run(Tracers *t, Tracer *tracer_take, const Device *device, Err *err)
+static bool let_run(Tracers *t, Tracer *tracer_take, Err *err)
 {
     AUTO(Tracer) tracer = tracer_take;
     TraceId id = tracer->trace.id;
@@ -428,7 +436,7 @@ static bool let_run(Tracers *t, Tracer *tracer_take, const Device *device, Err *
     Err ignored;
 
     pthread_mutex_lock(&t->lock);
-    bool ok = admit(t, device, err);
+    bool ok = admit(t, &tracer->trace.device, err);
     if (ok)
         over = hand_over(tracer);
     if (ok && !over) {
@@ -452,14 +460,15 @@ bool tracers_start(Tracers *t, const Actor *actor, const DeviceId *device, const
                 .detail = wish->pages ? "with pages" : "without pages",
                 .id = *device };
 
-    if (!tidy(t, room_for(t, wish->pages), err) || !spool_space_check(t->spool, err) ||
-        !store_write_wait(t->store, act_write, &act, err))
+    /* What is refused makes no room, and leaves no row. */
+    if (!may_start(t, device, err) || !store_write_wait(t->store, act_write, &act, err) ||
+        !tidy(t, room_for(t, wish->pages), err) || !spool_space_check(t->spool, err))
         return false;
     Tracer *tracer = tracer_new(t, &act.device, wish, err);
     if (!tracer)
         return err_prefix(err, "trace of a device");
     Trace trace = tracer->trace;
-    if (!let_run(t, tracer, &act.device, err))
+    if (!let_run(t, tracer, err))
         return false;
     *ret_trace = trace;
     log_line(LOG_INFO, "trace.began", "device=%s trace=%s pages=%s seconds=%lld by=%s",

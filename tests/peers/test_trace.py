@@ -3,6 +3,7 @@
 A scan from epson_device.py, which is not of our making, is recorded; then trace_device.py is the device of that
 trace, and the same batch must come of it."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -289,6 +290,22 @@ def test_a_trace_ends_by_time(house, tmp_path):
         common.wait_until(lambda: house.api("GET", f"/api/v1/traces/{trace}")[1]["state"] == "ended", "its end")
     rows = [json.loads(line) for line in house.cli("trace", "get", trace).splitlines()]
     assert rows[-1]["text"] == "time" and 1000 <= rows[-1]["t"] < 10000
+
+
+def test_a_trace_that_is_refused_makes_no_room():
+    """Beside three that run there is room for one more, or for what is kept."""
+    with running({"limits": {"traces_mib": 4}}) as house, contextlib.ExitStack() as stack:
+        devices = [stack.enter_context(Device(next(addresses), house.scan_port)) for _ in range(3)]
+        ids = [register(house, device) for device in devices]
+        kept = begin(house, ids[0])
+        house.cli("trace", "stop", kept)
+        for i in ids:
+            begin(house, i)
+        done = platen(house, "device", "trace", ids[0], "--pages")
+        assert done.returncode == 1 and "traced already" in done.stderr
+        assert kept in {t["id"] for t in house.show("trace", "list")}
+        begun = house.database().execute("SELECT count(*) FROM audit WHERE action = 'device.trace'").fetchone()
+        assert begun == (4,)
 
 
 def test_a_trace_has_a_largest_size_and_the_scan_goes_on(pages, tmp_path):

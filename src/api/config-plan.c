@@ -304,6 +304,7 @@ static bool devices_read(ConfigPlan *plan, const Json *list, Err *err)
         DeviceWish wish;
 
         if (!json_read_fields(json_item(list, i), device_wish_fields, &wish, sizeof wish, err) ||
+            (wish.address[0] && !device_address_normal(wish.address, err)) ||
             !device_take(plan, &wish, err))
             return fault_in(err, "devices", i, "");
     }

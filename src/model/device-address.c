@@ -26,16 +26,18 @@ static bool zone_is_name(const char *zone)
 {
     static const char digits[] = "0123456789";
 
-    return zone[0] && zone[strspn(zone, digits)] && !strpbrk(zone, "/%[] ,\t") &&
+    return zone[0] && zone[strspn(zone, digits)] && !strpbrk(zone, "/:%[] ,\t") &&
            !text_has_control(zone);
 }
 
-/* :: and multicast stand for nobody and for many. */
+/* :: and 0.0.0.0/8 stand for nobody, multicast and broadcast for many. */
 static bool is_one_host(const DeviceAddress *a)
 {
-    enum { MULTICAST = 0xff };
+    enum { MULTICAST = 0xff, MULTICAST4 = 224 };
     static const uint8_t nobody[ADDRESS_BYTES];
 
+    if (!a->is_v6)
+        return a->bytes[0] != 0 && a->bytes[0] < MULTICAST4;
     return a->bytes[0] != MULTICAST && memcmp(a->bytes, nobody, sizeof nobody) != 0;
 }
 
@@ -44,13 +46,11 @@ static bool check(const DeviceAddress *a, Bytes text, Err *err)
     int n = (int)text.n;
     const char *t = (const char *)text.p;
 
-    if (!a->is_v6)
-        return true;
     if (!is_one_host(a)) {
         err_set(err, ERR_BAD_INPUT, 0, "\"%.*s\" is not the address of one device", n, t);
         return err_remedy(err, "Write one like 192.168.1.7 or fd00::17.");
     }
-    if (!is_link_local(a->bytes) || zone_is_name(a->zone))
+    if (!a->is_v6 || !is_link_local(a->bytes) || zone_is_name(a->zone))
         return true;
     if (a->zone[0])
         err_set(err, ERR_BAD_INPUT, 0, "\"%.*s\" names no network interface behind %%", n, t);

@@ -61,8 +61,7 @@ static bool is_link_local(const DoctorAddress *a)
                     : text_starts_with(a->text, "fe80:");
 }
 
-/* An answer to a registration can tell an address of IPv4 only: without one nobody registers. */
-static bool hears_registrations(const DoctorFacts *facts)
+bool doctor_hears_registrations(const DoctorFacts *facts)
 {
     return strchr(facts->config->device_address, ':') == NULL;
 }
@@ -80,7 +79,7 @@ static bool is_told(const DoctorFacts *facts, const DoctorNames *names, const Do
     if (!is_any(facts->config->device_address))
         return text_equal(a->text, facts->config->device_address);
     return interface && !interface->is_loopback &&
-           (hears_registrations(facts) ? a->is_v4 : !a->is_v4 && !is_link_local(a));
+           (doctor_hears_registrations(facts) ? a->is_v4 : !a->is_v4 && !is_link_local(a));
 }
 
 void doctor_addresses(const DoctorFacts *facts, DoctorTell *tell, void *arg)
@@ -168,7 +167,7 @@ void doctor_check_addresses(Doctor *d)
     else if (told == 0 && names.count == 0)
         doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer", NULL,
                    "No interface but lo is up and has an address of %s.",
-                   hears_registrations(d->facts) ? "IPv4" : "IPv6");
+                   doctor_hears_registrations(d->facts) ? "IPv4" : "IPv6");
     check_link_local(d, &names);
 }
 
@@ -190,7 +189,7 @@ static unsigned doors(const DoctorFacts *facts)
 
 static void check_port(Doctor *d, bool is_tcp, uint16_t port)
 {
-    PortWish wish = { is_tcp, .is_v6 = !hears_registrations(d->facts), .port = port };
+    PortWish wish = { is_tcp, .is_v6 = !doctor_hears_registrations(d->facts), .port = port };
     FindingId not_held = is_tcp ? FINDING_TCP_PORT_NOT_HELD : FINDING_UDP_PORT_NOT_HELD;
     unsigned wanted = doors(d->facts);
     PortHolders holders;
@@ -218,7 +217,7 @@ static void check_port(Doctor *d, bool is_tcp, uint16_t port)
 
 void doctor_check_ports(Doctor *d)
 {
-    if (hears_registrations(d->facts))
+    if (doctor_hears_registrations(d->facts))
         check_port(d, false, d->facts->config->udp_port);
     check_port(d, true, d->facts->config->tcp_port);
 }
@@ -256,7 +255,7 @@ void doctor_check_multicast(Doctor *d)
     unsigned could = 0, with_address = 0;
     DoctorNames names;
 
-    if (!facts->config->multicast || !hears_registrations(facts) || facts->network_error[0])
+    if (!facts->config->multicast || !doctor_hears_registrations(facts) || facts->network_error[0])
         return; /* without the interfaces nothing can be said, which is said elsewhere */
     if (!is_any(facts->config->device_address)) {
         doctor_say(d, FINDING_MULTICAST_DEAF, facts->config->device_address, NULL,

@@ -114,7 +114,9 @@ static bool check_device(void *arg, const Device *device)
                    device->product[0] ? device->product : "A device", device->address, since);
         return true;
     }
-    if (device->contact == DEVICE_SILENT)
+    /* A registration is answered over IPv4 only: who cannot register is always silent, and that is well. */
+    if (device->contact == DEVICE_SILENT && !strchr(device->address, ':') &&
+        doctor_hears_registrations(all->doctor->facts))
         doctor_say(d, FINDING_DEVICE_SILENT, name, NULL,
                    "It takes connections at %.45s, but has not announced itself; silent since "
                    "%.19s.",
@@ -185,7 +187,7 @@ void doctor_check_devices(Doctor *d)
     say_unread(d, pairing_list(d->db, check_pairing, &all, &all.err) && all.ok, "pairings",
                &all.err);
     say_unread(d, device_list_untrusted(d->db, say_untrusted, d, &all.err), "batches", &all.err);
-    if (!d->facts->config->multicast && all.heard == 0)
+    if (!d->facts->config->multicast && all.heard == 0 && doctor_hears_registrations(d->facts))
         doctor_say(d, FINDING_MULTICAST_OFF, "devices", NULL,
                    "No device has announced itself lately, and multicast is off.");
 }

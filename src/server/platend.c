@@ -316,10 +316,11 @@ static void settle_doctor(Platend *p)
 {
     const ServerConfig *c = p->config;
     const char *list = c->device_address;
+    char address[sizeof p->told_at];
 
-    do
-        (void)server_config_address(&list, p->told_at, sizeof p->told_at);
-    while (strchr(p->told_at, ':') && *list);
+    while (server_config_address(&list, address, sizeof address))
+        if (!p->told_at[0] || !strchr(address, ':'))
+            (void)text_copy(p->told_at, sizeof p->told_at, address);
     p->doctor = (DoctorConfig){ .udp_port = (uint16_t)c->udp_port,
                                 .tcp_port = (uint16_t)c->tcp_port,
                                 .device_address = p->told_at,

@@ -357,6 +357,15 @@ static void devices(void **state)
     assert_well(f);
     assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_QUIET, &f->err));
     assert_only(f, FINDING_DEVICE_SILENT, "Front desk");
+    config.device_address = "::"; /* nobody can register there */
+    put("net/tcp6", HEAD TCP6_ROW("4712"));
+    facts.addresses[facts.address_count++] = (DoctorAddress){ .interface = "eth0",
+                                                              .text = "fd00::5" };
+    config.multicast = false;
+    assert_well(f);
+    config.device_address = "0.0.0.0";
+    config.multicast = true;
+    facts.address_count--;
     assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_UNREACHABLE, &f->err));
     assert_only(f, FINDING_DEVICE_OFFLINE, "Front desk");
     assert_write(f, device_contact(tx, &world.device, DEVICE_CONTACT_ANNOUNCED, &f->err));

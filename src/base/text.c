@@ -168,6 +168,13 @@ bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value)
     return bytes_to_int(bytes_of_text(text), min, max, ret_value);
 }
 
+void text_make_printable(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
 void text_hex(char *to, Bytes bytes)
 {
     static const char digits[] = "0123456789abcdef";

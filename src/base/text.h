@@ -38,6 +38,9 @@ bool text_has_control(const char *text);
 bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 bool bytes_to_int(Bytes bytes, int64_t min, int64_t max, int64_t *ret_value);
 
+/* Puts "?" in the place of every byte that is no printable ASCII: for what a device says, which ends in logs and names. */
+void text_make_printable(char *text);
+
 /* Lower-case hex of bytes into to (2 * n + 1 characters). */
 void text_hex(char *to, Bytes bytes);
 

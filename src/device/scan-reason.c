@@ -126,9 +126,7 @@ Reason scan_reason_of_error(const Esci2Error *error)
         if (esci2_word_is(error->cause, causes[i].cause))
             code = causes[i].code;
     (void)text_printf(detail, sizeof detail, "%.4s %.4s", error->part, error->cause);
-    for (char *c = detail; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    text_make_printable(detail);
     return scan_reason(code, detail);
 }
 

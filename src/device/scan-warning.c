@@ -41,6 +41,8 @@ static bool warn(ScanNotes *list, const char *key, const char *word, const char 
 
         if (!text_equal(w->key, key) || (w->word && !esci2_word_is(word, w->word)))
             continue;
+        if (!w->remedy[0] && list->count >= SCAN_NOTES_MAX / 2)
+            return false; /* what asks nothing of a person leaves room for what does */
         (void)text_copy(note.warning, sizeof note.warning, w->code);
         (void)text_copy(note.remedy, sizeof note.remedy, w->remedy);
         if (part[0] && w->word)
@@ -52,6 +54,7 @@ static bool warn(ScanNotes *list, const char *key, const char *word, const char 
                               word);
         else
             (void)text_copy(note.text, sizeof note.text, w->text);
+        text_make_printable(note.text);
         return scan_note_once(list, &note);
     }
     return false;

@@ -66,9 +66,7 @@ static void take_text(Esci2Tokens *tokens, char ret_text[ESCI2_TEXT_SIZE])
     while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\0'))
         text.n--;
     (void)text_copy_bytes(ret_text, ESCI2_TEXT_SIZE, text);
-    for (char *c = ret_text; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?'; /* these texts end in file names and logs: nothing but ASCII passes */
+    text_make_printable(ret_text); /* these texts end in file names and logs */
 }
 
 /* "LIST a b" or "RANG a b" of numbers; words in between are ignored. */

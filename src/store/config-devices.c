@@ -289,9 +289,8 @@ bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *v
         return true;
     if (!device_get(tx->db, id, &device, err))
         return err->kind == ERR_NOT_FOUND;
-    if (device.tls ==
-        DEVICE_TLS_MODERN) /* that it is so stands, whatever a scan says that began before */
-        tls = DEVICE_TLS_MODERN;
+    if (device.tls == DEVICE_TLS_MODERN && tls != DEVICE_TLS_MODERN)
+        return true; /* that it is so stands, whatever a scan says that began before */
     if (!db_run(tx->db, "UPDATE device SET tls = ?2, tls_version = ?3 WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(device_tls_words[tls]), ARG_TEXT(version)), &rows,
                 err))

@@ -41,7 +41,8 @@ typedef struct ApiDevices {
     bool (*discovered)(void *arg, Discovery *ret,
                        Err *err);                 /* ret->found is the caller's to free */
     void (*look)(void *arg, const char *address); /* ask who is there, soon; returns at once */
-    /* Pairs a button-only scanner, or undoes it; waits for the device, ten seconds at most. */
+    /* Pairs a button-only scanner, or undoes it; waits for the device, ten seconds at most, and as long for
+     * each of two others that are talked with before. */
     bool (*pair)(void *arg, const Actor *actor, const DeviceId *id, const PairWish *wish, Err *err);
     bool (*unpair)(void *arg, const Actor *actor, const DeviceId *id, const UnpairWish *wish,
                    Err *err);

@@ -133,7 +133,7 @@ static bool find_device(Db *db, ProbeWish *wish, Device *ret, Err *err)
     if (id_parse(wish->device, &id))
         return device_get(db, &id, ret, err);
     if (!device_address_normal(wish->device, err)) {
-        err_remedy(err, "Give a numeric address, or the name or id of a device of the list.");
+        err_remedy(err, "Give a numeric address, or a device of \"platen device list\".");
         return err_field(err, "device");
     }
     if (device_find_address(db, wish->device, ret, err))

@@ -28,8 +28,10 @@ static bool read_addresses(DeviceLink *link, const char *list, Err *err)
         if (!net_address_parse(word, 0, &address, err))
             return false;
         NetAddress *own = address.family == NET_IPV6 ? &link->bind6 : &link->bind;
-        if (own->family != NET_NONE)
-            return err_set(err, ERR_BAD_INPUT, 0, "%s is the second address of its family", word);
+        if (own->family != NET_NONE) {
+            err_set(err, ERR_BAD_INPUT, 0, "%s is the second address of its family", word);
+            return err_remedy(err, "Give one address of IPv4 and one of IPv6 in device_address.");
+        }
         *own = address;
         own->port = 0;
         list += from.n;

@@ -8,7 +8,8 @@
  *   {"t":80,"c":2,"on":"scan","dir":"p>h","hex":"4953a000...","left_out":86592,"sha256":"...","tail":"00"}
  *
  * dir is "p>h" from the device, "h>p" to it. On TCP 1865 a line is one IS packet, however its bytes came; else what was
- * read or written at once. hex + left_out + tail is the whole of it. Left out are pictures (unless they are wanted), and
+ * read or written at once. hex + left_out + tail is the whole of it. Left out are pictures (unless they are wanted, and a
+ * block is at most a mebibyte), and
  * always what logs a person in, which has no hash. What is no IS packet is shown by its first bytes only.
  * Used by scan/trace.c; the tests play the device of a trace. */
 #ifndef PLATEN_DEVICE_TRACE_TALK_H

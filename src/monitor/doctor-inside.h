@@ -26,10 +26,10 @@ typedef struct DoctorNames {
 } DoctorNames;
 void doctor_names(const DoctorConfig *config, DoctorNames *ret);
 
-/* The checks. */
 /* An answer to a registration can tell an address of IPv4 only: a server that has none hears of no device by itself. */
 bool doctor_hears_registrations(const DoctorFacts *facts);
 
+/* The checks. */
 void doctor_check_addresses(Doctor *d);
 void doctor_check_ports(Doctor *d);
 void doctor_check_multicast(Doctor *d);

@@ -606,11 +606,13 @@ static void stream_writable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* It has answered with TLS: whatever it is slow at, it is not spoken to plainly. */
-static void wait_for_slow_tls(TcpStream *stream)
+/* Its time for a try is over. What has answered with TLS is slow at it: it is not spoken to plainly. */
+static void try_is_over(TcpStream *stream)
 {
     struct timeval span = net_span(TCP_HANDSHAKE_MS - TCP_TLS_TRY_MS);
 
+    if (tls_heard(stream->tls) != TLS_HEARD_RECORD)
+        return fall_back(stream);
     stream->may_fall_back = false;
     event_add(&stream->later, &span);
 }
@@ -625,11 +627,8 @@ static void stream_later(evutil_socket_t fd, short what, void *arg)
         end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "connect to");
     else if (stream->state == HANDSHAKE && stream->broken)
         fail_handshake(stream, TLS_ENDED, &(Err){ .kind = ERR_TEMPORARY, .text = "TLS: cut off" });
-    else if (stream->state == HANDSHAKE && stream->may_fall_back &&
-             tls_heard(stream->tls) == TLS_HEARD_RECORD)
-        wait_for_slow_tls(stream);
     else if (stream->state == HANDSHAKE && stream->may_fall_back)
-        fall_back(stream);
+        try_is_over(stream);
     else if (stream->state == HANDSHAKE)
         end_with_errno(stream, TCP_END_NO_TLS, ETIMEDOUT, "speak TLS with");
     else if (stream->state == OPEN)

@@ -37,9 +37,9 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 os.environ.setdefault("PLATEN_BUILD", os.path.join(TOP, "build", "release"))
 sys.path.insert(0, os.path.join(TOP, "tests", "peers"))
 
-from common import wait_until  # noqa: E402  (PLATEN_BUILD has to be set before)
+from common import free_ports, wait_until  # noqa: E402  (PLATEN_BUILD has to be set before)
 from fleet import Fleet, private_bytes  # noqa: E402
-from served import House, free_ports  # noqa: E402
+from served import House  # noqa: E402
 
 compose = importlib.machinery.SourceFileLoader(
     "bench_compose", os.path.join(HERE, "bench-compose.py")).load_module()

@@ -13,7 +13,7 @@ import tempfile
 from kind import Kind
 from peer import PASSWORD, USER, FaultProxy, Process, authority, free_ports, tmpfs, wait_until
 
-SLOW_KB_PER_S = 6000
+SLOW_KB_PER_S = 4000
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path={d}/bus</listen><auth>EXTERNAL</auth>
@@ -347,11 +347,15 @@ class Printer(Kind):
             yield self.queue()
 
     def when_receiving(self, act):
-        before = set(self.files())
+        folder = self.path("everywhere")
+        before = set(os.listdir(folder))
+
+        def begun():
+            return any(os.path.getsize(os.path.join(folder, name)) for name in set(os.listdir(folder)) - before
+                       if name.endswith((".pdf", ".jpg")))
 
         def meanwhile():
-            wait_until(lambda: any(content for name, content in self.files().items()
-                                   if name not in before), "the beginning of a document")
+            wait_until(begun, "the beginning of a document")
             act()
         return self.through(self.slow.port, timeout_s=2), meanwhile
 

@@ -14,7 +14,7 @@ from kind import Kind
 from peer import (NOBODY, PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
                   wait_until)
 
-SLOW_KB_PER_S = 8000
+SLOW_KB_PER_S = 4000
 USERS = (USER, "ro", "full", "slow")
 CONFIG = """
 Port {port}

@@ -76,6 +76,7 @@ of_recipient:
 
 of_content:
   warn condition = ${{if match{{$rh_subject:}}{{SLOW}}}}
+       logwrite = whole and not accepted yet
        delay = 60s
   deny condition = ${{if match{{$rh_subject:}}{{SPAM}}}}
        message = 554 5.7.1 this looks like spam
@@ -308,9 +309,8 @@ class Exim:
                    if not os.path.exists(path[:-1] + "H"))
 
     def received(self):
-        """True when the end of a mail has come that is not accepted yet (SLOW in its subject)."""
-        return any(os.path.getsize(path) > 0 for path in self.spool("-D")
-                   if not os.path.exists(path[:-1] + "H"))
+        """How many mails have come to their end that are not accepted at once (SLOW in their subjects)."""
+        return self.log().count("whole and not accepted yet")
 
     def log(self):
         """Without rights exim writes its log to where its other words go."""

@@ -6,7 +6,6 @@ exactly what it started. One throw-away certificate authority serves a whole run
 import atexit
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -15,29 +14,12 @@ import sys
 import tempfile
 import time
 
+from common import free_ports  # noqa: F401  # pylint: disable=unused-import  (for those who make servers)
+
 USER, PASSWORD = "scan", "Scan-Pass-1"
-READY_SECONDS = 20
+READY_SECONDS = 60
 END_SECONDS = 10
 NOBODY = 65534
-
-
-def free_ports(count):
-    """Ports in a row that nobody has now. They are looked for from a place of chance, so that two runs beside
-    each other do not find the same ones before they use them."""
-    for first in range(random.randrange(20000, 29000), 32000, count):
-        held = []
-        try:
-            for port in range(first, first + count):
-                s = socket.socket()
-                held.append(s)
-                s.bind(("127.0.0.1", port))
-            return list(range(first, first + count))
-        except OSError:
-            continue
-        finally:
-            for s in held:
-                s.close()
-    raise AssertionError(f"no {count} free ports in a row")
 
 
 def wait_until(true, what, seconds=READY_SECONDS):

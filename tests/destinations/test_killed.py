@@ -130,7 +130,7 @@ class Home:
     def orphan(self, pid):
         """The server dies beside a stopped process, the next one starts; the process never goes on."""
         self.house.kill()
-        self.house.start()
+        self.house.start()  # which waits until the locks of the orphan are free
         assert state_of(pid) in (None, "Z", "X"), "the orphan is there beside the next server"
 
     def check(self, before):
@@ -168,6 +168,11 @@ def state_of(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii") as f:
         return f.read().rpartition(")")[2].split()[0]
     return None
+
+
+def wait_death(pid):
+    """Of a process whose server has died: the kernel has its signal, and needs a moment for it."""
+    wait_until(lambda: state_of(pid) in (None, "Z", "X"), "the orphan to die with its server")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +228,7 @@ def test_a_mail_that_was_cut_off_twice_waits_for_a_person(homes):
                 assert home.device.scan(2) == "done"
             pid, = wait_until(home.stopped, "the process to stop")
             house.kill()
-            assert state_of(pid) in (None, "Z", "X")
+            wait_death(pid)
     with running(house):
         batch = wait_until(lambda: house.batches()[0]["state"] == "attention" and house.batches()[0], "the end")
         mail, = [d for d in house.parts(batch, "deliveries") if d["state"] == "uncertain"]

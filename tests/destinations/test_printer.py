@@ -280,14 +280,17 @@ def test_a_test_prints_nothing(printer, simple):
 def test_paper_out_is_waited_for_and_printed_once(printer, tmp_path):
     document = Document(tmp_path, 3000, "paper.pdf")
     task = document.task("printer", printer.queue(follow_s=1))
+    before = read(printer.path("error.log")).count("paper is out")
     with Flag(printer.path("out/kept"), "empty") as empty:
         messages = deliver(task)
         result = messages[-1]["result"]
         assert (result["class"], result["stage"]) == ("retry", "follow"), result
-        assert "media-empty" in result["text"] and "paper" in result["cure"], result
         assert marks(messages) == ["maybe"], "the mark stays: a repeat looks for the job"
+        wait_until(lambda: read(printer.path("error.log")).count("paper is out") > before, "the printer to notice")
         again = dict(task, reserved_name=marks_whole(messages)[0])
-        assert result_of(again)["class"] == "retry"
+        result = result_of(again)
+        assert (result["class"], result["stage"]) == ("retry", "follow"), result
+        assert "media-empty" in result["text"] and "paper" in result["cure"], result
         empty.remove()
     result = result_of(dict(again, settings=printer.queue()))
     assert result["class"] == "ok" and "earlier attempt" in result["text"], result

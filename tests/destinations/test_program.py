@@ -153,7 +153,7 @@ def test_all_it_started_ends_with_its_time(program, tmp_path):
     begun = time.monotonic()
     result = result_of(task)
     assert result["class"] == "unknown" and "limit of 1 s" in result["text"], result
-    assert 1 <= time.monotonic() - begun < 8
+    assert 1 <= time.monotonic() - begun < 30  # it would have slept for 61 s
     wait_until(lambda: gone(int(read(tmp_path, "pid"))), "the end of what it started")
 
 

@@ -3,6 +3,7 @@ to it is read. And a destination is given nothing but documents and index files:
 its folder is read, whatever breaks meanwhile."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -126,8 +127,8 @@ def die_while_delivering(house, device, which):
     assert device.scan(2) == "done"
     wait_until(lambda: house.batches()[0]["state"] in ("delivering", "done"), "a delivery", 30)
     if which == "deliver":
-        for pid in house.workers():
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
+        for pid in house.workers():  # one may be gone before it is looked at
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/cmdline", "rb") as f:
                 if b"platen-deliver" in f.read():
                     os.kill(pid, 9)
     else:

@@ -37,7 +37,7 @@ import urllib.request
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.setdefault("PLATEN_BUILD", os.path.join(TOP, "build", "gcc-debug"))
 sys.path.insert(0, os.path.join(TOP, "tests", "peers"))
-from common import fields, wait_until  # noqa: E402  (PLATEN_BUILD has to be set before)
+from common import fields, free_ports, wait_until  # noqa: E402  (PLATEN_BUILD has to be set before)
 
 PROGRAMS = ("server/platend", "worker/platen-worker", "worker/platen-deliver",
             "worker/platen-deliver-smb", "cli/platen", "mfp/platen-mfp")
@@ -302,8 +302,7 @@ class House:
         os.chmod(self.folder, 0o755)
         choose = random.SystemRandom()
         self.net = f"127.{choose.randint(1, 254)}.{choose.randint(0, 254)}"
-        self.tcp_port, self.udp_port, self.scan_port, self.https_port = (
-            choose.sample(range(20000, 32000), 4))
+        self.tcp_port, self.udp_port, self.scan_port, self.https_port = free_ports(4)
         self.delivered = os.path.join(self.folder, "delivered")
         self.data = os.path.join(self.folder, "data")
         self.socket = os.path.join(self.folder, "run", "platen.sock")

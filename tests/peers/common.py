@@ -4,14 +4,16 @@ PLATEN_BUILD names the build folder to test; by default ./build of the project."
 
 import os
 import queue
+import random
 import shlex
+import socket
 import subprocess
 import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("PLATEN_BUILD") or os.path.join(TOP, "build")
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 def program(path, build=BUILD):
@@ -30,6 +32,49 @@ def wait_until(true, what, patience_s=PATIENCE_S, pause_s=0.02):
             return answer
         assert time.monotonic() < end, f"waited {patience_s} s for {what}"
         time.sleep(pause_s)
+
+
+# Ports for servers, in blocks: a process of tests has a block for as long as it lives, so that no other one gives its
+# ports away, also while their server is down for a moment. They lie below those that the kernel takes by itself.
+PORTS, PORT_BLOCK = range(12000, 32000), 50
+_port_blocks, _ports_left, _port_lock = [], [], threading.Lock()
+
+
+def _take_port_block():
+    blocks = PORTS[::PORT_BLOCK]
+    for first in random.SystemRandom().sample(blocks, len(blocks)):
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0platen-test-ports-{first}")
+        except OSError:
+            mark.close()
+            continue
+        _port_blocks.append(mark)
+        _ports_left[:] = range(first, first + PORT_BLOCK)
+        return
+    raise AssertionError("other tests have all ports")
+
+
+def _is_free(port):
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+        with socket.socket(socket.AF_INET, kind) as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def free_ports(count):
+    """Ports in a row, for TCP and UDP, that nobody has and no other test gets; never the same twice."""
+    with _port_lock:
+        while True:
+            if len(_ports_left) < count:
+                _take_port_block()
+            ports = _ports_left[:count]
+            del _ports_left[:count]
+            if all(map(_is_free, ports)):
+                return ports
 
 
 # Root makes name spaces as it is, since inside a chroot the kernel refuses user name spaces; others

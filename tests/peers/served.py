@@ -19,22 +19,11 @@ import common
 
 PROGRAMS = ("src/server/platend", "src/worker/platen-worker", "src/worker/platen-deliver",
             "src/worker/platen-deliver-smb", "src/cli/platen", "src/mfp/platen-mfp")
-STOP_SECONDS = 30
+STOP_SECONDS = 60
 SETTLED = ("done", "attention", "cancelled", "broken")
 # What tools/check sets for every suite, for those who run a file of tests by hand.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
               "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-
-
-def free_ports(count, kind=socket.SOCK_STREAM, address="127.0.0.1"):
-    """Ports nobody has now."""
-    held = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
-    for s in held:
-        s.bind((address, 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -79,8 +68,7 @@ class House:
         if self.gives_up_root:
             for folder in (self.delivered, self.data, os.path.join(self.top, "run")):
                 shutil.chown(folder, "nobody")
-        self.tcp_port, self.https_port, self.scan_port = free_ports(3)
-        self.udp_port, = free_ports(1, socket.SOCK_DGRAM)
+        self.tcp_port, self.https_port, self.scan_port, self.udp_port = common.free_ports(4)
         self.conf = {
             "server": {"data_dir": self.data, "user": "nobody", "name": "Platen", "drain_s": 5},
             "devices": {"device_address": "127.0.0.1", "udp_port": self.udp_port,

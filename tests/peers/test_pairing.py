@@ -14,12 +14,12 @@ import pytest
 import common
 import epson_models
 from epson_device import Device
-from served import House, free_ports, running
+from served import House, running
 from snmp_agent import GET, OID, SET, OwnAgent, RealAgent, ber
 
 PAGE = epson_models.ff680w_page()
 SECRET = "Geheim-4711"
-PORT = free_ports(1, 2)[0]
+PORT, = common.free_ports(1)
 addresses = (f"127.0.60.{i + 1}" for i in itertools.count())
 
 

@@ -459,11 +459,11 @@ def test_several_presses_in_a_row(pages, tls):
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_three_devices_at_once(pages, tls):
-    server = PushServer()
+    server, (port,) = PushServer(), common.free_ports(1)
     options = ["--tls"] if tls else []
-    with common.start_mfp("--pages", pages, "--port", 18650, "--enpc-port", 0, "--address", "127.88.7.1", "--count", 3,
+    with common.start_mfp("--pages", pages, "--port", port, "--enpc-port", 0, "--address", "127.88.7.1", "--count", 3,
                           "--server", f"127.0.0.1:{server.udp_port}", "--press", "Scans", *options) as mfp:
-        server.device_port, server.client = 18650, {"tls": tls}
+        server.device_port, server.client = port, {"tls": tls}
         scans = [server.wait_scan(i) for i in (1, 2, 3)]
         assert [scan.error for scan in scans] == ["", "", ""]
         assert [[page.data for page in scan.pages] for scan in scans] == [files(pages)] * 3

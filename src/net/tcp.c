@@ -1,20 +1,15 @@
-/* net/tcp.c - streams; see tcp.h.
+/* net/tcp.c - streams; see tcp.h. What TLS adds is in tcp-tls.c.
  *
  *   CONNECTING --connected--> OPEN --end of peer, error, time-out--> ENDED
  *       |                      | tcp_close               tcp_close | (EOF only)
  *       |                      +------------> FLUSHING <-----------+
  *       |                                        | queue empty: shutdown(SHUT_WR)
  *       |                                     LINGERING --EOF or 3 s--> freed
- *       +--refused, late--> ENDED      tcp_abort, or tcp_close after an error: freed at once
- *
- * With TLS there is HANDSHAKE between CONNECTING and OPEN. Bytes of the owner are encrypted before they are queued, and
- * decrypted before they are told; a handshake that a peer does not know may lead back to CONNECTING, with older TLS or
- * without any. */
+ *       +--refused, late--> ENDED      tcp_abort, or tcp_close after an error: freed at once */
 #include "net/tcp.h"
 
 #include "base/text.h"
-#include "net/inside.h"
-#include "net/tls-inside.h"
+#include "net/tcp-inside.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,40 +17,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { TLS_CHUNK_BYTES = 17 * 1024, TLS_SPARE_BYTES = 32 * 1024 };
-
-typedef enum StreamState { CONNECTING, HANDSHAKE, OPEN, ENDED, FLUSHING, LINGERING } StreamState;
-
-struct TcpStream {
-    Loop *loop;
-    int fd;
-    StreamState state;
-    struct event readable, writable;
-    struct event later; /* connect deadline; failure seen inside tcp_write; end of close phases */
-    const TcpEvents *events;
-    void *arg;
-    NetAddress peer;
-    Buf out; /* queued bytes; the first out_sent of them are sent already             */
-    size_t out_sent, out_max; /* out_max: what the owner may have waiting */
-    int64_t read_timeout_ms;
-    int write_errno; /* why tcp_write failed, to be told from the loop                     */
-    bool eof;        /* the peer sends no more                                             */
-    bool broken;     /* nothing can be sent any more                                       */
-    bool paused;
-    bool tell_drained; /* something was written since the last on_drained                    */
-    bool in_callback;  /* freed inside its own callback: the memory goes afterwards          */
-    bool dead;
-    TlsLink *tls;        /* NULL: plain                                                          */
-    Buf early;           /* TLS: written before the handshake was done                           */
-    TlsContext *tls_old; /* to be tried yet, NULL = none                                  */
-    char pin[TLS_PIN_SIZE];
-    bool is_old, was_modern; /* the TLS in use is that of tls_old; it must not be             */
-    bool may_fall_back, wire_ended;
-    NetAddress local; /* to connect from, once more when it falls back                      */
-    TcpTapFn *tap;
-    void *tap_arg;
-    TcpStream *next_closing, **closing_link; /* on the loop's list after tcp_close             */
-};
+enum { TLS_SPARE_BYTES = 32 * 1024 };
 
 const char *tcp_end_name(TcpEnd end)
 {
@@ -84,7 +46,7 @@ static void tell_tap(TcpStream *stream, TcpTapKind kind, Bytes bytes, const char
     tap(stream->tap_arg, kind, bytes, text);
 }
 
-static void stop_events(TcpStream *stream)
+void stream_stop_events(TcpStream *stream)
 {
     event_del(&stream->readable);
     event_del(&stream->writable);
@@ -95,7 +57,7 @@ static void stop_events(TcpStream *stream)
 static void release(TcpStream *stream)
 {
     tell_tap(stream, TCP_TAP_CLOSED, (Bytes){ 0 }, "");
-    stop_events(stream);
+    stream_stop_events(stream);
     stream->events = NULL;
     if (stream->closing_link) {
         *stream->closing_link = stream->next_closing;
@@ -127,7 +89,7 @@ static bool leave_callback(TcpStream *stream)
     return false;
 }
 
-static bool tell_read(TcpStream *stream, Bytes bytes)
+bool stream_tell_read(TcpStream *stream, Bytes bytes)
 {
     tell_tap(stream, TCP_TAP_READ, bytes, "");
     if (!stream->events || !stream->events->on_read)
@@ -146,21 +108,21 @@ static bool tell(TcpStream *stream, void (*on_event)(void *arg))
     return leave_callback(stream);
 }
 
-static bool tell_connected(TcpStream *stream)
+bool stream_tell_connected(TcpStream *stream)
 {
     tell_tap(stream, TCP_TAP_CONNECTED, (Bytes){ 0 }, stream->tls ? tls_version(stream->tls) : "");
     return !stream->events || tell(stream, stream->events->on_connected);
 }
 
 /* The one place where a stream ends. Nothing is read afterwards; writing goes on after EOF only. */
-static void end(TcpStream *stream, TcpEnd why, const Err *err)
+void stream_end(TcpStream *stream, TcpEnd why, const Err *err)
 {
     event_del(&stream->readable);
     stream->state = ENDED;
     stream->eof = why == TCP_END_EOF;
     if (!stream->eof) {
         stream->broken = true;
-        stop_events(stream);
+        stream_stop_events(stream);
     }
     tell_tap(stream, TCP_TAP_ENDED, (Bytes){ 0 }, err->text[0] ? err->text : tcp_end_name(why));
     if (!stream->events)
@@ -170,19 +132,19 @@ static void end(TcpStream *stream, TcpEnd why, const Err *err)
     leave_callback(stream);
 }
 
-static void end_with_errno(TcpStream *stream, TcpEnd why, int code, const char *what)
+void stream_end_errno(TcpStream *stream, TcpEnd why, int code, const char *what)
 {
     char text[NET_ADDRESS_TEXT_SIZE];
     Err err;
 
     net_address_format(&stream->peer, text);
     err_errno(&err, code, "%s %s", what, text);
-    end(stream, why, &err);
+    stream_end(stream, why, &err);
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-static void watch_readable(TcpStream *stream)
+void stream_watch_readable(TcpStream *stream)
 {
     struct timeval span = net_span(stream->read_timeout_ms);
 
@@ -207,29 +169,6 @@ static void discard(TcpStream *stream)
     release(stream);
 }
 
-static void go_on_with_tls(TcpStream *stream);
-
-/* TLS: what came goes in, what it means comes out. */
-static void receive_tls(TcpStream *stream)
-{
-    ssize_t n = recv(stream->fd, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, 0);
-    int code = n < 0 ? errno : 0;
-
-    if (code && code != EAGAIN && code != EINTR && stream->state == OPEN) {
-        end_with_errno(stream, TCP_END_BROKEN, code, "read from");
-        return;
-    }
-    if (n == 0 || (code && code != EAGAIN && code != EINTR)) {
-        tls_feed_end(stream->tls);
-        stream->wire_ended = true;
-    }
-    if (n > 0 && !tls_feed(stream->tls, (Bytes){ loop_buffer(stream->loop), (size_t)n })) {
-        end_with_errno(stream, TCP_END_BROKEN, ENOMEM, "read from");
-        return;
-    }
-    go_on_with_tls(stream);
-}
-
 static void stream_readable(evutil_socket_t fd, short what, void *arg)
 {
     TcpStream *stream = arg;
@@ -240,20 +179,20 @@ static void stream_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (what & EV_TIMEOUT) {
-        end_with_errno(stream, TCP_END_IDLE, ETIMEDOUT, "wait for bytes of");
+        stream_end_errno(stream, TCP_END_IDLE, ETIMEDOUT, "wait for bytes of");
         return;
     }
     if (stream->tls) {
-        receive_tls(stream);
+        stream_tls_receive(stream);
         return;
     }
     ssize_t n = recv(stream->fd, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, 0);
     if (n > 0)
-        tell_read(stream, (Bytes){ loop_buffer(stream->loop), (size_t)n });
+        stream_tell_read(stream, (Bytes){ loop_buffer(stream->loop), (size_t)n });
     else if (n == 0)
-        end(stream, TCP_END_EOF, &(Err){ .kind = ERR_NONE });
+        stream_end(stream, TCP_END_EOF, &(Err){ .kind = ERR_NONE });
     else if (errno != EAGAIN && errno != EINTR)
-        end_with_errno(stream, TCP_END_BROKEN, errno, "read from");
+        stream_end_errno(stream, TCP_END_BROKEN, errno, "read from");
 }
 
 void tcp_pause(TcpStream *stream)
@@ -265,7 +204,7 @@ void tcp_pause(TcpStream *stream)
 void tcp_resume(TcpStream *stream)
 {
     stream->paused = false;
-    watch_readable(stream);
+    stream_watch_readable(stream);
     if (stream->tls &&
         stream->state == OPEN) /* what is decrypted already makes no socket readable */
         event_active(&stream->readable, EV_READ, 0);
@@ -276,7 +215,7 @@ void tcp_set_read_timeout(TcpStream *stream, int64_t timeout_ms)
     stream->read_timeout_ms = timeout_ms;
     if (stream->state == OPEN)
         event_del(&stream->readable);
-    watch_readable(stream);
+    stream_watch_readable(stream);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -335,7 +274,7 @@ static bool enqueue(TcpStream *stream, Bytes bytes)
 }
 
 /* Notes a failure that is found while the owner is calling us; on_end comes from the loop. */
-static void break_later(TcpStream *stream, int code)
+void stream_break_later(TcpStream *stream, int code)
 {
     struct timeval now = { 0 };
 
@@ -347,30 +286,20 @@ static void break_later(TcpStream *stream, int code)
 }
 
 /* Bytes as the wire gets them. */
-static void put_on_wire(TcpStream *stream, Bytes bytes)
+void stream_put_on_wire(TcpStream *stream, Bytes bytes)
 {
     bool connecting = stream->state == CONNECTING;
 
     if (tcp_queued_bytes(stream) == 0 && !connecting && !send_some(stream, &bytes)) {
-        break_later(stream, errno);
+        stream_break_later(stream, errno);
         return; /* as if the connection had broken just afterwards */
     }
     if (!enqueue(stream, bytes)) {
-        break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
+        stream_break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
         return;
     }
     if (!connecting)
         watch_writable(stream);
-}
-
-/* What TLS has to say goes onto the wire. */
-static void put_tls_on_wire(TcpStream *stream)
-{
-    uint8_t record[TLS_CHUNK_BYTES];
-    size_t n;
-
-    while (!stream->broken && (n = tls_take(stream->tls, record, sizeof record)) > 0)
-        put_on_wire(stream, (Bytes){ record, n });
 }
 
 bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
@@ -390,151 +319,14 @@ bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
     }
     tell_tap(stream, TCP_TAP_WRITTEN, bytes, "");
     stream->tell_drained = true;
-    if (stream->tls && stream->state != OPEN && stream->state != ENDED) {
-        if (!buf_put(&stream->early, bytes))
-            break_later(stream, ENOMEM);
-        return true;
-    }
-    if (!stream->tls) {
-        put_on_wire(stream, bytes);
-        return true;
-    }
-    if (!tls_write(stream->tls, bytes))
-        break_later(stream, EPROTO);
-    put_tls_on_wire(stream);
+    if (stream->tls)
+        stream_tls_write(stream, bytes);
+    else
+        stream_put_on_wire(stream, bytes);
     return true;
 }
 
 /* --- connecting and closing -------------------------------------------------------------------- */
-
-static void assign_events(TcpStream *stream);
-
-/* --- TLS ------------------------------------------------------------------------------------------ */
-
-static void begin_handshake(TcpStream *stream)
-{
-    struct timeval span = net_span(stream->may_fall_back ? TCP_TLS_TRY_MS : TCP_HANDSHAKE_MS);
-
-    stream->state = HANDSHAKE;
-    event_add(&stream->later, &span);
-    watch_readable(stream);
-    go_on_with_tls(stream);
-}
-
-/* A new connection, with the older TLS or without any. What the owner has written waits for that one. */
-static void connect_anew(TcpStream *stream, TlsContext *context)
-{
-    Err err = { .kind = ERR_TEMPORARY, .text = "no memory for what waits to be sent" };
-
-    stop_events(stream);
-    tls_link_free(STEAL(stream->tls));
-    stream->broken = stream->wire_ended = false;
-    close(stream->fd);
-    stream->fd = net_socket(&stream->peer, SOCK_STREAM, &err);
-    buf_clear(&stream->out); /* what is left of the handshake */
-    stream->out_sent = 0;
-    if (context)
-        stream->tls = tls_link_new(context, false, stream->pin);
-    if (stream->fd < 0 || !net_connect(stream->fd, &stream->peer, &stream->local, &err) ||
-        (context ? !stream->tls : !buf_put(&stream->out, buf_bytes(&stream->early)))) {
-        end(stream, TCP_END_CONNECT_FAILED, &err);
-        return;
-    }
-    if (!context)
-        buf_clear(&stream->early);
-    assign_events(stream);
-    stream->state = CONNECTING;
-    struct timeval span = net_span(TCP_HANDSHAKE_MS);
-    event_add(&stream->writable, NULL);
-    event_add(&stream->later, &span);
-}
-
-/* A peer that knows no TLS. */
-static void fall_back(TcpStream *stream)
-{
-    stream->may_fall_back = false;
-    connect_anew(stream, NULL);
-}
-
-static void try_old_tls(TcpStream *stream)
-{
-    stream->may_fall_back = false; /* it has answered with TLS, or TLS is a must */
-    stream->is_old = true;
-    connect_anew(stream, STEAL(stream->tls_old));
-}
-
-static void fail_handshake(TcpStream *stream, TlsResult result, const Err *err)
-{
-    TlsHeard heard = tls_heard(stream->tls);
-    bool speaks = heard == TLS_HEARD_RECORD;
-    bool may_speak = speaks || (heard == TLS_HEARD_NOTHING && !stream->may_fall_back);
-
-    if (result == TLS_UNTRUSTED)
-        end(stream, TCP_END_UNTRUSTED, err);
-    else if (stream->was_modern && speaks && result == TLS_FAILED)
-        end(stream, TCP_END_DOWNGRADED, err);
-    else if (stream->tls_old && may_speak)
-        try_old_tls(stream);
-    else if (stream->may_fall_back && !speaks)
-        fall_back(stream);
-    else
-        end(stream, TCP_END_NO_TLS, err);
-}
-
-/* False: the stream is gone, or is not OPEN. */
-static bool shake_hands(TcpStream *stream)
-{
-    Err err = { .kind = ERR_NONE };
-    TlsResult result = tls_handshake(stream->tls, &err);
-
-    if (result == TLS_ENDED || (result == TLS_WANTS_BYTES && stream->wire_ended)) {
-        err_set(&err, ERR_TEMPORARY, 0, "TLS: the peer hung up in the handshake");
-        result = TLS_ENDED;
-    }
-    put_tls_on_wire(stream);
-    if (result == TLS_WANTS_BYTES)
-        return false;
-    if (result != TLS_OK) {
-        fail_handshake(stream, result, &err);
-        return false;
-    }
-    event_del(&stream->later);
-    stream->state = OPEN;
-    stream->may_fall_back = false;
-    event_del(&stream->readable); /* from now on with the owner's time-out and pauses */
-    watch_readable(stream);
-    if (!tls_write(stream->tls, buf_bytes(&stream->early)))
-        break_later(stream, EPROTO);
-    buf_clear(&stream->early);
-    put_tls_on_wire(stream);
-    return tell_connected(stream);
-}
-
-/* Tells what is decrypted, until there is no more, or the owner pauses. */
-static void go_on_with_tls(TcpStream *stream)
-{
-    Err err = { .kind = ERR_NONE };
-    TlsResult result = TLS_OK;
-
-    if (stream->state == HANDSHAKE && !shake_hands(stream))
-        return;
-    while (stream->state == OPEN && !stream->paused) {
-        size_t n;
-
-        result = tls_read(stream->tls, loop_buffer(stream->loop), LOOP_BUFFER_BYTES, &n, &err);
-        if (result != TLS_OK)
-            break;
-        if (!tell_read(stream, (Bytes){ loop_buffer(stream->loop), n }))
-            return;
-    }
-    if (stream->state != OPEN || stream->paused)
-        return;
-    put_tls_on_wire(stream); /* answers of TLS itself */
-    if (result == TLS_ENDED || (result != TLS_FAILED && stream->wire_ended))
-        end(stream, TCP_END_EOF, &(Err){ .kind = ERR_NONE });
-    else if (result == TLS_FAILED)
-        end(stream, TCP_END_BROKEN, &err);
-}
 
 static void connected(TcpStream *stream)
 {
@@ -545,20 +337,20 @@ static void connected(TcpStream *stream)
     if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0)
         code = errno;
     if (code != 0) {
-        end_with_errno(stream, TCP_END_CONNECT_FAILED, code, "connect to");
+        stream_end_errno(stream, TCP_END_CONNECT_FAILED, code, "connect to");
         return;
     }
     if (!tell(stream, stream->events->on_reached))
         return;
     if (stream->tls) {
-        begin_handshake(stream);
+        stream_tls_begin(stream);
         return;
     }
     stream->state = OPEN;
-    watch_readable(stream);
+    stream_watch_readable(stream);
     if (tcp_queued_bytes(stream) > 0)
         watch_writable(stream);
-    tell_connected(stream);
+    stream_tell_connected(stream);
 }
 
 /* The queue of a closing stream is empty: say so to the peer and wait for its end. */
@@ -590,10 +382,10 @@ static void stream_writable(evutil_socket_t fd, short what, void *arg)
     if (!sent && is_closing) {
         release(stream);
     } else if (!sent && stream->state == OPEN) {
-        end_with_errno(stream, what & EV_TIMEOUT ? TCP_END_STALLED : TCP_END_BROKEN, code,
-                       "write to");
+        stream_end_errno(stream, what & EV_TIMEOUT ? TCP_END_STALLED : TCP_END_BROKEN, code,
+                         "write to");
     } else if (!sent && stream->state == HANDSHAKE) {
-        break_later(stream, code);
+        stream_break_later(stream, code);
     } else if (!sent) {
         stream->broken = true; /* after EOF, which the owner knows already */
     } else if (tcp_queued_bytes(stream) > 0) {
@@ -606,17 +398,6 @@ static void stream_writable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* Its time for a try is over. What has answered with TLS is slow at it: it is not spoken to plainly. */
-static void try_is_over(TcpStream *stream)
-{
-    struct timeval span = net_span(TCP_HANDSHAKE_MS - TCP_TLS_TRY_MS);
-
-    if (tls_heard(stream->tls) != TLS_HEARD_RECORD)
-        return fall_back(stream);
-    stream->may_fall_back = false;
-    event_add(&stream->later, &span);
-}
-
 static void stream_later(evutil_socket_t fd, short what, void *arg)
 {
     TcpStream *stream = arg;
@@ -624,20 +405,16 @@ static void stream_later(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (stream->state == CONNECTING)
-        end_with_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "connect to");
-    else if (stream->state == HANDSHAKE && stream->broken)
-        fail_handshake(stream, TLS_ENDED, &(Err){ .kind = ERR_TEMPORARY, .text = "TLS: cut off" });
-    else if (stream->state == HANDSHAKE && stream->may_fall_back)
-        try_is_over(stream);
+        stream_end_errno(stream, TCP_END_CONNECT_FAILED, ETIMEDOUT, "connect to");
     else if (stream->state == HANDSHAKE)
-        end_with_errno(stream, TCP_END_NO_TLS, ETIMEDOUT, "speak TLS with");
+        stream_tls_late(stream);
     else if (stream->state == OPEN)
-        end_with_errno(stream, TCP_END_BROKEN, stream->write_errno, "write to");
+        stream_end_errno(stream, TCP_END_BROKEN, stream->write_errno, "write to");
     else
         release(stream); /* the time for closing is over */
 }
 
-static void assign_events(TcpStream *stream)
+void stream_assign_events(TcpStream *stream)
 {
     struct event_base *base = loop_base(stream->loop);
     const int on = 1;
@@ -660,7 +437,7 @@ TcpStream *tcp_stream_new(Loop *loop, int fd_take, const NetAddress *peer, Err *
         return NULL;
     }
     *stream = (TcpStream){ .loop = loop, .fd = fd_take, .state = OPEN, .peer = *peer };
-    assign_events(stream);
+    stream_assign_events(stream);
     return stream;
 }
 
@@ -674,26 +451,9 @@ void tcp_attach(TcpStream *stream, size_t output_max_bytes, const TcpEvents *eve
     stream->events = events;
     stream->arg = arg;
     if (stream->tls && stream->state == OPEN)
-        begin_handshake(stream);
+        stream_tls_begin(stream);
     else
-        watch_readable(stream);
-}
-
-bool tcp_accept_tls(TcpStream *stream, TlsContext *context, Err *err)
-{
-    stream->tls = tls_link_new(context, true, "");
-    return stream->tls || err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");
-}
-
-const char *tcp_tls_version(const TcpStream *stream, bool *ret_is_old)
-{
-    *ret_is_old = stream->is_old;
-    return stream->tls ? tls_version(stream->tls) : "";
-}
-
-const char *tcp_peer_certificate(const TcpStream *stream)
-{
-    return stream->tls ? tls_peer_certificate(stream->tls) : "";
+        stream_watch_readable(stream);
 }
 
 TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddress *local,
@@ -707,17 +467,9 @@ TcpStream *tcp_connect_secure(Loop *loop, const NetAddress *peer, const NetAddre
     TcpStream *stream = tcp_stream_new(loop, STEAL_FD(fd), peer, err);
     if (!stream)
         return NULL;
-    if (security->transport != TCP_PLAIN) {
-        stream->tls = tls_link_new(security->context, false, security->pin);
-        stream->may_fall_back = security->transport == TCP_TLS_ELSE_PLAIN;
-        stream->was_modern = security->was_modern;
-        stream->tls_old = security->was_modern ? NULL : security->old_context;
-        (void)text_copy(stream->pin, sizeof stream->pin, security->pin);
-        if (!stream->tls) {
-            release(stream);
-            err_set(err, ERR_TEMPORARY, 0, "no memory for a TLS connection");
-            return NULL;
-        }
+    if (security->transport != TCP_PLAIN && !stream_tls_wanted(stream, security, err)) {
+        release(stream);
+        return NULL;
     }
     if (local)
         stream->local = *local;
@@ -765,14 +517,12 @@ void tcp_close(TcpStream *stream)
         return;
     }
     tell_tap(stream, TCP_TAP_CLOSED, (Bytes){ 0 }, "");
-    if (stream->tls) {
-        tls_say_goodbye(stream->tls);
-        put_tls_on_wire(stream);
-    }
+    if (stream->tls)
+        stream_tls_goodbye(stream);
     TcpStream **list = loop_closing_streams(stream->loop);
     struct timeval span = net_span(TCP_CLOSE_FLUSH_MS);
 
-    stop_events(stream);
+    stream_stop_events(stream);
     stream->events = NULL;
     stream->state = FLUSHING;
     stream->next_closing = *list;

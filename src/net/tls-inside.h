@@ -1,4 +1,4 @@
-/* net/tls-inside.h - one TLS connection without its socket. Private to tcp.c and tls.c.
+/* net/tls-inside.h - one TLS connection without its socket. Private to tcp-tls.c, tcp.c and tls.c.
  *
  * Bytes from the wire go in by tls_feed, bytes for the wire come out by tls_take; in between the handshake, then the
  * owner's bytes by tls_read and tls_write. Nothing here waits. */

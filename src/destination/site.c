@@ -26,8 +26,9 @@ typedef struct Visit {
     const Errand *errand;
     const Parcel *parcel;
     SameName same_name;
-    char name[FILE_NAME_BYTES_MAX + 1]; /* wanted, as the place takes it */
+    char name[FILE_NAME_BYTES_MAX + 1]; /* wanted, as the place takes it           */
     char temporary[TEMPORARY_SIZE];
+    bool proposed; /* this attempt has a name reserved that it did not get so far */
 } Visit;
 
 static bool locate(Visit *visit)
@@ -134,7 +135,7 @@ static bool first_free(const Visit *visit, uint32_t n, uint32_t *ret_n)
             step *= 2;
     }
     if (taken) {
-        if (low == NAMES_MAX || !is_taken(visit, NAMES_MAX, &taken) || taken) {
+        if (low >= NAMES_MAX || !is_taken(visit, NAMES_MAX, &taken) || taken) {
             *ret_n = NAMES_MAX + 1;
             return taken;
         }
@@ -161,10 +162,12 @@ static bool finish(const Visit *visit, const char *name)
            errand_done(visit->errand, "rename", name);
 }
 
-/* Proposes a name and takes it. *ret_taken: somebody has it. */
-static bool take(const Visit *visit, const char *name, bool *ret_taken)
+/* Proposes a name and takes it, without a look before: rename() itself refuses a name that is taken.
+ * *ret_taken: somebody has it. */
+static bool take(Visit *visit, const char *name, bool *ret_taken)
 {
     *ret_taken = false;
+    visit->proposed = true; /* also when the answer is lost */
     if (!errand_propose(visit->errand, name))
         return false;
     fault_point("site.before-rename");
@@ -174,6 +177,7 @@ static bool take(const Visit *visit, const char *name, bool *ret_taken)
     if (*ret_taken)
         return true;
     fault_point("site.renamed");
+    visit->proposed = false;
     return finish(visit, name);
 }
 
@@ -207,54 +211,62 @@ bool site_free_name(const SiteVerbs *verbs, const Errand *errand, uint32_t *n,
     return free_name(&visit, n, ret_name);
 }
 
-static bool take_numbered(const Visit *visit)
+static bool take_numbered(Visit *visit)
 {
     char name[FILE_NAME_BYTES_MAX + 1];
-    uint32_t n = 1;
-    bool taken = true;
+    uint32_t n;
+    bool taken;
 
-    while (taken)
+    if (!take(visit, visit->name, &taken))
+        return false;
+    for (n = 2; taken; n++)
         if (!free_name(visit, &n, name) || !take(visit, name, &taken))
             return false;
     return true;
 }
 
-static bool take_name(const Visit *visit)
+static bool take_name(Visit *visit)
 {
     const Parcel *parcel = visit->parcel;
     bool taken = true;
 
+    if (visit->same_name != SAME_NAME_NUMBER)
+        return take(visit, visit->name, &taken) && (!taken || refuse_taken(visit, visit->name));
     /* A name that was reserved is used when it is still free: the server has it in its rows. */
-    if (parcel->reserved[0] && visit->same_name == SAME_NAME_NUMBER) {
-        SiteFile file = { 0 };
-
-        if (!visit->verbs->look(visit->errand, parcel->reserved, &file))
-            return false;
-        if (!file.found && !take(visit, parcel->reserved, &taken))
-            return false;
-        if (!taken)
-            return true;
-    }
-    if (visit->same_name == SAME_NAME_NUMBER)
-        return take_numbered(visit);
-    if (visit->same_name == SAME_NAME_REFUSE &&
-        (!is_taken(visit, 1, &taken) || (taken && !refuse_taken(visit, visit->name))))
+    if (parcel->reserved[0] && !take(visit, parcel->reserved, &taken))
         return false;
-    return take(visit, visit->name, &taken) && (!taken || refuse_taken(visit, visit->name));
+    return !taken || take_numbered(visit);
 }
 
 /* --- delivery ------------------------------------------------------------------------------------- */
 
-/* An earlier attempt was allowed to use a name and then died, or its answer was lost. */
+/* An earlier attempt was allowed to use a name and then died, or its answer was lost. The file that has the
+ * name may still be another's of the same size; but as long as the temporary one is there, ours did not get it. */
 static bool finish_earlier(const Visit *visit, bool *ret_done)
 {
+    SiteFile temporary = { 0 };
+
     *ret_done = false;
     if (!visit->parcel->reserved[0])
         return true;
     if (!is_ours(visit, visit->parcel->reserved, ret_done))
         return false;
+    if (*ret_done && !visit->verbs->hash &&
+        !visit->verbs->look(visit->errand, visit->temporary, &temporary))
+        return false;
+    *ret_done = *ret_done && !temporary.found;
     return !*ret_done || (visit->verbs->remove(visit->errand, visit->temporary) &&
                           finish(visit, visit->parcel->reserved));
+}
+
+/* The proposed name is given back before the temporary file goes: see finish_earlier. False: whether it was
+ * taken is not known, and the next attempt has to see both. */
+static bool give_back(const Visit *visit)
+{
+    SiteFile temporary = { 0 };
+
+    return !visit->proposed || (visit->verbs->look(visit->errand, visit->temporary, &temporary) &&
+                                temporary.found && errand_release(visit->errand));
 }
 
 /* Nothing of a failed attempt stays; why it failed is what is told. */
@@ -262,9 +274,9 @@ static void clean_up(const Visit *visit)
 {
     DeliveryResult why = *visit->errand->result;
 
-    if (why.peer_lost)
-        return; /* the next attempt writes over it */
-    (void)visit->verbs->remove(visit->errand, visit->temporary);
+    /* Of a lost peer the next attempt writes over it. */
+    if (!why.peer_lost && give_back(visit))
+        (void)visit->verbs->remove(visit->errand, visit->temporary);
     *visit->errand->result = why;
 }
 

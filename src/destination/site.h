@@ -1,10 +1,12 @@
 /* destination/site.h - delivery to places that keep files in folders and can rename them.
  *
  *   locate   go to the folder; sub-folders that the job names are made
- *   look     is the name an earlier attempt reserved there, with our size (and hash)? then it is done
+ *   look     is the name an earlier attempt reserved there, with our size (and hash), and its temporary file
+ *            gone? then it is done
  *   write    .platen-<delivery>.part in that folder
  *   verify   its size, and where the place can hash, its hash
- *   rename   the name is proposed, then taken; taken names are numbered, replaced or refused
+ *   rename   the name is proposed, then taken; taken names are numbered, replaced or refused. Nobody looks first:
+ *            most names are free, and with distant places each question is a wait
  *
  * Somebody who looks into the folder sees a whole file or none. A failed attempt leaves no temporary
  * file, unless the connection is gone: then the next attempt writes over it. */

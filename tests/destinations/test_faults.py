@@ -5,6 +5,7 @@ a cure. docs/destination-faults.md is this table; a test compares it."""
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -17,6 +18,9 @@ from workers import DELIVER, DELIVER_SMB, TOP, program_of
 
 TABLE = os.path.join(TOP, "docs", "destination-faults.md")
 CELLS = [(word, fault) for word in WORDS for fault in FAULTS if fault not in kind_class(word).without]
+
+
+RENAMING = "folder ftp sftp smb webdav sharepoint sharepoint_online".split()
 
 
 def name_of(word):
@@ -73,6 +77,30 @@ def test_fault(kinds, word, fault, tmp_path):
     assert kind.temporary() == []
 
 
+@pytest.mark.parametrize("word", RENAMING)
+def test_what_has_the_name_and_the_size_is_not_ours(kinds, word, tmp_path):
+    """A name is proposed before anybody looks whether it is taken. Of an attempt that dies right then, the next one
+    finds a file of that name and size, which is another document."""
+    kind = kinds(word)
+    first, second = (Document(tmp_path, 4000, f"same-{word}.pdf") for _ in range(2))
+    assert result_of(first.task(kind.name, kind.settings(), options=kind.options()))["class"] == "ok"
+    task = second.task(kind.name, kind.settings(), options=kind.options())
+    died = subprocess.run([program_of(kind.name), "--task", "-"], input=json.dumps(task).encode(), check=False,
+                          capture_output=True, env={**os.environ, "PLATEN_FAULT": "site.before-rename:1"})
+    assert died.returncode == -signal.SIGKILL, died
+    proposed = [json.loads(line).get("name") for line in died.stdout.splitlines() if b"question" in line]
+    assert proposed == [first.name], "it looked before"
+    # An attempt that is refused gives the name back before it tidies up.
+    refused = dict(task, reserved_name=first.name, options={**kind.options(), "same_name": "refuse"})
+    messages = delivering.deliver(refused)
+    assert messages[-1]["result"]["class"] == "fatal", messages
+    assert [m["name"] for m in messages if m["type"] == "question"] == [first.name, ""]
+    assert kind.temporary() == []
+    assert result_of(task)["class"] == "ok"
+    contents = list(kind.files().values())
+    assert contents.count(first.content) == contents.count(second.content) == 1
+
+
 @pytest.mark.parametrize("word", WORDS)
 def test_test_leaves_nothing(kinds, word):
     """The test button: stages in their order, nothing stays behind."""
@@ -90,9 +118,11 @@ def test_test_leaves_nothing(kinds, word):
 
 
 def test_every_kind_has_its_file():
-    described = {kind["name"]: kind["program"] for program in (DELIVER, DELIVER_SMB)
-                 for kind in json.loads(subprocess.run([program, "--describe"], capture_output=True,
-                                                       check=True).stdout)["destinations"]}
+    kinds = [kind for program in (DELIVER, DELIVER_SMB)
+             for kind in json.loads(subprocess.run([program, "--describe"], capture_output=True,
+                                                   check=True).stdout)["destinations"]]
+    described = {kind["name"]: kind["program"] for kind in kinds}
+    assert {kind["name"] for kind in kinds if kind["renames"]} == {name_of(word) for word in RENAMING} | {"s3"}
     assert set(described) == {name_of(word) for word in WORDS}, "a kind without a row in this table"
     for name, program in described.items():
         assert os.path.basename(program_of(name)) == program

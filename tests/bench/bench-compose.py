@@ -4,7 +4,7 @@
 usage: bench-compose.py [--rounds N] [--folder DIR]
 
 PLATEN_BUILD names the build to measure (a release build). A corpus is made in DIR (build/bench-corpus)
-once: 20 different noisy A4 pages of 300 dpi, some 0.9 MB each, hard-linked to 1,000 names; and one small
+once: 20 different noisy A4 pages of 300 dpi, some 1.07 MB each, hard-linked to 1,000 names; and one small
 page for the memory of many pages; and raw pages (A4, 300 dpi, colour and 1 bit, sparse files). Every case runs once in each round, so that a noisy neighbour hits all
 alike; the figures are medians. GNU time is the parent of what is measured, which keeps the peak memory
 honest. Ends with the goals and exit code 1 when one does not hold.

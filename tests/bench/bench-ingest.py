@@ -4,7 +4,7 @@
 usage: bench-ingest.py [--rounds N] [--seconds N] [--folder DIR]
 
 PLATEN_BUILD names the build to measure (a release build). The pages are those of bench-compose.py: 20 different
-ones of some 0.9 MB, here with a stamp each (platen-mfp --stamp), so that no two are equal. The scanners are
+ones of some 1.07 MB, here with a stamp each (platen-mfp --stamp), so that no two are equal. The scanners are
 `platen-mfp --count 64`; they and the readers (thumbnails) run on the same processors as the server.
 
   paced   64 scanners of 100 pages a minute each, 107 pages/s in all, for 60 s. Goal: no page is lost, the server

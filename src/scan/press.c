@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-enum { FORMER_SCAN_MS = 1000 };
+enum { FORMER_SCAN_MS = 3000 }; /* of the ten seconds or so that a panel waits */
 
 void run_refuse(Run *run)
 {

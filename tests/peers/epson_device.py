@@ -23,6 +23,7 @@ from epson_faults import FAULTS
 
 SLP_GROUP, SLP_PORT, EVENT_PORT, SCAN_PORT = "239.255.255.253", 2968, 2968, 1865
 ACK, NAK = b"\x06", b"\x15"
+SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
 SOCKET_SECONDS = 90  # longer than any patience of a server that is tested here
 OPTIONAL = (b"#GMM", b"#QIT", b"#CCT", b"#LAM", b"#GMT", b"#CMX", b"CRP ", b"SKEW",
             b"#FLA", b"#BRT")
@@ -113,6 +114,7 @@ class Device:
         self.page_asked = None  # and when more is asked for after that
         self.asked_at = {}  # page: when more was asked for after it
         self.unlocks = 0
+        self.hurry = threading.Event()  # set: a TRDT that is slow is answered now
         self.deaf_once = False  # the next connection gets nothing, and stays
         self.deaf = []
         self.hang_ups = 0  # so many connections are closed without a word
@@ -129,6 +131,7 @@ class Device:
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.udp.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
                                 socket.inet_aton(address))
+            self.udp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             self.udp.bind((address, 0))
         self.session_type = getattr(self, "session_type", Session)
         self.scan_port = scan_port
@@ -185,15 +188,18 @@ class Device:
             self.udp.sendto(self.request(), to)
 
     def replies(self, count, patience_s=10):
-        """The next replies of the current cycle as (seconds since the first, datagram, sender)."""
+        """The next replies of the current cycle as (seconds since the first, datagram, sender). The times are those
+        at which the kernel had them."""
         self.udp.settimeout(patience_s)
         got, begun = [], None
         while len(got) < count:
-            packet, sender = self.udp.recvfrom(2000)
+            packet, ((_, _, stamp),), _, sender = self.udp.recvmsg(2000, socket.CMSG_SPACE(16))
             if packet[:2] != b"\x02\x07" or packet[10:12] != struct.pack(">H", self.xid):
                 continue
-            begun = begun or time.monotonic()
-            got.append((time.monotonic() - begun, packet, sender))
+            seconds, nanoseconds = struct.unpack("@ll", stamp)
+            at = seconds + nanoseconds / 1e9
+            begun = begun or at
+            got.append((at - begun, packet, sender))
         return got
 
     def register(self, to=(SLP_GROUP, SLP_PORT), patience_s=10):
@@ -644,7 +650,7 @@ class Session:
     # -- images ---------------------------------------------------------------------------------
 
     def on_trdt(self, code):
-        time.sleep(self.manner.start_delay_s)
+        self.device.hurry.wait(self.manner.start_delay_s)
         if self.manner.fault == "no-paper":
             self.answer(self.header(code, 0, b"#errADF PE  "), REPLY_SIZE)
             return

@@ -27,7 +27,7 @@ class Scan:
         """Start is pressed and accepted."""
         self.before = [b["id"] for b in self.house.batches(self.id)]
         answer = self.device.press(("127.0.0.1", self.house.tcp_port), choice)
-        assert b"<StatusOut>OK<" in answer
+        assert b"<StatusOut>OK<" in answer, answer.decode() + self.house.log_text()[-2000:]
 
     def running(self):
         """The batch of the last press, while it is there and whatever its state."""

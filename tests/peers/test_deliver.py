@@ -139,6 +139,15 @@ def test_a_full_disk_is_said(world):
     assert "room" in result["cure"]
 
 
+def is_gone(pid):
+    """No such process, or one that only waits to be collected."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def test_the_program_dies_with_its_parent(world):
     script = ("import os,socket,subprocess,sys,time\n"
               "a,b=socket.socketpair()\n"
@@ -152,14 +161,7 @@ def test_the_program_dies_with_its_parent(world):
         os.kill(pid, 0)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    for _ in range(200):
-        if not os.path.exists(f"/proc/{pid}"):
-            return
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            if f.read().rsplit(")", 1)[1].split()[0] == "Z":
-                return
-        time.sleep(0.02)
-    raise AssertionError("platen-deliver outlived its parent")
+    common.wait_until(lambda: is_gone(pid), "platen-deliver to end with its parent")
 
 
 def test_a_notification_needs_a_kind_that_reaches_people(world):

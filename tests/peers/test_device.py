@@ -233,11 +233,11 @@ def test_start_that_may_not_be_is_refused(house, tiny):
         assert refused(bench, "04")  # no job belongs to preview
         assert refused(bench, "12")
         assert bench.device.sessions == 0 and house.batches(bench.id) == []
-        bench.device.manner.start_delay_s = 1
+        gate = Gate(bench.device, 1)
         bench.press()
-        common.wait_until(lambda: bench.device.sessions, "the scan")
+        assert gate.reached.wait(common.PATIENCE_S)
         assert refused(bench)  # its scan still runs
-        bench.device.finished.clear()
+        gate.opened.set()
         bench.assert_delivered(bench.batch(), tiny)
         assert bench.device.sessions == 1
 
@@ -473,7 +473,7 @@ def test_device_that_hangs_up_before_a_word(house, tiny, times, code):
 
 def test_start_is_pressed_again_at_once(house, tiny):
     """The server has not heard the end of a scan yet, or it is on its way to the disk, when Start is pressed again."""
-    with Bench(house, tiny[:1], unlock_delay_s=0.4) as bench:
+    with Bench(house, tiny[:1], unlock_delay_s=0.3) as bench:
         bench.press()
         for pressed in range(1, 4):
             common.wait_until(lambda: bench.device.unlocks == pressed, "the end of a scan")

@@ -5,6 +5,7 @@ The real server against epson_device.py at several addresses of the loopback net
 import itertools
 import os
 import re
+import time
 
 import pytest
 
@@ -228,12 +229,13 @@ def test_a_revoked_device_does_not_come_back_elsewhere(house):
 
 def test_presses_and_announcements_do_not_make_us_ask_all_the_time(house):
     """At most once in ten seconds, however often somebody presses."""
+    begun = time.monotonic()
     with Unit(house, approve=False) as unit:
         unit.wait_serial()
         for _ in range(30):
             unit.register()
             assert not unit.press()
-        assert unit.device.sessions <= 3
+        assert unit.device.sessions <= 2 + (time.monotonic() - begun) // 10
 
 
 def test_who_says_no_number_is_treated_as_ever(house):

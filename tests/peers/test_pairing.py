@@ -14,7 +14,7 @@ import pytest
 import common
 import epson_models
 from epson_device import Device
-from served import House, running
+from served import House, running, seconds
 from snmp_agent import GET, OID, SET, OwnAgent, RealAgent, ber
 
 PAGE = epson_models.ff680w_page()
@@ -194,7 +194,7 @@ def test_silence_has_two_names(house, tmp_path):
         begun = time.monotonic()
         said = refused(house, "device", "pair", id_)  # the port for scans is closed, so the host is there
         assert "snmp-silent" in said and "snmp_community" in said
-        assert 2.5 < time.monotonic() - begun < 8
+        assert 2.5 < time.monotonic() - begun < 20
     # An address that nobody has: in the network of the loopback interface every address answers.
     id_ = add(house, "192.0.2.77")
     said = refused(house, "device", "pair", id_)
@@ -420,9 +420,9 @@ def test_who_else_answers_is_not_heard(house):
 
 def test_a_host_without_an_agent_is_told_at_once(house):
     id_ = add(house, next(addresses))
-    begun = time.monotonic()
-    assert "snmp-silent" in refused(house, "device", "pair", id_)
-    assert time.monotonic() - begun < 2.5
+    took, (status, problem) = seconds(lambda: house.api("POST", f"/api/v1/devices/{id_}/pair", {}))
+    assert status == 422 and problem["detail"].startswith("snmp-silent: "), problem
+    assert took < 2.5  # silence takes three seconds
 
 
 def test_a_name_with_zeros_at_its_end_is_that_name(house):
@@ -492,8 +492,10 @@ def test_a_dead_device_holds_nobody_up():
     """Of many who wait at once some are sent away; others are served meanwhile, and the server stops at once."""
     made = House({"devices": {"snmp_port": PORT}}).start()
     try:
-        silent = [OwnAgent(next(addresses), PORT, community=b"another") for _ in range(4)]
-        dead = [add_plain(made, agent.socket.getsockname()[0]) for agent in silent]
+        slow = [OwnAgent(next(addresses), PORT) for _ in range(4)]
+        for agent in slow:  # two questions are answered when they are asked for the third time, then it is dead
+            agent.manner = lambda _, answer, a=agent: [answer] if len(a.datagrams) in (3, 6) else []
+        dead = [add_plain(made, agent.socket.getsockname()[0]) for agent in slow]
         answers = []
         people = [threading.Thread(target=lambda i=i: answers.append(
             made.api("POST", f"/api/v1/devices/{i}/pair", {}))) for i in dead]
@@ -501,17 +503,16 @@ def test_a_dead_device_holds_nobody_up():
             person.start()
         common.wait_until(lambda: len(answers) == 2, "those who are sent away")
         assert all(status == 503 and "already" in body["detail"] for status, body in answers)
-        begun = time.monotonic()
         for _ in range(20):
             assert made.api("GET", "/api/v1/devices")[0] == 200
-        assert time.monotonic() - begun < 2
+        assert len(answers) == 2, "others were served while two were still waiting"
         begun = time.monotonic()
         made.stop()
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 5
         for person in people:
-            person.join(10)
-        assert len(answers) == 4 and all(status == 503 for status, _ in answers)
-        for agent in silent:
+            person.join(common.PATIENCE_S)
+        assert len(answers) == 4 and all(status == 503 for status, _ in answers), answers
+        for agent in slow:
             agent.socket.close()
     finally:
         made.remove()

@@ -101,7 +101,7 @@ def test_device_that_never_pushes(house, pages):
 
 
 def test_without_waiting(house, pages):
-    with Bench(house, pages, start_delay_s=1) as bench:
+    with Bench(house, pages, start_delay_s=20) as bench:
         begun = json.loads(pull(house, bench.id, "--json").stdout)
         assert (begun["state"], begun["pages"]) == ("receiving", 0)
         again = pull(house, bench.id)
@@ -109,6 +109,7 @@ def test_without_waiting(house, pages):
         assert "A scan of this device is still running" in again.stderr
         press = bench.device.press(("127.0.0.1", house.tcp_port))
         assert b"<StatusOut>ERROR<" in press  # neither at the panel
+        bench.device.hurry.set()
         assert house.settled_batch(bench.id)["id"] == begun["id"]
         assert len(house.batches(bench.id)) == 1
 

@@ -40,10 +40,12 @@ def scan(house, pages, model=epson_models.XP7100, **manner):
 
 def log_line(house, event, batch):
     """The line of the log about this batch."""
-    found = [line for line in house.log_text().splitlines()
-             if re.search(rf"\b{re.escape(event)}\b", line) and batch["id"] in line]
-    assert len(found) == 1, found
-    return found[0]
+    def found():  # the batch is seen to have ended a moment before the log has it
+        return [line for line in house.log_text().splitlines()
+                if re.search(rf"\b{re.escape(event)}\b", line) and batch["id"] in line]
+    lines = common.wait_until(found, event)
+    assert len(lines) == 1, lines
+    return lines[0]
 
 
 def assert_named(house, batch, state, code, kept):
@@ -126,7 +128,7 @@ def waiting_house(house):
 
 def test_more_sheets_join_the_batch(waiting_house, small):
     """The feeder is filled twice; the third time nobody comes, and the batch is whole."""
-    with scan(waiting_house, small[:2], refills=((2, small[2:]), (4, small[:1])), split=True) as bench:
+    with scan(waiting_house, small[:2], refills=((1, small[2:]), (2, small[:1])), split=True) as bench:
         batch = bench.run()
         assert (batch["state"], batch["pages"]) == ("done", 4), batch
         assert bench.stored(batch)[1] == small + small[:1]
@@ -142,6 +144,7 @@ def test_jam_in_the_second_stack(waiting_house, small):
 
 
 def test_wait_for_sheets_is_cancelled(waiting_house, small):
+    jobs(waiting_house, wait_for_sheets_s=600)
     with scan(waiting_house, small[:2]) as bench:
         bench.press()
         batch = bench.running()
@@ -154,7 +157,7 @@ def test_wait_for_sheets_is_cancelled(waiting_house, small):
 
 def test_server_that_stops_does_not_wait_for_sheets(small):
     """The scan that waits is complete, and the server does not use up its time for draining."""
-    own = House({"server": {"drain_s": 25}}).start()
+    own = House({"server": {"drain_s": 50}}).start()
     try:
         own.configure(wait_for_sheets_s=600)
         with scan(own, small[:2]) as bench:
@@ -163,7 +166,7 @@ def test_server_that_stops_does_not_wait_for_sheets(small):
             common.wait_until(lambda: "notice=waits-for-sheets" in own.log_text(), "the wait")
             begun = time.monotonic()
             own.stop()
-            assert time.monotonic() - begun < 12
+            assert time.monotonic() - begun < 30
             bench.device.wait_end()
             assert bench.device.complaints == []
             own.start()
@@ -186,7 +189,7 @@ def cancel(house, batch):
 def test_cancel_at_the_server(house, small, moment):
     """CAN and FIN in order, the pages that were whole are kept and can be delivered."""
     manner = {"in-page": {"drip": 200, "drip_pause_s": 0.05}, "before-data": {"empty_polls": 10 ** 6},
-              "at-start": {"start_delay_s": 1.5}, "between-pages": {"polls_between": 10 ** 6}}[moment]
+              "at-start": {"start_delay_s": 20}, "between-pages": {"polls_between": 10 ** 6}}[moment]
     with scan(house, small, **manner) as bench:
         bench.press()
         batch = bench.running()
@@ -196,6 +199,7 @@ def test_cancel_at_the_server(house, small, moment):
             common.wait_until(lambda: bench.running()["pages"] == 1, "the first page")
         done = cancel(house, batch)
         assert done.returncode == 0, done.stderr
+        bench.device.hurry.set()
         batch = bench.batch()
         kept = 1 if moment == "between-pages" else 0
         assert_named(house, batch, "cancelled", "cancelled", kept)

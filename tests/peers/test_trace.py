@@ -80,6 +80,8 @@ def record(house, device, folder, *more):
     trace = begin(house, device_id, *more)
     device.register(("127.0.0.1", house.udp_port))
     batch = press_and_settle(house, device, device_id)
+    common.wait_until(lambda: any('"closed"' in line and '"scan"' in line
+                                  for line in house.cli("trace", "get", trace).splitlines()), "the end of the connection")
     path, rows = fetch(house, trace, folder)
     return rows, path, batch
 

@@ -7,10 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
+import common
 from workers import (WORKER, Served, by_hand, make_page, page_of, result_of, sha256)
 
 
@@ -308,12 +308,7 @@ def slow_task(batch, seconds=20):
 
 
 def wait_for(condition):
-    for _ in range(500):
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not happen")
+    return common.wait_until(condition, "it", pause_s=0.005)
 
 
 def test_a_killed_child_is_reported_and_the_next_task_works(batch):
@@ -349,7 +344,6 @@ def test_children_die_with_their_parent(batch):
     with Served(WORKER) as worker:
         worker.send(slow_task(batch))
         child = wait_for(worker.children)[0]
-        time.sleep(0.1)  # it has asked for its parent's death by then
         worker.process.kill()
         worker.process.wait()
         wait_for(lambda: not is_alive(child))

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "monitor/doctor-proc.h"
 #include "store/doctor-rows.h"
+#include "store/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,24 +73,24 @@ static bool probe(int data, Err *err)
     return file_remove(data, name, ok ? err : &ignored) && ok;
 }
 
-static void check_space(Doctor *d, int data)
+static void check_space(Doctor *d)
 {
     enum { COMFORT = 4 };
     const DoctorConfig *config = d->facts->config;
-    int64_t left, wanted = config->space_wanted;
+    SpoolSpace space;
     Err err;
 
-    if (!file_space_left(data, &left, &err))
+    if (!spool_space(config->spool, &space, &err))
         doctor_say(d, FINDING_COULD_NOT_LOOK, config->data_path, NULL,
                    "The space that is left could not be asked: %s.", err.text);
-    else if (left <= wanted)
+    else if (space.left < space.wanted)
         doctor_say(d, FINDING_DISK_FULL, config->data_path, NULL,
-                   "%lld MB are left; a scan has to leave %lld MB.", (long long)(left / MB),
-                   (long long)(wanted / MB));
-    else if (left / COMFORT < wanted)
+                   "%lld MB are left; a scan wants %lld MB.", (long long)(space.left / MB),
+                   (long long)(space.wanted / MB));
+    else if (space.left / COMFORT < space.wanted)
         doctor_say(d, FINDING_DISK_LOW, config->data_path, NULL,
-                   "%lld MB are left; at %lld MB scans are refused.", (long long)(left / MB),
-                   (long long)(wanted / MB));
+                   "%lld MB are left; below %lld MB scans are refused.",
+                   (long long)(space.left / MB), (long long)(space.wanted / MB));
 }
 
 typedef struct FileSystem {
@@ -179,7 +180,7 @@ void doctor_check_data(Doctor *d)
     }
     if (!probe(data, &err))
         doctor_say(d, FINDING_DATA_NOT_WRITABLE, path, NULL, "%s.", err.text);
-    check_space(d, data);
+    check_space(d);
     check_file_system(d);
     check_key(d, data);
 }

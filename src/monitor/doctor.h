@@ -35,7 +35,7 @@ typedef struct DoctorConfig {
     const char *interfaces;     /* "eth0,pj1": names for panels; "" = one for all */
     bool multicast;
     const char *data_path; /* absolute */
-    int64_t space_wanted;  /* bytes that a scan must leave */
+    struct Spool *spool;   /* in it; tells how much room a scan wants */
     const DoctorProgram *programs;
     size_t program_count;
 } DoctorConfig;

@@ -120,11 +120,11 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
 
     [FINDING_DISK_FULL] = {
         "disk-full", FINDING_ERROR,
-        "Less space is left than free_space_mib: scans are refused.",
+        "Less space is left than free_space_mib, and 64 MiB for each scan that runs or begins: scans are refused.",
         "Make room on the disk of the data folder, or keep batches for fewer days (keep_files_days)." },
     [FINDING_DISK_LOW] = {
         "disk-low", FINDING_WARNING,
-        "Less than four times free_space_mib is left.",
+        "Less than four times the space is left below which scans are refused (free_space_mib, and 64 MiB for each scan).",
         "Make room on the disk of the data folder, or keep batches for fewer days (keep_files_days)." },
     [FINDING_DATA_NOT_WRITABLE] = {
         "data-not-writable", FINDING_ERROR,

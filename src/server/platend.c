@@ -327,7 +327,7 @@ static void settle_doctor(Platend *p)
                                 .interfaces = c->interfaces,
                                 .multicast = c->multicast,
                                 .data_path = c->data_dir,
-                                .space_wanted = c->free_space_mib * MIB,
+                                .spool = p->spool,
                                 .programs = p->programs };
     p->programs[p->doctor.program_count++] = (DoctorProgram){ p->worker, "" };
     p->programs[p->doctor.program_count++] = (DoctorProgram){ p->deliver, "" };

@@ -71,19 +71,26 @@ const char *spool_path(const Spool *spool)
     return spool->path;
 }
 
+bool spool_space(Spool *spool, SpoolSpace *ret_space, Err *err)
+{
+    if (!file_space_left(spool->root_fd, &ret_space->left, err))
+        return err_prefix(err, "spool %s", spool->path);
+    ret_space->wanted = spool->reserve_bytes +
+                        (int64_t)SPOOL_SCAN_RESERVE_BYTES * (atomic_load(&spool->scans) + 1);
+    return true;
+}
+
 bool spool_space_check(Spool *spool, Err *err)
 {
     const int64_t mib = 1024 * 1024;
-    int64_t left, wanted;
+    SpoolSpace space;
 
-    if (!file_space_left(spool->root_fd, &left, err))
-        return err_prefix(err, "spool %s", spool->path);
-    wanted = spool->reserve_bytes +
-             (int64_t)SPOOL_SCAN_RESERVE_BYTES * (atomic_load(&spool->scans) + 1);
-    if (left >= wanted)
+    if (!spool_space(spool, &space, err))
+        return false;
+    if (space.left >= space.wanted)
         return true;
     err_set(err, ERR_TEMPORARY, 0, "the disk of %s has %lld MiB left, a scan wants %lld MiB",
-            spool->path, (long long)(left / mib), (long long)(wanted / mib));
+            spool->path, (long long)(space.left / mib), (long long)(space.wanted / mib));
     return err_remedy(err, "Free space on that disk; scans are accepted again by themselves.");
 }
 

@@ -33,9 +33,18 @@ Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err
 void spool_close(Spool *spool); /* finishes what was submitted; accepts NULL */
 const char *spool_path(const Spool *spool);
 
-/* Free space above the reserve less what running scans have reserved (SPOOL_SCAN_RESERVE_BYTES each). ERR_TEMPORARY with
- * a remedy when a new scan must be refused. From any thread. */
+/* Room on the disk of the spool. A scan begins when left >= wanted. */
 enum { SPOOL_SCAN_RESERVE_BYTES = 64 * 1024 * 1024 };
+typedef struct SpoolSpace {
+    int64_t
+        left; /* bytes                                                                            */
+    int64_t
+        wanted; /* the reserve, and SPOOL_SCAN_RESERVE_BYTES for each running scan and the new one */
+} SpoolSpace;
+/* From any thread. False with the errors of base/file.h when the disk cannot be asked. */
+bool spool_space(Spool *spool, SpoolSpace *ret_space, Err *err);
+
+/* ERR_TEMPORARY with a remedy when a new scan must be refused for want of room. From any thread. */
 bool spool_space_check(Spool *spool, Err *err);
 
 typedef void SpoolDone(void *arg, bool ok, const Err *err);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "store/spool.h"
 #include "tests/unit/store-fixture.h"
 
 #include <arpa/inet.h>
@@ -137,6 +138,20 @@ static inline void put_mount(const char *type, const char *options)
 
 /* --- a server that is well ------------------------------------------------------------------------------ */
 
+static Spool *spool;
+
+/* The spool in the data folder, which leaves so many bytes of the disk alone. */
+static inline void have_reserve(int64_t bytes)
+{
+    char path[96];
+    Err err;
+
+    spool_close(spool);
+    (void)text_printf(path, sizeof path, "%s/spool", data);
+    spool = spool_open(path, 1, bytes, &err);
+    assert_non_null(spool);
+}
+
 static DoctorProgram programs[] = { { program, "" }, { program, "smb" } };
 static DoctorConfig config;
 static DoctorFacts facts;
@@ -162,7 +177,7 @@ static inline void be_well(void)
                              .interfaces = "",
                              .multicast = true,
                              .data_path = data,
-                             .space_wanted = 1,
+                             .spool = spool,
                              .programs = programs,
                              .program_count = COUNT_OF(programs) };
     facts = (DoctorFacts){
@@ -249,6 +264,7 @@ static inline int set_up(void **state)
     (void)text_printf(data, sizeof data, "%s/data", f->folder);
     assert_int_equal(mkdir(proc, 0700), 0);
     assert_int_equal(mkdir(data, 0700), 0);
+    have_reserve(1);
     be_well();
     assert_well(f);
     return 0;
@@ -256,6 +272,8 @@ static inline int set_up(void **state)
 
 static inline int tear_down(void **state)
 {
+    spool_close(spool);
+    spool = NULL;
     return fixture_tear_down(state);
 }
 

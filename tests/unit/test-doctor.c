@@ -239,14 +239,52 @@ static int64_t space_left(void)
     return left;
 }
 
+static void be_reserved(int64_t bytes)
+{
+    have_reserve(bytes);
+    config.spool = spool;
+}
+
+/* On the thread of the spool. */
+static void batch_opened(void *arg, bool ok, const Err *err)
+{
+    (void)arg;
+    (void)ok;
+    (void)err;
+}
+
 static void space(void **state)
 {
-    config.space_wanted = 2 * space_left();
+    be_reserved(2 * space_left());
     assert_only(*state, FINDING_DISK_FULL, data);
-    config.space_wanted = space_left() / 2;
+    be_reserved(space_left() / 2);
     assert_only(*state, FINDING_DISK_LOW, data);
-    config.space_wanted = space_left() / 8;
+    be_reserved(space_left() / 8);
     assert_well(*state);
+}
+
+/* What running scans may still need is kept for them: the doctor says so when the next one is refused for it. */
+static void space_of_running_scans(void **state)
+{
+    enum { RUNNING = 40 };
+    Fixture *f = *state;
+    SpoolBatch *running[RUNNING];
+    World world;
+
+    world_make(f, &world);
+    be_reserved(space_left() - RUNNING / 2LL * SPOOL_SCAN_RESERVE_BYTES);
+    assert_only(f, FINDING_DISK_LOW, data);
+    assert_true(spool_space_check(spool, &f->err));
+    for (size_t i = 0; i < RUNNING; i++) {
+        Batch batch = world_batch(&world);
+
+        running[i] = spool_batch_open(spool, &batch, &world.device, batch_opened, NULL);
+        assert_non_null(running[i]);
+    }
+    assert_false(spool_space_check(spool, &f->err));
+    assert_only(f, FINDING_DISK_FULL, data);
+    for (size_t i = 0; i < RUNNING; i++)
+        spool_batch_close(running[i], NULL, NULL);
 }
 
 static void writing(void **state)
@@ -618,6 +656,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(switches_of_the_kernel),
         DOCTOR_TEST(certificates),
         DOCTOR_TEST(space),
+        DOCTOR_TEST(space_of_running_scans),
         DOCTOR_TEST(writing),
         DOCTOR_TEST(file_systems),
         DOCTOR_TEST(keys),

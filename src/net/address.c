@@ -2,6 +2,7 @@
 #include "net/address.h"
 
 #include "base/cleanup.h"
+#include "base/interface.h"
 #include "base/text.h"
 #include "net/inside.h"
 
@@ -97,10 +98,9 @@ bool net_bind_interface(int fd, const char *interface_name, Err *err)
     if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface_name,
                    (socklen_t)strlen(interface_name)) == 0)
         return true;
-    if (errno != ENODEV)
-        return err_errno(err, errno, "bind a socket to the interface %s", interface_name);
-    err_set(err, ERR_NOT_FOUND, ENODEV, "there is no network interface \"%s\"", interface_name);
-    return err_remedy(err, "\"ip link\" shows those there are.");
+    return errno == ENODEV
+               ? interface_missing(interface_name, ERR_NOT_FOUND, err)
+               : err_errno(err, errno, "bind a socket to the interface %s", interface_name);
 }
 
 /* Reads the digits of an address, without port or brackets. */

@@ -1,13 +1,12 @@
 /* net/udp.c - see udp.h. */
 #include "net/udp.h"
 
+#include "base/interface.h"
 #include "base/text.h"
 #include "net/inside.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,93 +190,90 @@ static bool join_index(UdpSocket *udp, const NetAddress *group, uint32_t index, 
 
 bool udp_join(UdpSocket *udp, const NetAddress *group, const char *interface_name, Err *err)
 {
-    uint32_t index = if_nametoindex(interface_name);
+    uint32_t index;
 
-    if (index == 0)
-        return err_set(err, ERR_NOT_FOUND, errno, "there is no network interface \"%s\"",
-                       interface_name);
-    return join_index(udp, group, index, interface_name, err);
+    return interface_index(interface_name, &index, err) &&
+           join_index(udp, group, index, interface_name, err);
 }
 
-static bool interface_is_suitable(const struct ifaddrs *i, bool with_loopback)
+/* Whatever is done on each interface. */
+typedef struct EachInterface {
+    UdpSocket *udp;
+    const NetAddress *to;
+    bool with_loopback;
+    Bytes bytes;  /* of a broadcast          */
+    size_t count; /* on which it went well   */
+    Err err;      /* the last one that failed */
+} EachInterface;
+
+static bool is_suitable(const Interface *interface, bool with_loopback)
 {
-    if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !(i->ifa_flags & IFF_UP))
+    if (!interface->is_up || !interface->has_ipv4)
         return false;
-    if (i->ifa_flags & IFF_LOOPBACK) /* works although lo does not say IFF_MULTICAST */
+    if (interface->is_loopback) /* works although lo does not say IFF_MULTICAST */
         return with_loopback;
-    return i->ifa_flags & IFF_MULTICAST;
+    return interface->has_multicast;
 }
 
-/* getifaddrs lists an interface once per address: true for its first suitable row. */
-static bool is_first_row(const struct ifaddrs *all, const struct ifaddrs *row, bool with_loopback)
+static void join_one(void *arg, const Interface *interface)
 {
-    for (const struct ifaddrs *i = all; i != row; i = i->ifa_next)
-        if (interface_is_suitable(i, with_loopback) && strcmp(i->ifa_name, row->ifa_name) == 0)
-            return false;
-    return true;
+    EachInterface *each = arg;
+
+    each->count += is_suitable(interface, each->with_loopback) &&
+                   udp_join(each->udp, each->to, interface->name, &each->err);
 }
 
 bool udp_join_all(UdpSocket *udp, const NetAddress *group, bool with_loopback, size_t *ret_joined,
                   Err *err)
 {
-    struct ifaddrs *all = NULL;
-    size_t joined = 0;
-    Err refused = { 0 };
+    EachInterface each = { .udp = udp, .to = group, .with_loopback = with_loopback };
 
-    if (getifaddrs(&all) != 0)
-        return err_errno(err, errno, "list the network interfaces");
-    for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-        if (interface_is_suitable(i, with_loopback) && is_first_row(all, i, with_loopback) &&
-            udp_join(udp, group, i->ifa_name, &refused))
-            joined++;
-    }
-    freeifaddrs(all);
-    if (joined == 0) {
-        err_set(err, ERR_TEMPORARY, refused.code,
-                "no network interface takes part in multicast%s%s", refused.kind ? ": " : "",
-                refused.text);
+    if (!interface_list(&(InterfaceVisit){ .interface = join_one }, &each, err))
+        return false;
+    if (each.count == 0) {
+        err_set(err, ERR_TEMPORARY, each.err.code,
+                "no network interface takes part in multicast%s%s", each.err.kind ? ": " : "",
+                each.err.text);
         return err_remedy(err, "Bring an interface with an IPv4 address up.");
     }
-    *ret_joined = joined;
+    *ret_joined = each.count;
     return true;
 }
 
-static bool interface_broadcasts(const struct ifaddrs *all, const struct ifaddrs *row)
+static void broadcast_one(void *arg, const Interface *interface)
 {
-    if (!interface_is_suitable(row, false) || !(row->ifa_flags & IFF_BROADCAST))
-        return false;
-    for (const struct ifaddrs *i = all; i != row; i = i->ifa_next)
-        if (interface_is_suitable(i, false) && strcmp(i->ifa_name, row->ifa_name) == 0)
-            return false;
-    return true;
+    EachInterface *each = arg;
+    uint32_t index;
+
+    each->count += is_suitable(interface, false) && interface->has_broadcast &&
+                   interface_index(interface->name, &index, &each->err) &&
+                   udp_send(each->udp, each->to, index, each->bytes, &each->err);
 }
 
 bool udp_broadcast(UdpSocket *udp, uint16_t port, Bytes bytes, size_t *ret_sent, Err *err)
 {
     NetAddress all_hosts = { .family = NET_IPV4, .bytes = { 255, 255, 255, 255 }, .port = port };
-    struct ifaddrs *all = NULL;
-    size_t sent = 0;
+    EachInterface each = { .udp = udp, .to = &all_hosts, .bytes = bytes };
 
     if (setsockopt(udp->fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int)) != 0)
         return err_errno(err, errno, "send by broadcast");
-    if (getifaddrs(&all) != 0)
-        return err_errno(err, errno, "list the network interfaces");
-    err_set(err, ERR_TEMPORARY, 0, "no network interface takes part in broadcasts");
-    for (const struct ifaddrs *i = all; i; i = i->ifa_next)
-        sent += interface_broadcasts(all, i) &&
-                udp_send(udp, &all_hosts, if_nametoindex(i->ifa_name), bytes, err);
-    freeifaddrs(all);
-    *ret_sent = sent;
-    return sent > 0;
+    err_set(&each.err, ERR_TEMPORARY, 0, "no network interface takes part in broadcasts");
+    if (!interface_list(&(InterfaceVisit){ .interface = broadcast_one }, &each, err))
+        return false;
+    if (each.count == 0)
+        *err = each.err;
+    *ret_sent = each.count;
+    return each.count > 0;
 }
 
 bool udp_set_multicast(UdpSocket *udp, const char *interface_name, int ttl, Err *err)
 {
-    struct ip_mreqn request = { .imr_ifindex = (int)if_nametoindex(interface_name) };
+    struct ip_mreqn request = { .imr_ifindex = 0 };
+    uint32_t index;
 
-    if (request.imr_ifindex == 0)
-        return err_set(err, ERR_NOT_FOUND, errno, "there is no network interface \"%s\"",
-                       interface_name);
+    if (!interface_index(interface_name, &index, err))
+        return false;
+    request.imr_ifindex = (int)index;
     if (setsockopt(udp->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) != 0 ||
         setsockopt(udp->fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl) != 0)
         return err_errno(err, errno, "send multicast with time-to-live %d through %s", ttl,

@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include "base/cleanup.h"
+#include "base/interface.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { INTERFACES_MAX = 32, INTERFACE_NAME_SIZE = 16 /* IFNAMSIZ */ };
+enum { INTERFACES_MAX = 32 };
 enum {
     DEVICE_ADDRESSES_MAX = 2, /* IPv4, IPv6 */
     HTTP_ADDRESSES_MAX = 7,   /* http/server.h has room for the Unix socket as well */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "monitor/doctor.h"
 #include "seal/settings.h"
+#include "store/spool.h"
 #include "store/trace-files.h"
 #include "json/json.h"
 
@@ -52,7 +53,7 @@ static Sealer *sealer;
 static HttpServer *server;
 static HttpEvents *events;
 static uint16_t tcp_port;
-static char socket_path[128], spool_path[128];
+static char socket_path[128], spool_folder[128];
 static Answer answer;
 static Json *answered; /* of the last answer, NULL when it was not JSON */
 static bool route_was_tried[256];
@@ -163,7 +164,7 @@ static inline bool twin_unpair(void *arg, const Actor *actor, const DeviceId *id
 /* What the doctor looks at; nobody listens on port 1. */
 static ApiCertificate api_certificate;
 static DoctorConfig api_doctor = {
-    .udp_port = 1, .tcp_port = 1, .device_address = "127.0.0.1", .interfaces = ""
+    .udp_port = 1, .tcp_port = 1, .address4 = "127.0.0.1", .address6 = "", .interfaces = ""
 };
 
 /* The device that was tried, and what comes of it. */
@@ -237,6 +238,8 @@ static inline void api_start(void)
     Err err = { 0 };
 
     api_doctor.data_path = fx->folder;
+    api_doctor.spool = spool_open(spool_folder, 1, 1, &err);
+    assert_non_null(api_doctor.spool);
     (void)text_printf(api_certificate.path, sizeof api_certificate.path, "%s/tls.pem", fx->folder);
     (void)text_printf(api_certificate.key_path, sizeof api_certificate.key_path, "%s/tls.key",
                       fx->folder);
@@ -252,7 +255,7 @@ static inline void api_start(void)
                                 .cancel_scan = cancel_scan,
                                 .devices = &devices,
                                 .traces = &traces,
-                                .spool_path = spool_path,
+                                .spool_path = spool_folder,
                                 .doctor = &api_doctor,
                                 .certificate = &api_certificate,
                                 .destinations_json = buf_text(&kinds) },
@@ -275,6 +278,7 @@ static inline void api_stop(void)
     answered = NULL;
     assert_write(fx, true);
     api_free(api);
+    spool_close(api_doctor.spool);
     sealer_free(sealer);
     http_events_free(events);
     buf_done(&api_certificate.shown);
@@ -284,9 +288,9 @@ static inline int api_set_up(void **state)
 {
     assert_int_equal(fixture_set_up((void **)&fx), 0);
     memset(&twin, 0, sizeof twin);
-    (void)text_printf(spool_path, sizeof spool_path, "%s/spool", fx->folder);
+    (void)text_printf(spool_folder, sizeof spool_folder, "%s/spool", fx->folder);
     (void)text_printf(socket_path, sizeof socket_path, "%s/api.sock", fx->folder);
-    assert_int_equal(mkdir(spool_path, 0700), 0);
+    assert_int_equal(mkdir(spool_folder, 0700), 0);
     api_start();
     *state = fx;
     return 0;

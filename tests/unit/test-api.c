@@ -260,7 +260,7 @@ static void put_file(const char *folder, const char *name, const char *content)
     char path[256];
     Err err;
 
-    (void)text_printf(path, sizeof path, "%s/%s", spool_path, folder);
+    (void)text_printf(path, sizeof path, "%s/%s", spool_folder, folder);
     AUTO_FD dir = file_make_folders(path, &err);
     assert_true(dir >= 0);
     assert_true(file_replace(dir, name, bytes_of_text(content), 0640, &err));
@@ -688,7 +688,7 @@ static void health_and_metrics_come_from_memory(void **state)
 static void health_complains_when_the_spool_is_gone(void **state)
 {
     (void)state;
-    assert_int_equal(rmdir(spool_path), 0);
+    assert_int_equal(rmdir(spool_folder), 0);
     api_tick(api);
     assert_write(fx, true);
     assert_status(503, call("GET", "/health", NULL));

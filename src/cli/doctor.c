@@ -52,10 +52,9 @@ static void print_report(const Json *report)
     printf("Looked at:");
     for (size_t i = 0; i < json_count(checks); i++)
         printf("%s %s", i ? "," : "", json_get_text(json_item(checks, i), "name"));
-    if (count == 0)
-        printf(". All is well.\n");
-    else
-        printf(". %zu finding%s.\n", count, count == 1 ? "" : "s");
+    if (count > 0)
+        printf(". %zu finding%s", count, count == 1 ? "" : "s");
+    printf(".%s\n", json_get_bool(report, "ok", false) ? " All is well." : "");
 }
 
 /* --- one device ------------------------------------------------------------------------------------------ */

@@ -16,9 +16,9 @@ static bool no_address(Bytes text, Err *err)
     return err_remedy(err, "Write it as 192.168.1.7 or fd00::17; a name is not looked up.");
 }
 
-static bool is_link_local(const uint8_t bytes[ADDRESS_BYTES])
+static bool needs_zone(const DeviceAddress *a)
 {
-    return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; /* fe80::/10 */
+    return a->is_v6 && device_address_is_link_local(a);
 }
 
 /* Numbers of interfaces change from start to start of a computer, so a zone is a name. */
@@ -50,7 +50,7 @@ static bool check(const DeviceAddress *a, Bytes text, Err *err)
         err_set(err, ERR_BAD_INPUT, 0, "\"%.*s\" is not the address of one device", n, t);
         return err_remedy(err, "Write one like 192.168.1.7 or fd00::17.");
     }
-    if (!a->is_v6 || !is_link_local(a->bytes) || zone_is_name(a->zone))
+    if (!needs_zone(a) || zone_is_name(a->zone))
         return true;
     if (a->zone[0])
         err_set(err, ERR_BAD_INPUT, 0, "\"%.*s\" names no network interface behind %%", n, t);
@@ -92,7 +92,7 @@ bool device_address_parse(Bytes text, DeviceAddress *ret_address, Err *err)
         unmap(&a);
     if (!check(&a, text, err))
         return false;
-    if (!a.is_v6 || !is_link_local(a.bytes))
+    if (!needs_zone(&a))
         a.zone[0] = '\0';
     *ret_address = a;
     return true;
@@ -115,6 +115,28 @@ bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err)
         return err_field(err, "address");
     device_address_format(&a, address);
     return true;
+}
+
+bool device_address_equal(const DeviceAddress *a, const DeviceAddress *b)
+{
+    return a->is_v6 == b->is_v6 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0 &&
+           text_equal(a->zone, b->zone);
+}
+
+bool device_address_is_loopback(const DeviceAddress *address)
+{
+    static const uint8_t one[ADDRESS_BYTES] = { [ADDRESS_BYTES - 1] = 1 };
+    enum { LOOPBACK4 = 127 };
+
+    return address->is_v6 ? memcmp(address->bytes, one, sizeof one) == 0
+                          : address->bytes[0] == LOOPBACK4;
+}
+
+bool device_address_is_link_local(const DeviceAddress *address)
+{
+    const uint8_t *b = address->bytes;
+
+    return address->is_v6 ? b[0] == 0xfe && (b[1] & 0xc0) == 0x80 : b[0] == 169 && b[1] == 254;
 }
 
 void device_address_source(const char *address, char ret_source[ADDRESS_TEXT_SIZE])

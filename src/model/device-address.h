@@ -33,6 +33,10 @@ void device_address_format(const DeviceAddress *address, char ret_text[ADDRESS_T
 /* Brings an address into its usual form. ERR_BAD_INPUT as above, field "address". */
 bool device_address_normal(char address[ADDRESS_TEXT_SIZE], Err *err);
 
+bool device_address_equal(const DeviceAddress *a, const DeviceAddress *b);
+bool device_address_is_loopback(const DeviceAddress *address);   /* 127.0.0.0/8, ::1          */
+bool device_address_is_link_local(const DeviceAddress *address); /* 169.254.0.0/16, fe80::/10 */
+
 /* Who is behind an address, for limits: one host of IPv6 has as many addresses of its /64 as it likes
  * ("fd00:0:0:1::/64"); any other text is its own source. */
 void device_address_source(const char *address, char ret_source[ADDRESS_TEXT_SIZE]);

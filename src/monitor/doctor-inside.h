@@ -21,12 +21,16 @@ void doctor_say(Doctor *d, FindingId id, const char *where, const char *cure, co
 
 /* The interfaces with names for panels, each a NUL-terminated text. */
 typedef struct DoctorNames {
-    char names[DOCTOR_CONFIGURED_MAX][16];
+    char names[DOCTOR_CONFIGURED_MAX][INTERFACE_NAME_SIZE];
     size_t count;
 } DoctorNames;
 void doctor_names(const DoctorConfig *config, DoctorNames *ret);
 
-/* An answer to a registration can tell an address of IPv4 only: a server that has none hears of no device by itself. */
+/* An address as the doctor looks at it: a link-local one of IPv6 with its interface as zone. */
+void doctor_address(const InterfaceAddress *from, DoctorAddress *ret);
+
+/* An answer to a registration can tell an address of IPv4 only: a server that listens at none hears of no device by
+ * itself. */
 bool doctor_hears_registrations(const DoctorFacts *facts);
 
 /* The checks. */

@@ -8,9 +8,7 @@
 #include <string.h>
 
 enum {
-    SLP_GROUP_NUMBER = 0xeffffffd,  /* 239.255.255.253 */
-    LINK_LOCAL_NUMBER = 0xa9fe0000, /* 169.254.0.0/16 */
-    LINK_LOCAL_MASK = 0xffff0000,
+    SLP_GROUP_NUMBER = 0xeffffffd, /* 239.255.255.253 */
 };
 
 void doctor_names(const DoctorConfig *config, DoctorNames *ret)
@@ -29,7 +27,7 @@ void doctor_names(const DoctorConfig *config, DoctorNames *ret)
     }
 }
 
-static const DoctorInterface *interface_of(const DoctorFacts *facts, const char *name)
+static const Interface *interface_of(const DoctorFacts *facts, const char *name)
 {
     for (size_t i = 0; i < facts->interface_count; i++)
         if (text_equal(facts->interfaces[i].name, name))
@@ -37,69 +35,99 @@ static const DoctorInterface *interface_of(const DoctorFacts *facts, const char 
     return NULL;
 }
 
-static const DoctorAddress *v4_of(const DoctorFacts *facts, const char *interface)
+static bool has_address(const DoctorFacts *facts, const char *interface, bool v6)
 {
     for (size_t i = 0; i < facts->address_count; i++)
-        if (facts->addresses[i].is_v4 && text_equal(facts->addresses[i].interface, interface))
-            return &facts->addresses[i];
-    return NULL;
+        if (facts->addresses[i].at.is_v6 == v6 &&
+            text_equal(facts->addresses[i].interface, interface))
+            return true;
+    return false;
 }
 
-static bool is_any(const char *address)
+void doctor_address(const InterfaceAddress *from, DoctorAddress *ret)
 {
-    return text_equal(address, "0.0.0.0") || text_equal(address, "::");
+    *ret = (DoctorAddress){ .at.is_v6 = from->is_v6, .mask = from->mask };
+    memcpy(ret->at.bytes, from->bytes, sizeof ret->at.bytes);
+    (void)text_copy(ret->interface, sizeof ret->interface, from->interface);
+    if (from->is_v6 && device_address_is_link_local(&ret->at))
+        (void)text_copy(ret->at.zone, sizeof ret->at.zone, from->interface);
+    device_address_format(&ret->at, ret->text);
 }
 
-static bool is_loopback(const char *address)
+/* Where the server listens in one family. */
+typedef struct Own {
+    const char *text;
+    bool is_there, is_any;
+    DeviceAddress at; /* unless it is any */
+} Own;
+
+static Own own_of(const DoctorFacts *facts, bool v6)
 {
-    return text_starts_with(address, "127.") || text_equal(address, "::1");
+    const char *text = v6 ? facts->config->address6 : facts->config->address4;
+    Own own = { .text = text,
+                .at.is_v6 = v6,
+                .is_there = text[0] != '\0',
+                .is_any = text_equal(text, v6 ? "::" : "0.0.0.0") };
+    Err ignored;
+
+    if (own.is_there && !own.is_any)
+        (void)device_address_parse(bytes_of_text(text), &own.at, &ignored); /* it was bound to */
+    return own;
 }
 
-static bool is_link_local(const DoctorAddress *a)
+static bool own_is_loopback(const Own *own)
 {
-    return a->is_v4 ? (a->address & LINK_LOCAL_MASK) == LINK_LOCAL_NUMBER
-                    : text_starts_with(a->text, "fe80:");
+    return own->is_there && !own->is_any && device_address_is_loopback(&own->at);
 }
 
 bool doctor_hears_registrations(const DoctorFacts *facts)
 {
-    return strchr(facts->config->device_address, ':') == NULL;
+    return facts->config->address4[0] != '\0';
 }
 
-/* Devices are told the address of the interface by which they are reached. */
-static bool is_told(const DoctorFacts *facts, const DoctorNames *names, const DoctorAddress *a)
+/* Whether devices may reach the server at an address. */
+static bool is_reached(const DoctorFacts *facts, const DoctorNames *names, const DoctorAddress *a)
 {
-    const DoctorInterface *interface = interface_of(facts, a->interface);
+    const Interface *interface = interface_of(facts, a->interface);
+    Own own = own_of(facts, a->at.is_v6);
+    bool named = names->count == 0;
 
     for (size_t i = 0; i < names->count; i++)
-        if (text_equal(names->names[i], a->interface))
-            return a->is_v4;
-    if (names->count > 0)
+        named = named || text_equal(names->names[i], a->interface);
+    if (!own.is_there || !named)
         return false;
-    if (!is_any(facts->config->device_address))
-        return text_equal(a->text, facts->config->device_address);
-    return interface && !interface->is_loopback &&
-           (doctor_hears_registrations(facts) ? a->is_v4 : !a->is_v4 && !is_link_local(a));
+    if (!own.is_any)
+        return device_address_equal(&a->at, &own.at);
+    return (names->count > 0 || (interface && !interface->is_loopback)) &&
+           !(a->at.is_v6 && device_address_is_link_local(&a->at));
 }
 
-void doctor_addresses(const DoctorFacts *facts, DoctorTell *tell, void *arg)
+static size_t tell_family(const DoctorFacts *facts, bool v6, DoctorTell *tell, void *arg)
 {
-    const char *one = facts->config->device_address;
+    Own own = own_of(facts, v6);
     DoctorNames names;
-    bool told = false;
+    size_t told = 0;
 
     doctor_names(facts->config, &names);
     for (size_t i = 0; i < facts->address_count; i++) {
         const DoctorAddress *a = &facts->addresses[i];
 
-        if (!is_told(facts, &names, a))
+        if (a->at.is_v6 != v6 || !is_reached(facts, &names, a))
             continue;
         tell(arg, &(DoctorTold){ a->interface, a->text });
-        told = true;
+        told++;
     }
-    if (!told &&
-        is_loopback(one)) /* all of 127.0.0.0/8 is there, though only 127.0.0.1 is listed */
-        tell(arg, &(DoctorTold){ "lo", one });
+    if (told > 0 || !own_is_loopback(&own))
+        return told;
+    tell(arg,
+         &(DoctorTold){ "lo", own.text }); /* all of 127.0.0.0/8 is there, 127.0.0.1 is listed */
+    return 1;
+}
+
+void doctor_addresses(const DoctorFacts *facts, DoctorTell *tell, void *arg)
+{
+    if (tell_family(facts, false, tell, arg) == 0)
+        (void)tell_family(facts, true, tell, arg);
 }
 
 static bool network_is_known(Doctor *d)
@@ -108,7 +136,7 @@ static bool network_is_known(Doctor *d)
         return true;
     if (d->said[FINDING_COULD_NOT_LOOK] == 0)
         doctor_say(d, FINDING_COULD_NOT_LOOK, "network interfaces", NULL,
-                   "The network interfaces could not be listed: %s.", d->facts->network_error);
+                   "The network interfaces are not known: %s.", d->facts->network_error);
     return false;
 }
 
@@ -117,24 +145,23 @@ static bool network_is_known(Doctor *d)
 static void check_link_local(Doctor *d, const DoctorNames *names)
 {
     for (size_t i = 0; i < d->facts->interface_count; i++) {
-        const DoctorInterface *interface = &d->facts->interfaces[i];
-        const char *local = NULL;
+        const char *name = d->facts->interfaces[i].name, *local = NULL;
         unsigned others = 0;
 
         for (size_t k = 0; k < d->facts->address_count; k++) {
             const DoctorAddress *a = &d->facts->addresses[k];
 
-            if (!text_equal(a->interface, interface->name) || !is_told(d->facts, names, a))
+            if (a->at.is_v6 || !text_equal(a->interface, name) || !is_reached(d->facts, names, a))
                 continue;
-            if (is_link_local(a))
+            if (device_address_is_link_local(&a->at))
                 local = a->text;
             else
                 others++;
         }
         if (local && others == 0)
-            doctor_say(d, FINDING_ADDRESS_LINK_LOCAL, interface->name, NULL,
-                       "%s has only the address %s, which no DHCP server has given it.",
-                       interface->name, local);
+            doctor_say(d, FINDING_ADDRESS_LINK_LOCAL, name, NULL,
+                       "%s has only the address %s, which no DHCP server has given it.", name,
+                       local);
     }
 }
 
@@ -146,28 +173,61 @@ static void count_told(void *arg, const DoctorTold *told)
     (*count)++;
 }
 
-void doctor_check_addresses(Doctor *d)
+/* True when the address is one of this computer, or any. */
+static bool check_own(Doctor *d, const Own *own)
 {
-    const char *one = d->facts->config->device_address;
-    DoctorNames names;
     unsigned told = 0;
 
+    if (!own->is_there || own->is_any || own_is_loopback(own) ||
+        tell_family(d->facts, own->at.is_v6, count_told, &told) > 0)
+        return true;
+    doctor_say(d, FINDING_ADDRESS_GONE, own->text, NULL,
+               "No interface that is up has the address %s, which is device_address.", own->text);
+    return false;
+}
+
+/* The server listens at any address of a family of which there is none. */
+static void check_any(Doctor *d, const Own *v4, const Own *v6)
+{
+    unsigned count4 = 0, count6 = 0;
+
+    (void)tell_family(d->facts, false, count_told, &count4);
+    (void)tell_family(d->facts, true, count_told, &count6);
+    if (count4 > 0 || (!v4->is_there && count6 > 0))
+        return;
+    if (count6 > 0)
+        doctor_say(d, FINDING_ADDRESS_NO_IPV4, "this computer", NULL,
+                   "No interface but lo is up and has an address of IPv4; there are addresses of "
+                   "IPv6.");
+    else
+        doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer", NULL,
+                   "No interface but lo is up and has an address of %s.",
+                   !v4->is_there  ? "IPv6"
+                   : v6->is_there ? "IPv4 or IPv6"
+                                  : "IPv4");
+}
+
+void doctor_check_addresses(Doctor *d)
+{
+    Own v4 = own_of(d->facts, false), v6 = own_of(d->facts, true);
+    const Own *first = v4.is_there ? &v4 : &v6;
+    DoctorNames names;
+
     doctor_names(d->facts->config, &names);
-    if (is_loopback(one)) {
-        doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, one, NULL,
-                   "device_address is %s: only programs of this computer reach the server.", one);
+    if (!v4.is_there)
+        doctor_say(d, FINDING_REGISTRATION_NEEDS_IPV4, v6.text, NULL,
+                   "device_address is %s, and no address of IPv4.", v6.text);
+    if (own_is_loopback(first)) {
+        doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, first->text, NULL,
+                   "device_address is %s: only programs of this computer reach the server.",
+                   first->text);
         return;
     }
     if (!network_is_known(d))
         return;
-    doctor_addresses(d->facts, count_told, &told);
-    if (told == 0 && !is_any(one))
-        doctor_say(d, FINDING_ADDRESS_GONE, one, NULL,
-                   "No interface that is up has the address %s, which is device_address.", one);
-    else if (told == 0 && names.count == 0)
-        doctor_say(d, FINDING_ADDRESS_LOOPBACK_ONLY, "this computer", NULL,
-                   "No interface but lo is up and has an address of %s.",
-                   doctor_hears_registrations(d->facts) ? "IPv4" : "IPv6");
+    bool own4 = check_own(d, &v4), own6 = check_own(d, &v6);
+    if (own4 && own6 && names.count == 0)
+        check_any(d, &v4, &v6);
     check_link_local(d, &names);
 }
 
@@ -189,7 +249,8 @@ static unsigned doors(const DoctorFacts *facts)
 
 static void check_port(Doctor *d, bool is_tcp, uint16_t port)
 {
-    PortWish wish = { is_tcp, .is_v6 = !doctor_hears_registrations(d->facts), .port = port };
+    Own own = own_of(d->facts, !doctor_hears_registrations(d->facts));
+    PortWish wish = { is_tcp, own.at, port };
     FindingId not_held = is_tcp ? FINDING_TCP_PORT_NOT_HELD : FINDING_UDP_PORT_NOT_HELD;
     unsigned wanted = doors(d->facts);
     PortHolders holders;
@@ -224,14 +285,14 @@ void doctor_check_ports(Doctor *d)
 
 /* --- multicast ---------------------------------------------------------------------------------------- */
 
-static bool should_join(const DoctorFacts *facts, const DoctorInterface *interface)
+static bool should_join(const DoctorFacts *facts, const Interface *interface)
 {
-    return interface && interface->is_up && !interface->is_loopback && interface->multicast &&
-           v4_of(facts, interface->name);
+    return interface && interface->is_up && !interface->is_loopback && interface->has_multicast &&
+           has_address(facts, interface->name, false);
 }
 
 /* False when no more can be seen. */
-static bool check_joined(Doctor *d, const DoctorInterface *interface)
+static bool check_joined(Doctor *d, const Interface *interface)
 {
     bool joined = false;
 
@@ -257,9 +318,10 @@ void doctor_check_multicast(Doctor *d)
 
     if (!facts->config->multicast || !doctor_hears_registrations(facts) || facts->network_error[0])
         return; /* without the interfaces nothing can be said, which is said elsewhere */
-    if (!is_any(facts->config->device_address)) {
-        doctor_say(d, FINDING_MULTICAST_DEAF, facts->config->device_address, NULL,
-                   "multicast is on, but device_address is %s.", facts->config->device_address);
+    Own own = own_of(facts, false);
+    if (!own.is_any) {
+        doctor_say(d, FINDING_MULTICAST_DEAF, own.text, NULL,
+                   "multicast is on, but device_address is %s.", own.text);
         return;
     }
     doctor_names(facts->config, &names);
@@ -267,10 +329,10 @@ void doctor_check_multicast(Doctor *d)
         if (!check_joined(d, interface_of(facts, names.names[i])))
             return;
     for (size_t i = 0; names.count == 0 && i < facts->interface_count; i++) {
-        const DoctorInterface *interface = &facts->interfaces[i];
+        const Interface *interface = &facts->interfaces[i];
 
         with_address += interface->is_up && !interface->is_loopback &&
-                        v4_of(facts, interface->name) != NULL;
+                        has_address(facts, interface->name, false);
         could += should_join(facts, interface);
         if (!check_joined(d, interface))
             return;
@@ -282,16 +344,22 @@ void doctor_check_multicast(Doctor *d)
 
 /* --- interfaces with a name for panels each ----------------------------------------------------------------- */
 
+static uint32_t v4_number(const DeviceAddress *a)
+{
+    return (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 | (uint32_t)a->bytes[2] << 8 |
+           a->bytes[3];
+}
+
 /* Another interface with an address of the same network; NULL when there is none. */
 static const char *neighbour(const DoctorFacts *facts, const char *name)
 {
     for (size_t i = 0; i < facts->address_count; i++)
         for (size_t k = 0; k < facts->address_count; k++) {
             const DoctorAddress *a = &facts->addresses[i], *b = &facts->addresses[k];
-            uint32_t mask = a->mask & b->mask;
+            uint32_t mask = a->mask & b->mask; /* of IPv6 they have none */
 
-            if (a->is_v4 && b->is_v4 && mask != 0 && text_equal(a->interface, name) &&
-                !text_equal(b->interface, name) && (a->address & mask) == (b->address & mask))
+            if (mask != 0 && text_equal(a->interface, name) && !text_equal(b->interface, name) &&
+                (v4_number(&a->at) & mask) == (v4_number(&b->at) & mask))
                 return b->interface;
         }
     return NULL;
@@ -327,6 +395,7 @@ static void check_switches(Doctor *d, const char *name)
 
 void doctor_check_interfaces(Doctor *d)
 {
+    bool registers = doctor_hears_registrations(d->facts);
     DoctorNames names;
 
     doctor_names(d->facts->config, &names);
@@ -334,7 +403,7 @@ void doctor_check_interfaces(Doctor *d)
         return;
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.names[i];
-        const DoctorInterface *interface = interface_of(d->facts, name);
+        const Interface *interface = interface_of(d->facts, name);
 
         if (!interface) {
             doctor_say(d, FINDING_INTERFACE_MISSING, name, NULL, "There is no interface %s.", name);
@@ -342,10 +411,11 @@ void doctor_check_interfaces(Doctor *d)
         }
         if (!interface->is_up)
             doctor_say(d, FINDING_INTERFACE_DOWN, name, NULL, "The interface %s is down.", name);
-        else if (!v4_of(d->facts, name))
-            doctor_say(d, FINDING_INTERFACE_NO_ADDRESS, name, NULL, "%s has no IPv4 address.",
-                       name);
-        if (d->facts->config->multicast && !interface->multicast && !interface->is_loopback)
+        else if (registers && !has_address(d->facts, name, false))
+            doctor_say(d, FINDING_INTERFACE_NO_ADDRESS, name, NULL, "%s has no IPv4 address%s.",
+                       name, has_address(d->facts, name, true) ? ", only IPv6" : "");
+        if (registers && d->facts->config->multicast && !interface->has_multicast &&
+            !interface->is_loopback)
             doctor_say(d, FINDING_INTERFACE_NO_MULTICAST, name, NULL,
                        "%s takes no part in multicast.", name);
         check_switches(d, name);

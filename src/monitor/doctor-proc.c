@@ -64,9 +64,50 @@ static void word_of(const char *line, unsigned i, char *word, size_t size)
 typedef struct Sockets {
     char links[SOCKETS_MAX][LINK_SIZE]; /* "socket:[4711]" */
     char users[SOCKETS_MAX][16];        /* id of the user  */
-    bool own[SOCKETS_MAX], is_v6[SOCKETS_MAX];
+    DeviceAddress at[SOCKETS_MAX];      /* that it is bound to */
+    bool own[SOCKETS_MAX];
     size_t count;
 } Sockets;
+
+/* "0100007F" is 127.0.0.1: each four bytes are printed as one number of this computer's order. */
+static DeviceAddress read_bound(const char *word, bool v6)
+{
+    static const uint8_t mapped[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    DeviceAddress at = { .is_v6 = v6 };
+    char digits[9] = "";
+
+    for (size_t i = 0; i < (v6 ? ADDRESS_BYTES : 4u); i += 4) {
+        if (!text_copy_bytes(digits, sizeof digits, (Bytes){ (const uint8_t *)word + 2 * i, 8 }))
+            break;
+        uint32_t number = (uint32_t)strtoul(digits, NULL, 16);
+        memcpy(at.bytes + i, &number, sizeof number);
+    }
+    if (v6 && memcmp(at.bytes, mapped, sizeof mapped) == 0) {
+        at.is_v6 = false;
+        memmove(at.bytes, at.bytes + sizeof mapped, 4);
+        memset(at.bytes + 4, 0, ADDRESS_BYTES - 4);
+    }
+    return at;
+}
+
+static bool is_any(const DeviceAddress *at)
+{
+    static const uint8_t none[ADDRESS_BYTES];
+
+    return memcmp(at->bytes, none, sizeof none) == 0;
+}
+
+/* What is sent to the loopback interface only is no device's. A socket at :: may take IPv4 as well: whether it does is
+ * not told here. */
+static bool overlaps(const DeviceAddress *other, const DeviceAddress *wanted)
+{
+    if (is_any(other))
+        return other->is_v6 || !wanted->is_v6;
+    if (other->is_v6 != wanted->is_v6)
+        return false;
+    return memcmp(other->bytes, wanted->bytes, ADDRESS_BYTES) == 0 ||
+           (is_any(wanted) && !device_address_is_loopback(other));
+}
 
 /* Columns of /proc/net/udp and tcp: number, local address:port, remote, state, queues, timer, retransmits,
  * user, time-out, inode (Linux, net/ipv4/udp.c and tcp_ipv4.c). */
@@ -89,7 +130,8 @@ static bool collect_sockets(const char *proc, const PortWish *wish, bool v6, Soc
         if (wish->is_tcp && !text_equal(word, state_listen))
             continue;
         size_t i = sockets->count++;
-        sockets->is_v6[i] = v6;
+        word_of(line, COLUMN_LOCAL, word, sizeof word);
+        sockets->at[i] = read_bound(word, v6);
         word_of(line, COLUMN_USER, sockets->users[i], sizeof sockets->users[i]);
         word_of(line, COLUMN_INODE, word, sizeof word);
         (void)text_printf(sockets->links[i], LINK_SIZE, "socket:[%.40s]", word);
@@ -119,6 +161,22 @@ static bool find_in_process(const char *proc, const char *pid, Sockets *sockets,
     }
     closedir(folder);
     return true;
+}
+
+/* Those of others that get nothing of what is wanted are no matter. */
+static void forget_beside(Sockets *sockets, const DeviceAddress *wanted)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (!sockets->own[i] && !overlaps(&sockets->at[i], wanted))
+            continue;
+        memmove(sockets->links[left], sockets->links[i], sizeof sockets->links[i]);
+        memmove(sockets->users[left], sockets->users[i], sizeof sockets->users[i]);
+        sockets->at[left] = sockets->at[i];
+        sockets->own[left++] = sockets->own[i];
+    }
+    sockets->count = left;
 }
 
 /* Whoever has a socket that is not ours. Processes of other users do not show what they have open. */
@@ -171,8 +229,9 @@ bool proc_port_holders(const char *proc, const PortWish *wish, PortHolders *ret)
     (void)collect_sockets(proc, wish, true, &sockets); /* without IPv6 there is no such table */
     if (!find_in_process(proc, "self", &sockets, true, &ignored))
         return false;
+    forget_beside(&sockets, &wish->at);
     for (size_t i = 0; i < sockets.count; i++) {
-        ret->ours += sockets.own[i] && sockets.is_v6[i] == wish->is_v6;
+        ret->ours += sockets.own[i] && sockets.at[i].is_v6 == wish->at.is_v6;
         ret->others += !sockets.own[i];
     }
     if (ret->others > 0)

@@ -2,22 +2,26 @@
 #ifndef PLATEN_MONITOR_DOCTOR_PROC_H
 #define PLATEN_MONITOR_DOCTOR_PROC_H
 
+#include "model/device-address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct PortHolders {
-    unsigned ours;   /* sockets of the wanted family         */
-    unsigned others; /* of either, that are somebody else's  */
+    unsigned ours;   /* sockets of the wanted family                                    */
+    unsigned others; /* somebody else's, that get what is sent to the wanted address     */
     char other[96];  /* who has one of the others, in words; "" = there is none */
 } PortHolders;
 
 typedef struct PortWish {
-    bool is_tcp, is_v6;
+    bool is_tcp;
+    DeviceAddress at; /* all bytes 0: any address of the family */
     uint16_t port;
 } PortWish;
 
-/* Who holds a port; of TCP only sockets that listen. False when that cannot be seen. */
+/* Who holds a port; of TCP only sockets that listen. Others count when they are bound to the same address, to any, or,
+ * while any is wanted, to one that is reached from outside. False when that cannot be seen. */
 bool proc_port_holders(const char *proc, const PortWish *wish, PortHolders *ret);
 
 /* Whether the group (host order) is joined on the interface, by whomever. False when that cannot be seen. */

@@ -3,10 +3,6 @@
 
 #include "base/text.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,68 +87,30 @@ void doctor_examine(const DoctorFacts *facts, Db *db, DoctorSay *say, void *arg)
 
 /* --- looking --------------------------------------------------------------------------------------------- */
 
-static DoctorInterface *interface_named(DoctorFacts *facts, const char *name)
+static void add_interface(void *arg, const Interface *interface)
 {
-    for (size_t i = 0; i < facts->interface_count; i++)
-        if (text_equal(facts->interfaces[i].name, name))
-            return &facts->interfaces[i];
-    if (facts->interface_count == DOCTOR_INTERFACES_MAX)
-        return NULL;
-    DoctorInterface *made = &facts->interfaces[facts->interface_count++];
-    (void)text_copy(made->name, sizeof made->name, name);
-    return made;
+    DoctorFacts *facts = arg;
+
+    if (facts->interface_count < DOCTOR_INTERFACES_MAX)
+        facts->interfaces[facts->interface_count++] = *interface;
 }
 
-static void add_address(DoctorFacts *facts, const struct ifaddrs *row)
+static void add_address(void *arg, const InterfaceAddress *address)
 {
-    DoctorAddress *to = &facts->addresses[facts->address_count];
-    int family = row->ifa_addr->sa_family;
-    struct sockaddr_in v4 = { 0 }, mask = { 0 };
-    struct sockaddr_in6 v6 = { 0 };
+    DoctorFacts *facts = arg;
 
-    if (facts->address_count == DOCTOR_ADDRESSES_MAX)
-        return;
-    *to = (DoctorAddress){ .is_v4 = family == AF_INET };
-    (void)text_copy(to->interface, sizeof to->interface, row->ifa_name);
-    if (to->is_v4) {
-        memcpy(&v4, row->ifa_addr, sizeof v4);
-        if (row->ifa_netmask)
-            memcpy(&mask, row->ifa_netmask, sizeof mask);
-        to->address = ntohl(v4.sin_addr.s_addr);
-        to->mask = ntohl(mask.sin_addr.s_addr);
-        (void)inet_ntop(AF_INET, &v4.sin_addr, to->text, sizeof to->text);
-    } else {
-        memcpy(&v6, row->ifa_addr, sizeof v6);
-        (void)inet_ntop(AF_INET6, &v6.sin6_addr, to->text, sizeof to->text);
-    }
-    facts->address_count++;
+    if (facts->address_count < DOCTOR_ADDRESSES_MAX)
+        doctor_address(address, &facts->addresses[facts->address_count++]);
 }
 
-/* An interface without an address has a row as well, of another family. */
 static void look_at_network(DoctorFacts *facts)
 {
-    struct ifaddrs *all = NULL;
+    Err err;
 
     facts->interface_count = facts->address_count = 0;
     facts->network_error[0] = '\0';
-    if (getifaddrs(&all) != 0) {
-        (void)text_copy(facts->network_error, sizeof facts->network_error, strerror(errno));
-        return;
-    }
-    for (struct ifaddrs *row = all; row; row = row->ifa_next) {
-        row->ifa_name[strcspn(row->ifa_name, ":")] = '\0'; /* a label: "eth0:1" */
-        DoctorInterface *interface = interface_named(facts, row->ifa_name);
-
-        if (!interface)
-            continue;
-        interface->is_up = (row->ifa_flags & IFF_UP) != 0;
-        interface->is_loopback = (row->ifa_flags & IFF_LOOPBACK) != 0;
-        interface->multicast = (row->ifa_flags & IFF_MULTICAST) != 0;
-        if (interface->is_up && row->ifa_addr &&
-            (row->ifa_addr->sa_family == AF_INET || row->ifa_addr->sa_family == AF_INET6))
-            add_address(facts, row);
-    }
-    freeifaddrs(all);
+    if (!interface_list(&(InterfaceVisit){ add_interface, add_address }, facts, &err))
+        (void)text_copy(facts->network_error, sizeof facts->network_error, err.text);
 }
 
 /* As seal/ looks for it. */

@@ -7,8 +7,10 @@
 #define PLATEN_MONITOR_DOCTOR_H
 
 #include "base/err.h"
+#include "base/interface.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "model/device-address.h"
 #include "monitor/finding.h"
 #include "store/store.h"
 
@@ -31,8 +33,9 @@ typedef struct DoctorProgram {
 /* What is configured. Borrowed. */
 typedef struct DoctorConfig {
     uint16_t udp_port, tcp_port;
-    const char *device_address; /* "0.0.0.0"; one of IPv6 only when there is none of IPv4 */
-    const char *interfaces;     /* "eth0,pj1": names for panels; "" = one for all */
+    const char *address4;   /* that is listened at: "0.0.0.0", "10.0.0.5"; "" = none of IPv4 */
+    const char *address6;   /* "::", "fd00::5", "fe80::5%eth0"; "" = none of IPv6            */
+    const char *interfaces; /* "eth0,pj1": names for panels; "" = one for all */
     bool multicast;
     const char *data_path; /* absolute */
     struct Spool *spool;   /* in it; tells how much room a scan wants */
@@ -40,16 +43,11 @@ typedef struct DoctorConfig {
     size_t program_count;
 } DoctorConfig;
 
-typedef struct DoctorInterface {
-    char name[16];
-    bool is_up, is_loopback, multicast;
-} DoctorInterface;
-
 typedef struct DoctorAddress {
-    char interface[16];
-    char text[46]; /* without zone */
-    bool is_v4;
-    uint32_t address, mask; /* IPv4, host order; else 0 */
+    char interface[INTERFACE_NAME_SIZE];
+    char text[ADDRESS_TEXT_SIZE];
+    DeviceAddress at;
+    uint32_t mask; /* of IPv4, host order; else 0 */
 } DoctorAddress;
 
 /* The certificate of HTTPS. */
@@ -64,9 +62,9 @@ typedef struct DoctorCertificate {
 /* What is looked at, so that tests can tell it otherwise. */
 typedef struct DoctorFacts {
     const DoctorConfig *config;
-    const char *proc_path;  /* "/proc" */
-    char network_error[96]; /* why interfaces and addresses are not known, "" = they are */
-    DoctorInterface interfaces[DOCTOR_INTERFACES_MAX];
+    const char *proc_path;   /* "/proc" */
+    char network_error[240]; /* why interfaces and addresses are not known, "" = they are */
+    Interface interfaces[DOCTOR_INTERFACES_MAX];
     size_t interface_count;
     DoctorAddress addresses[DOCTOR_ADDRESSES_MAX]; /* of interfaces that are up */
     size_t address_count;

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-const char *const finding_level_words[] = { "warning", "error", NULL };
+const char *const finding_level_words[] = { "info", "warning", "error", NULL };
 
 const char *const doctor_check_words[] = { "addresses", "ports",        "multicast", "interfaces",
                                            "https",     "data",         "clock",     "programs",
@@ -43,6 +43,16 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "address-link-local", FINDING_WARNING,
         "An interface has only an address of 169.254.0.0/16, which a computer takes when nobody gives it one.",
         "Look at cable and DHCP server of WHERE, or give it a fixed address." },
+    [FINDING_ADDRESS_NO_IPV4] = {
+        "address-no-ipv4", FINDING_WARNING,
+        "This computer has addresses of IPv6 only. Devices register over IPv4: panels do not show the server's name; "
+        "scans that are started here work.",
+        "Give this computer an address of IPv4; if it is to have none, set device_address in [devices] to ::" },
+    [FINDING_REGISTRATION_NEEDS_IPV4] = {
+        "registration-needs-ipv4", FINDING_INFO,
+        "The server listens at IPv6 only. Devices register over IPv4: panels do not show the server's name; scans "
+        "that are started here work.",
+        "Nothing, when that is meant; else set device_address in [devices] to 0.0.0.0, ::" },
 
     [FINDING_MULTICAST_NOT_JOINED] = {
         "multicast-not-joined", FINDING_ERROR,
@@ -81,16 +91,16 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "interface-arp-ignore", FINDING_WARNING,
         "An interface with a name for panels shares a network with another one and answers ARP for its addresses: "
         "panels see one Ethernet address, and show one name.",
-        "sysctl -w net.ipv4.conf.WHERE.arp_ignore=1, and the same in a file of /etc/sysctl.d" },
+        "sysctl -w net/ipv4/conf/WHERE/arp_ignore=1, and the same in a file of /etc/sysctl.d" },
     [FINDING_INTERFACE_ARP_ANNOUNCE] = {
         "interface-arp-announce", FINDING_WARNING,
         "An interface with a name for panels shares a network with another one and asks by ARP with its addresses.",
-        "sysctl -w net.ipv4.conf.WHERE.arp_announce=2, and the same in a file of /etc/sysctl.d" },
+        "sysctl -w net/ipv4/conf/WHERE/arp_announce=2, and the same in a file of /etc/sysctl.d" },
     [FINDING_INTERFACE_RP_FILTER] = {
         "interface-rp-filter", FINDING_WARNING,
         "An interface with a name for panels shares a network with another one, and the kernel drops what comes in "
         "on it and would be answered through the other.",
-        "sysctl -w net.ipv4.conf.WHERE.rp_filter=2, and the same in a file of /etc/sysctl.d" },
+        "sysctl -w net/ipv4/conf/WHERE/rp_filter=2, and the same in a file of /etc/sysctl.d" },
 
     [FINDING_CERTIFICATE_UNREADABLE] = {
         "certificate-unreadable", FINDING_ERROR,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 typedef enum FindingLevel {
+    FINDING_INFO,    /* nothing is wrong, but good to know      */
     FINDING_WARNING, /* something is missing or will break      */
     FINDING_ERROR,   /* scans fail, or pages and secrets are at risk */
     FINDING_LEVEL_MAX_
@@ -22,6 +23,8 @@ typedef enum FindingId {
     FINDING_ADDRESS_LOOPBACK_ONLY,
     FINDING_ADDRESS_GONE,
     FINDING_ADDRESS_LINK_LOCAL,
+    FINDING_ADDRESS_NO_IPV4,
+    FINDING_REGISTRATION_NEEDS_IPV4,
     FINDING_MULTICAST_NOT_JOINED,
     FINDING_MULTICAST_NOWHERE,
     FINDING_MULTICAST_DEAF,

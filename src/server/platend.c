@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "monitor/doctor.h"
 #include "monitor/pairing.h"
+#include "net/address.h"
 #include "scan/service.h"
 #include "seal/seal.h"
 #include "server/privileges.h"
@@ -51,8 +52,7 @@ typedef struct Platend {
     QueueProgram others[OTHER_KINDS_MAX];
     size_t other_count;
     DoctorProgram programs[OTHER_KINDS_MAX + 2];
-    char told_at[sizeof((ServerConfig *)0)
-                     ->device_address]; /* what devices may be told of it: IPv4 */
+    char listens4[NET_ADDRESS_TEXT_SIZE], listens6[NET_ADDRESS_TEXT_SIZE]; /* "" = not in it */
     DoctorConfig doctor;
     ApiCertificate certificate;
     Loop *loop;
@@ -316,14 +316,18 @@ static void settle_doctor(Platend *p)
 {
     const ServerConfig *c = p->config;
     const char *list = c->device_address;
-    char address[sizeof p->told_at];
+    char text[sizeof c->device_address];
+    NetAddress address;
+    Err ignored; /* the devices are open: the list was read before */
 
-    while (server_config_address(&list, address, sizeof address))
-        if (!p->told_at[0] || !strchr(address, ':'))
-            (void)text_copy(p->told_at, sizeof p->told_at, address);
+    while (server_config_address(&list, text, sizeof text))
+        if (net_address_parse(text, 0, &address, &ignored))
+            net_address_format_host(&address,
+                                    address.family == NET_IPV6 ? p->listens6 : p->listens4);
     p->doctor = (DoctorConfig){ .udp_port = (uint16_t)c->udp_port,
                                 .tcp_port = (uint16_t)c->tcp_port,
-                                .device_address = p->told_at,
+                                .address4 = p->listens4,
+                                .address6 = p->listens6,
                                 .interfaces = c->interfaces,
                                 .multicast = c->multicast,
                                 .data_path = c->data_dir,

@@ -3,7 +3,7 @@
 #ifndef PLATEN_TESTS_UNIT_DOCTOR_HOUSE_H
 #define PLATEN_TESTS_UNIT_DOCTOR_HOUSE_H
 
-#include "monitor/doctor.h"
+#include "monitor/doctor-inside.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -83,6 +83,13 @@ static inline void take_away(const char *name)
 #define UDP_ROW(inode)                                                                          \
     "  12: 00000000:0B98 00000000:0000 07 00000000:00000000 00:00000000 00000000   998        " \
     "0 " inode " 2 0 0\n"
+/* At an address as the kernel prints it: "0100007F" is 127.0.0.1. */
+#define UDP_ROW_AT(address, inode)                                                                 \
+    "  12: " address ":0B98 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        " \
+    "0 " inode " 2 0 0\n"
+#define UDP6_ROW_AT(address, inode)                                    \
+    "  12: " address ":0B98 00000000000000000000000000000000:0000 07 " \
+    "00000000:00000000 00:00000000 00000000  1000        0 " inode " 2 0 0\n"
 #define TCP_ROW(state, inode)                  \
     "   0: 00000000:0B98 00000000:0000 " state \
     " 00000000:00000000 00:00000000 00000000   998        0 " inode " 1 0 0\n"
@@ -158,13 +165,11 @@ static DoctorFacts facts;
 
 static inline void add_address(const char *interface, const char *text, uint32_t mask)
 {
-    DoctorAddress *to = &facts.addresses[facts.address_count++];
-    struct in_addr in;
+    InterfaceAddress from = { .is_v6 = strchr(text, ':') != NULL, .mask = mask };
 
-    assert_int_equal(inet_pton(AF_INET, text, &in), 1);
-    *to = (DoctorAddress){ .is_v4 = true, .address = ntohl(in.s_addr), .mask = mask };
-    (void)text_copy(to->interface, sizeof to->interface, interface);
-    (void)text_copy(to->text, sizeof to->text, text);
+    assert_int_equal(inet_pton(from.is_v6 ? AF_INET6 : AF_INET, text, from.bytes), 1);
+    (void)text_copy(from.interface, sizeof from.interface, interface);
+    doctor_address(&from, &facts.addresses[facts.address_count++]);
 }
 
 /* Two interfaces in networks of their own. */
@@ -173,7 +178,8 @@ static inline void be_well(void)
     today = wall_now();
     config = (DoctorConfig){ .udp_port = 2968,
                              .tcp_port = 2968,
-                             .device_address = "0.0.0.0",
+                             .address4 = "0.0.0.0",
+                             .address6 = "",
                              .interfaces = "",
                              .multicast = true,
                              .data_path = data,
@@ -229,6 +235,19 @@ static inline void assert_well(Fixture *f)
     examine(f);
     if (found_count > 0)
         fail_msg("a finding: %s: %s", finding_kinds[found[0].id].name, found[0].what);
+}
+
+/* This finding among others. */
+static inline const Finding *assert_found(Fixture *f, FindingId id, const char *where)
+{
+    examine(f);
+    for (size_t i = 0; i < found_count; i++)
+        if (found[i].id == id && text_equal(found[i].where, where)) {
+            was_true[id] = true;
+            return &found[i];
+        }
+    fail_msg("no finding %s at %s among %zu", finding_kinds[id].name, where, found_count);
+    return NULL;
 }
 
 /* The only finding. It is gone when all is well again. */

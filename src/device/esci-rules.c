@@ -1,4 +1,4 @@
-/* device/esci-rules.c - the one table of the ESC/I session: state x event -> next state, action. */
+/* device/esci-rules.c - the one table of ESC/I: state x event -> next state, action. */
 #include "device/esci-session.h"
 
 #define RULE(next_, do_)                                          \
@@ -10,95 +10,95 @@
 #define CLOSE        RULE(CLOSED, SCAN_DO_CLOSE)
 
 /* What ends every state that talks to the device. */
-#define ENDINGS [ESCI_EVENT_LOST] = CLOSE, [ESCI_EVENT_LATE] = CLOSE, [ESCI_EVENT_WRONG] = CLOSE
+#define ENDINGS [SCAN_EVENT_LOST] = CLOSE, [SCAN_EVENT_LATE] = CLOSE, [SCAN_EVENT_WRONG] = CLOSE
 
 /* A command that is answered at once; home_: the way home. */
 #define COMMAND(then_, home_)                                          \
-    [ESCI_EVENT_DONE] = SEND(then_), [ESCI_EVENT_FAULT] = SEND(home_), \
-    [ESCI_EVENT_STOP] = SEND(home_), ENDINGS
+    [SCAN_EVENT_DONE] = SEND(then_), [SCAN_EVENT_FAULT] = SEND(home_), \
+    [SCAN_EVENT_STOP] = SEND(home_), ENDINGS
 
 /* The same of one whose argument is due: what were sent instead would be taken for it. */
 #define HEAD(then_, home_) \
-    [ESCI_EVENT_DONE] = SEND(then_), [ESCI_EVENT_FAULT] = SEND(home_), ENDINGS
+    [SCAN_EVENT_DONE] = SEND(then_), [SCAN_EVENT_FAULT] = SEND(home_), ENDINGS
 
 /* A command that may be answered by "not yet". */
 #define PATIENT(self_, then_, home_) \
-    [ESCI_EVENT_BUSY] = PAUSE(self_), [ESCI_EVENT_AGAIN] = SEND(self_), COMMAND(then_, home_)
+    [SCAN_EVENT_BUSY] = PAUSE(self_), [SCAN_EVENT_AGAIN] = SEND(self_), COMMAND(then_, home_)
 
 /* A step of winding down: whatever the device says to it, the next one follows. */
-#define WIND_DOWN(then_) [ESCI_EVENT_DONE] = SEND(then_), ENDINGS
+#define WIND_DOWN(then_) [SCAN_EVENT_DONE] = SEND(then_), ENDINGS
 
 /* A block of the picture is due. */
 #define BLOCK_RULES                                                                           \
     {                                                                                         \
-        [ESCI_EVENT_BUSY] = PAUSE(BLOCK), [ESCI_EVENT_AGAIN] = SEND(BLOCK),                   \
-        [ESCI_EVENT_OTHER] = SEND(BLOCK), /* the rest of it */                                \
-            [ESCI_EVENT_MORE] = SEND(NEXT_BLOCK),                                             \
-        [ESCI_EVENT_PAGE] = RULE(STORING, SCAN_DO_STORE), [ESCI_EVENT_FAILED] = SEND(CANCEL), \
-        [ESCI_EVENT_FAULT] = SEND(CANCEL), [ESCI_EVENT_STOP] = SEND(CANCEL), ENDINGS          \
+        [SCAN_EVENT_BUSY] = PAUSE(BLOCK), [SCAN_EVENT_AGAIN] = SEND(BLOCK),                   \
+        [SCAN_EVENT_OTHER] = SEND(BLOCK), /* the rest of it */                                \
+            [SCAN_EVENT_MORE] = SEND(NEXT_BLOCK),                                             \
+        [SCAN_EVENT_PAGE] = RULE(STORING, SCAN_DO_STORE), [SCAN_EVENT_FAILED] = SEND(CANCEL), \
+        [SCAN_EVENT_FAULT] = SEND(CANCEL), [SCAN_EVENT_STOP] = SEND(CANCEL), ENDINGS          \
     }
 
 /* The host has a page. One that is not stored must not be acknowledged: the device sees us go. */
 #define STAY RULE(STORING_LOST, SCAN_DO_NOTHING)
 
-const EsciRule esci_rules[ESCI_STATE_MAX_][ESCI_EVENT_MAX_] = {
-    [ESCI_AT_LOCK] = { [ESCI_EVENT_DONE] = SEND(RESET),
-                       [ESCI_EVENT_BUSY] = PAUSE(LOCK),
-                       [ESCI_EVENT_AGAIN] = SEND(LOCK),
-                       [ESCI_EVENT_FAULT] = CLOSE,
-                       [ESCI_EVENT_STOP] = SEND(UNLOCK),
+const ScanRule esci_rules[ESCI_STATE_MAX_][SCAN_EVENT_MAX_] = {
+    [ESCI_AT_LOCK] = { [SCAN_EVENT_ACK] = SEND(RESET),
+                       [SCAN_EVENT_NAK] = PAUSE(LOCK),
+                       [SCAN_EVENT_AGAIN] = SEND(LOCK),
+                       [SCAN_EVENT_REFUSED] = CLOSE,
+                       [SCAN_EVENT_STOP] = SEND(UNLOCK),
                        ENDINGS },
     [ESCI_AT_RESET] = { COMMAND(IDENTITY, UNLOCK) },
     [ESCI_AT_IDENTITY] = { COMMAND(STATUS, UNLOCK) },
     [ESCI_AT_STATUS] = { PATIENT(STATUS, TAKE, UNLOCK) },
-    [ESCI_AT_TAKE] = { [ESCI_EVENT_DONE] = SEND(RESET_TAKEN),
-                       [ESCI_EVENT_BUSY] = PAUSE(TAKE),
-                       [ESCI_EVENT_AGAIN] = SEND(TAKE),
-                       [ESCI_EVENT_FAULT] = SEND(UNLOCK), /* it was not given to us */
-                       [ESCI_EVENT_STOP] = SEND(RELEASE),
+    [ESCI_AT_TAKE] = { [SCAN_EVENT_DONE] = SEND(RESET_TAKEN),
+                       [SCAN_EVENT_BUSY] = PAUSE(TAKE),
+                       [SCAN_EVENT_AGAIN] = SEND(TAKE),
+                       [SCAN_EVENT_FAULT] = SEND(UNLOCK), /* it was not given to us */
+                       [SCAN_EVENT_STOP] = SEND(RELEASE),
                        ENDINGS },
     [ESCI_AT_RESET_TAKEN] = { COMMAND(SOURCE, RELEASE) },
-    [ESCI_AT_SOURCE] = { [ESCI_EVENT_OTHER] = SEND(SOURCE_STATUS), HEAD(SOURCE_BYTE, RELEASE) },
+    [ESCI_AT_SOURCE] = { [SCAN_EVENT_OTHER] = SEND(SOURCE_STATUS), HEAD(SOURCE_BYTE, RELEASE) },
     [ESCI_AT_SOURCE_BYTE] = { COMMAND(SOURCE_STATUS, RELEASE) },
-    [ESCI_AT_SOURCE_STATUS] = { [ESCI_EVENT_OTHER] = SEND(SOURCE),
+    [ESCI_AT_SOURCE_STATUS] = { [SCAN_EVENT_OTHER] = SEND(SOURCE),
                                 PATIENT(SOURCE_STATUS, GAMMA, RELEASE) },
-    [ESCI_AT_GAMMA] = { [ESCI_EVENT_OTHER] = SEND(PARAMETERS), HEAD(GAMMA_TABLE, RELEASE) },
-    [ESCI_AT_GAMMA_TABLE] = { [ESCI_EVENT_MORE] = SEND(GAMMA),
-                              [ESCI_EVENT_OTHER] = SEND(PARAMETERS),
+    [ESCI_AT_GAMMA] = { [SCAN_EVENT_OTHER] = SEND(PARAMETERS), HEAD(GAMMA_TABLE, RELEASE) },
+    [ESCI_AT_GAMMA_TABLE] = { [SCAN_EVENT_MORE] = SEND(GAMMA),
+                              [SCAN_EVENT_OTHER] = SEND(PARAMETERS),
                               COMMAND(PARAMETERS, RELEASE) },
     [ESCI_AT_PARAMETERS] = { HEAD(PARAMETERS_BLOCK, RELEASE) },
     [ESCI_AT_PARAMETERS_BLOCK] = { COMMAND(READY, RELEASE) },
-    [ESCI_AT_READY] = { [ESCI_EVENT_FINISHED] = SEND(RELEASE), PATIENT(READY, START, RELEASE) },
-    [ESCI_AT_START] = { [ESCI_EVENT_DONE] = SEND(BLOCK),
-                        [ESCI_EVENT_BUSY] = PAUSE(FEEDING),
-                        [ESCI_EVENT_FAILED] = SEND(FAULT_STATUS),
-                        [ESCI_EVENT_FAULT] = SEND(CANCEL),
-                        [ESCI_EVENT_STOP] = SEND(CANCEL),
+    [ESCI_AT_READY] = { [SCAN_EVENT_FINISHED] = SEND(RELEASE), PATIENT(READY, START, RELEASE) },
+    [ESCI_AT_START] = { [SCAN_EVENT_DONE] = SEND(BLOCK),
+                        [SCAN_EVENT_BUSY] = PAUSE(FEEDING),
+                        [SCAN_EVENT_FAILED] = SEND(FAULT_STATUS),
+                        [SCAN_EVENT_FAULT] = SEND(CANCEL),
+                        [SCAN_EVENT_STOP] = SEND(CANCEL),
                         ENDINGS },
-    [ESCI_AT_FEEDING] = { [ESCI_EVENT_FINISHED] = SEND(RELEASE), PATIENT(FEEDING, START, RELEASE) },
+    [ESCI_AT_FEEDING] = { [SCAN_EVENT_FINISHED] = SEND(RELEASE), PATIENT(FEEDING, START, RELEASE) },
     [ESCI_AT_BLOCK] = BLOCK_RULES,
     [ESCI_AT_NEXT_BLOCK] = BLOCK_RULES,
-    [ESCI_AT_STORING] = { [ESCI_EVENT_STORED] = SEND(NEXT_PAGE),
-                          [ESCI_EVENT_FINISHED] = SEND(RELEASE),
-                          [ESCI_EVENT_BAD_PAGE] = CLOSE,
-                          [ESCI_EVENT_STOP] = SEND(RELEASE),
-                          [ESCI_EVENT_LOST] = STAY,
-                          [ESCI_EVENT_WRONG] = STAY,
-                          [ESCI_EVENT_LATE] = CLOSE },
-    [ESCI_AT_STORING_LOST] = { [ESCI_EVENT_STORED] = CLOSE,
-                               [ESCI_EVENT_FINISHED] = CLOSE,
-                               [ESCI_EVENT_BAD_PAGE] = CLOSE,
-                               [ESCI_EVENT_STOP] = CLOSE,
-                               [ESCI_EVENT_LOST] = STAY,
-                               [ESCI_EVENT_WRONG] = STAY,
-                               [ESCI_EVENT_LATE] = CLOSE },
+    [ESCI_AT_STORING] = { [SCAN_EVENT_STORED] = SEND(NEXT_PAGE),
+                          [SCAN_EVENT_FINISHED] = SEND(RELEASE),
+                          [SCAN_EVENT_BAD_PAGE] = CLOSE,
+                          [SCAN_EVENT_STOP] = SEND(RELEASE),
+                          [SCAN_EVENT_LOST] = STAY,
+                          [SCAN_EVENT_WRONG] = STAY,
+                          [SCAN_EVENT_LATE] = CLOSE },
+    [ESCI_AT_STORING_LOST] = { [SCAN_EVENT_STORED] = CLOSE,
+                               [SCAN_EVENT_FINISHED] = CLOSE,
+                               [SCAN_EVENT_BAD_PAGE] = CLOSE,
+                               [SCAN_EVENT_STOP] = CLOSE,
+                               [SCAN_EVENT_LOST] = STAY,
+                               [SCAN_EVENT_WRONG] = STAY,
+                               [SCAN_EVENT_LATE] = CLOSE },
     [ESCI_AT_NEXT_PAGE] = { COMMAND(NEXT_STATUS, RELEASE) },
-    [ESCI_AT_NEXT_STATUS] = { [ESCI_EVENT_FINISHED] = SEND(RELEASE),
+    [ESCI_AT_NEXT_STATUS] = { [SCAN_EVENT_FINISHED] = SEND(RELEASE),
                               PATIENT(NEXT_STATUS, PARAMETERS, RELEASE) },
-    [ESCI_AT_CANCEL] = { [ESCI_EVENT_OTHER] = SEND(FAULT_STATUS), WIND_DOWN(RELEASE) },
+    [ESCI_AT_CANCEL] = { [SCAN_EVENT_OTHER] = SEND(FAULT_STATUS), WIND_DOWN(RELEASE) },
     [ESCI_AT_FAULT_STATUS] = { WIND_DOWN(RELEASE) },
     [ESCI_AT_RELEASE] = { WIND_DOWN(UNLOCK) },
-    [ESCI_AT_UNLOCK] = { [ESCI_EVENT_DONE] = CLOSE, ENDINGS },
+    [ESCI_AT_UNLOCK] = { [SCAN_EVENT_ACK] = CLOSE, ENDINGS },
 };
 
 enum { REPLY_MS = 30000, FEED_MS = 60000, STORE_MS = SCAN_LOCK_SECONDS * 1000 };
@@ -133,7 +133,7 @@ const int64_t esci_patience_ms[ESCI_STATE_MAX_] = {
     [ESCI_AT_CLOSED] = 0,
 };
 
-const char *esci_state_name(EsciState state)
+const char *esci_state_name(int state)
 {
     static const char *const names[ESCI_STATE_MAX_] = {
         "LOCK",        "RESET",       "IDENTITY",         "STATUS",        "TAKE",
@@ -144,5 +144,5 @@ const char *esci_state_name(EsciState state)
         "UNLOCK",      "CLOSED",
     };
 
-    return state < ESCI_STATE_MAX_ ? names[state] : "?";
+    return state >= 0 && state < ESCI_STATE_MAX_ ? names[state] : "?";
 }

@@ -1,7 +1,4 @@
-/* device/esci-session.h - the client's side of one scan from an older device (ESC/I over IS). Sans-IO.
- *
- * Begins after the welcome, whose family says that the device speaks ESC/I; from then on it takes the calls of
- * device/scan-talk.h (scan_talk_esci) and produces the actions of device/scan-session.h.
+/* device/esci-session.h - ESC/I in a scan session, with an older device: over IS, behind the welcome. Sans-IO.
  *
  *   LOCK -> RESET -> IDENTITY -> STATUS -> TAKE -> RESET_TAKEN -> SOURCE SOURCE_BYTE -> SOURCE_STATUS
  *     (the feeder is empty and the glass will do: SOURCE again)
@@ -17,7 +14,7 @@
 #ifndef PLATEN_DEVICE_ESCI_SESSION_H
 #define PLATEN_DEVICE_ESCI_SESSION_H
 
-#include "device/scan-talk.h"
+#include "device/scan-session.h"
 
 typedef enum EsciState {
     ESCI_AT_LOCK,
@@ -50,49 +47,19 @@ typedef enum EsciState {
     ESCI_STATE_MAX_
 } EsciState;
 
-typedef enum EsciEvent {
-    ESCI_EVENT_DONE,     /* answered as wished                                     */
-    ESCI_EVENT_OTHER,    /* the other way: another source, no gamma tables, the rest of a block */
-    ESCI_EVENT_MORE,     /* another block or table is due                          */
-    ESCI_EVENT_BUSY,     /* not yet                                                */
-    ESCI_EVENT_AGAIN,    /* the pause is over                                      */
-    ESCI_EVENT_PAGE,     /* a page is whole                                        */
-    ESCI_EVENT_FAILED,   /* the device says that it failed, not why                */
-    ESCI_EVENT_FAULT,    /* it is known why the scan cannot go on                  */
-    ESCI_EVENT_STORED,   /* the host stored the page, more may come                */
-    ESCI_EVENT_BAD_PAGE, /* the host could not                                     */
-    ESCI_EVENT_FINISHED, /* no more pages                                          */
-    ESCI_EVENT_STOP,     /* cancelled at the device or by the host                 */
-    ESCI_EVENT_LOST,     /* connection closed, or the device says it will          */
-    ESCI_EVENT_LATE,     /* patience is over                                       */
-    ESCI_EVENT_WRONG,    /* not the protocol                                       */
-    ESCI_EVENT_MAX_
-} EsciEvent;
-
-typedef struct EsciRule {
-    EsciState next;
-    ScanDo action; /* BREAK of every missing rule: protocol error, close */
-    bool allowed;
-} EsciRule;
-
 /* The whole behaviour; and how long each state waits for the device (or the host). */
-extern const EsciRule esci_rules[ESCI_STATE_MAX_][ESCI_EVENT_MAX_];
+extern const ScanRule esci_rules[ESCI_STATE_MAX_][SCAN_EVENT_MAX_];
 extern const int64_t esci_patience_ms[ESCI_STATE_MAX_];
 
 /* For messages and traces. Static. */
-const char *esci_state_name(EsciState state);
+const char *esci_state_name(int state);
 
 enum {
     ESCI_WARM_UP_MS = 120000, /* a lamp that is still not ready: give up */
 };
 
-typedef struct EsciSession EsciSession;
-
-/* A session on a connection whose welcome has just come; the command is among the actions. NULL when memory is
- * gone. Freed by scan_talk_esci.free. */
-EsciSession *esci_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now);
-
-/* Where the session stands, for traces and tests. */
-EsciState esci_session_state(const EsciSession *s);
+/* A session on a connection whose welcome has just come; its command is among the actions. NULL when memory is
+ * gone. */
+ScanSession *esci_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now);
 
 #endif

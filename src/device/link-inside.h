@@ -7,7 +7,7 @@
 #include "device/job-session.h"
 #include "device/push-session.h"
 #include "device/register-session.h"
-#include "device/scan-talk.h"
+#include "device/scan-session.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
@@ -41,8 +41,7 @@ struct DeviceScan {
     DeviceScan *next;  /* in link->scans                            */
     TcpStream *stream; /* NULL: not made, or closed                 */
     LoopTimer *timer;
-    const ScanTalk *talk; /* calls of the session, whichever it is */
-    void *session;
+    ScanSession *session;
     ScanOrder order;
     ScanTraits traits;
     void *scan_arg;

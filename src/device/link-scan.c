@@ -1,6 +1,7 @@
 /* device/link-scan.c - scans: scan sessions bound to connections to TCP 1865. */
 #include "base/text.h"
 #include "device/esci-session.h"
+#include "device/esci2-session.h"
 #include "device/link-inside.h"
 #include "device/scan-reason.h"
 
@@ -25,7 +26,7 @@ static void scan_free(DeviceScan *scan)
     scan->link->scan_count--;
     tcp_abort(scan->stream);
     loop_timer_free(scan->timer);
-    scan->talk->free(scan->session);
+    scan_session_free(scan->session);
     free(scan);
 }
 
@@ -75,8 +76,7 @@ static void send_command(DeviceScan *scan, Bytes bytes)
  * gone. */
 static bool become_legacy(DeviceScan *scan)
 {
-    scan->talk->free(scan->session);
-    scan->talk = &scan_talk_esci;
+    scan_session_free(scan->session);
     scan->session = esci_session_new(&scan->order, &scan->traits, mono_now());
     if (scan->session)
         return true;
@@ -110,7 +110,7 @@ static bool carry_out(DeviceScan *scan)
     const DeviceHost *host = &scan->link->host;
     ScanAction action;
 
-    while (scan->talk->next(scan->session, &action)) {
+    while (scan_session_next(scan->session, &action)) {
         switch (action.kind) {
         case SCAN_ACTION_SEND:
             send_command(scan, action.bytes);
@@ -167,13 +167,13 @@ static void drive(DeviceScan *scan)
     if (!carry_out(scan))
         return;
     if (scan->lost_code) {
-        scan->talk->lost(scan->session, scan->lost_code, mono_now());
+        scan_session_lost(scan->session, scan->lost_code, mono_now());
         scan->lost_code = NULL;
         if (!carry_out(scan))
             return;
     }
     loop_timer_start(scan->timer,
-                     mono_earlier(scan->connect_at, scan->talk->deadline(scan->session)));
+                     mono_earlier(scan->connect_at, scan_session_deadline(scan->session)));
 }
 
 static void connect_to(DeviceScan *scan);
@@ -186,7 +186,7 @@ static void on_time(void *arg)
         return;
     if (mono_reached(mono_now(), scan->connect_at))
         connect_to(scan);
-    scan->talk->tick(scan->session, mono_now());
+    scan_session_tick(scan->session, mono_now());
     drive(scan);
 }
 
@@ -199,7 +199,7 @@ static void on_read(void *arg, Bytes bytes)
     if (!carry_out(scan))
         return;
     while (bytes.n > 0) {
-        bytes = bytes_after(bytes, scan->talk->feed(scan->session, bytes, now));
+        bytes = bytes_after(bytes, scan_session_feed(scan->session, bytes, now));
         if (!carry_out(scan))
             return;
     }
@@ -296,8 +296,7 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
     scan->reach = *reach;
     scan->connects_left = scan_arg ? REFUSED_TRIES : 0;
     scan->traits.quirks = link->quirks;
-    scan->talk = &scan_talk_esci2; /* until the device says otherwise */
-    scan->session = scan_session_new(order, &scan->traits, now);
+    scan->session = esci2_session_new(order, &scan->traits, now);
     scan->timer = loop_timer_new(link->loop, on_time, scan, &err);
     if (!scan->session || !scan->timer) {
         scan_free(scan);
@@ -324,7 +323,7 @@ DeviceScan *device_scan_start(DeviceLink *link, const char *address, const Devic
 
 void device_scan_page_stored(DeviceScan *scan, bool ok, const Reason *reason)
 {
-    scan->talk->page_stored(scan->session, ok, reason, mono_now());
+    scan_session_page_stored(scan->session, ok, reason, mono_now());
     drive_soon(scan);
 }
 
@@ -333,7 +332,7 @@ void device_scan_pause(DeviceScan *scan)
     if (scan->paused)
         return;
     scan->paused = true;
-    scan->talk->pause(scan->session, mono_now());
+    scan_session_pause(scan->session, mono_now());
     if (scan->stream)
         tcp_pause(scan->stream);
 }
@@ -343,7 +342,7 @@ void device_scan_resume(DeviceScan *scan)
     if (!scan->paused)
         return;
     scan->paused = false;
-    scan->talk->resume(scan->session, mono_now());
+    scan_session_resume(scan->session, mono_now());
     if (scan->stream)
         tcp_resume(scan->stream);
     drive_soon(scan);
@@ -351,32 +350,30 @@ void device_scan_resume(DeviceScan *scan)
 
 void device_scan_refuse(DeviceScan *scan, const Reason *reason)
 {
-    scan->talk->refuse(scan->session, reason, mono_now());
+    scan_session_refuse(scan->session, reason, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_cancel(DeviceScan *scan)
 {
-    scan->talk->cancel(scan->session, mono_now());
+    scan_session_cancel(scan->session, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_stop_at_page(DeviceScan *scan)
 {
-    scan->talk->stop_at_page(scan->session, mono_now());
+    scan_session_stop_at_page(scan->session, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_no_more_sheets(DeviceScan *scan)
 {
-    if (!scan->talk->no_more_sheets)
-        return;
-    scan->talk->no_more_sheets(scan->session, mono_now());
+    scan_session_no_more_sheets(scan->session, mono_now());
     drive_soon(scan);
 }
 
 void device_scan_leave(DeviceScan *scan)
 {
-    scan->talk->leave(scan->session, mono_now());
+    scan_session_leave(scan->session, mono_now());
     drive_soon(scan);
 }

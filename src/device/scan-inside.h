@@ -1,15 +1,62 @@
-/* device/scan-inside.h - the fields of a scan session. Private to scan-session.c, scan-reply.c. */
+/* device/scan-inside.h - the fields of a scan session, what a language fills in, and what it is helped with.
+ * Private to scan-session.c and the files of the languages: esci2-*.c, esci-*.c. */
 #ifndef PLATEN_DEVICE_SCAN_INSIDE_H
 #define PLATEN_DEVICE_SCAN_INSIDE_H
 
-#include "device/scan-plan.h"
 #include "device/scan-session.h"
 #include "model/raw-page.h"
 #include "wire/is.h"
 
-enum { SCAN_ACTIONS_MAX = 10, JPEG_MARKER_SIZE = 2 };
+enum { SCAN_ACTIONS_MAX = 10, SCAN_SIDES_MAX = 2, JPEG_MARKER_SIZE = 2 };
 
-enum { SCAN_SIDES_MAX = 2 };
+/* --- languages ----------------------------------------------------------------------------------- */
+
+/* What answers the command of a state; each language counts on from AWAIT_OWN_. */
+typedef enum ScanAwait {
+    SCAN_AWAIT_NOTHING,
+    SCAN_AWAIT_WELCOME,
+    SCAN_AWAIT_LOCK,
+    SCAN_AWAIT_UNLOCK,
+    SCAN_AWAIT_PICTURE, /* bytes of a page, handed on as they come */
+    SCAN_AWAIT_OWN_
+} ScanAwait;
+
+typedef struct ScanStep {
+    int await;
+    const char *text; /* command of the language; NULL: it is made, or a pure read */
+    bool same_wait;   /* no answer here ends the wait for a busy device            */
+    bool no_stop;     /* a wish to stop does not replace the answer                */
+} ScanStep;
+
+/* A language: its tables, its states that every session has, and what only it can do. A session begins in state 0,
+ * waiting for the welcome or sending the command. */
+typedef struct ScanLanguage {
+    const ScanRule (*rules)[SCAN_EVENT_MAX_];
+    const int64_t *patience_ms;
+    const ScanStep *steps;
+    const char *(*state_name)(int state);
+    int image, storing; /* from image to storing a page may be open  */
+    int storing_lost;
+    int cancel; /* from here on the scan winds down          */
+    int closed;
+    size_t answer_max; /* bytes of any answer but a picture         */
+    size_t own_size;   /* of what s->own points to                  */
+
+    /* Puts the command of the state, which is not LOCK or UNLOCK, into s->out. */
+    void (*encode)(ScanSession *s);
+    /* How long the state waits before it asks again. May set late_at. */
+    int64_t (*pause_ms)(ScanSession *s, Mono now);
+    /* What the whole answer to the command means. It is in s->payload, unless it was a picture. */
+    ScanEvent (*answer)(ScanSession *s, Mono now);
+    /* True when the payload of the packet in s->header is that of the picture that was asked for; then takes a part. */
+    bool (*is_picture)(const ScanSession *s);
+    void (*picture)(ScanSession *s, Bytes part, Mono now);
+    /* What only this language does before a step, and frees of its own; NULL: nothing. */
+    void (*before_step)(ScanSession *s, ScanEvent event, Mono now);
+    void (*done)(ScanSession *s);
+} ScanLanguage;
+
+/* --- the session --------------------------------------------------------------------------------- */
 
 /* A page that is coming: one of each side at most, blocks of both in turn. */
 typedef struct ScanPage {
@@ -27,108 +74,97 @@ typedef struct ScanPage {
 } ScanPage;
 
 struct ScanSession {
+    const ScanLanguage *language;
+    union { /* what only its language knows */
+        void *own;
+        struct Esci2Own *esci2;
+        struct EsciOwn *esci;
+    };
     ScanOrder order;
     ScanTraits traits;
-    ScanState state;
+    int state; /* of the language */
 
     /* The packet that is coming in. */
     uint8_t head[IS_HEADER_SIZE];
     size_t head_n;
     IsHeader header; /* when head is whole */
     uint32_t payload_left;
-    Buf payload; /* unless it is image data, which is handed on as it comes */
+    Buf payload; /* unless it is a picture, which is handed on as it comes */
     bool foreign_seen;
 
     Buf out;
     ScanAction actions[SCAN_ACTIONS_MAX];
     size_t action_first, action_count;
 
-    bool waiting;    /* a command is out and its answer due            */
-    uint32_t wanted; /* bytes of the data that the last reply announced */
+    bool waiting; /* a command is out and its answer due */
     Mono late_at, again_at, busy_until, progress_at;
     Mono paused_at;
     bool paused, busy;
     unsigned lock_tries, mend_tries;
 
-    Esci2Info info;
-    Esci2Capa capa;
-    Esci2Stat stat;
     DeviceIdentity identity;
-    Quirk quirk; /* what is known of this model; parts of info and capa are replaced by it */
+    Quirk quirk; /* what is known of this model */
     DeviceOffer offer;
-    ScanNotes notes;    /* of the order */
-    ScanNotes warnings; /* so far       */
+    ScanNotes notes; /* of the order */
     ScanUnit unit;
-    Esci2Para para;
-    Buf para_block; /* encoded para */
-    size_t para_done, para_part;
-    bool spare_tried, feeder_used;
-    bool two_sides; /* asked for in para */
+    bool two_sides; /* asked for */
 
     ScanPage pages[SCAN_SIDES_MAX];
-    ScanPage *page;                 /* of pages: what the last reply to IMG spoke of            */
-    uint32_t begun[SCAN_SIDES_MAX]; /* pages of each side so far: sheets                     */
-    bool last;                      /* the device says that no other page follows              */
+    ScanPage *page;                 /* of pages: what the last answer spoke of                */
+    uint32_t begun[SCAN_SIDES_MAX]; /* pages of each side so far                              */
+    bool last;                      /* no other page follows                                  */
     uint8_t trailer[RAW_PAGE_TRAILER_SIZE];
-    /* All pages came, and the feeder may get more sheets until then. */
-    bool resting, sheets; /* sheets: the last status says that it has some */
-    Mono sheets_until;
     ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
+
+    bool resting; /* all pages came, and more sheets are waited for */
     bool stop, stop_at_page;
     bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */
     const char *lost_code; /* static; NULL: the device said that it goes */
-    bool is_legacy;        /* an ESC/I session takes the connection over */
+    bool hands_over;       /* a session of another language takes the connection over */
     bool decided;          /* end and reason stand */
     ScanEnd end;
     Reason reason;
 };
 
+/* A session that speaks this language, its own part zero; NULL when memory is gone. */
+ScanSession *scan_session_new(const ScanLanguage *language, const ScanOrder *order,
+                              const ScanTraits *traits, Mono now);
+
 /* Records how the scan ends; the first word stands. */
 void scan_decide(ScanSession *s, ScanEnd end, const Reason *reason);
 
-/* The same for BROKEN with a reason of the table. */
+/* The same for BROKEN with a reason of the table, and for CANCELLED at the device. */
 void scan_fail(ScanSession *s, const char *code, const char *detail);
+void scan_cancelled_at_device(ScanSession *s);
 
 /* One step of the table. */
 void scan_dispatch(ScanSession *s, ScanEvent event, Mono now);
 
-/* A whole packet is here, its payload in s->payload (image data was handed on): what it means. */
-void scan_packet(ScanSession *s, Mono now);
+/* Queues an action for the driver. */
+void scan_push(ScanSession *s, ScanAction action);
 
-/* True when the payload of the packet whose header just came is image data that was asked for. */
-bool scan_packet_is_image(const ScanSession *s);
+/* ACK or NAK, when the answer is one of these bytes; else WRONG. */
+ScanEvent scan_ack_event(const ScanSession *s);
 
-/* Takes account of image bytes that are handed on. */
-void scan_page_count(ScanSession *s, Bytes bytes, Mono now);
+/* The device says that it is not ready, for the first time or still: false when that is too long. */
+bool scan_may_wait(ScanSession *s, int64_t most_ms, Mono now);
+
+/* The device says who it is: looks up what is known of its model and tells the host. serial may be "". */
+void scan_identify(ScanSession *s, const char *product, const char *serial, const char *firmware);
+
+/* Begins this page on its side and makes it s->page; false (and the reason recorded) when a scan has no more. */
+bool scan_page_begin(ScanSession *s, const ScanPage *page, Mono now);
 
 /* True while a page of either side has begun and not ended. */
 bool scan_page_is_open(const ScanSession *s);
 
-/* True when any page has begun. */
-bool scan_page_came(const ScanSession *s);
+/* How many pages have begun. */
+uint32_t scan_pages_begun(const ScanSession *s);
 
-/* Queues an action for the driver. */
-void scan_push(ScanSession *s, ScanAction action);
+/* How the backs of this device must be turned; two_pass: it says that it turns the sheet. */
+uint32_t scan_back_rotation(const ScanSession *s, bool two_pass);
 
-/* What a state sends and what answers it. */
-typedef enum ScanAwait {
-    SCAN_AWAIT_NOTHING,
-    SCAN_AWAIT_WELCOME,
-    SCAN_AWAIT_LOCK,
-    SCAN_AWAIT_MODE,       /* text: the mode command, answered by one byte            */
-    SCAN_AWAIT_REPLY,      /* text: the request code, answered by 64 bytes            */
-    SCAN_AWAIT_BLOCK,      /* a pure read of what was announced                       */
-    SCAN_AWAIT_IMAGE,      /* the same, handed on as it comes                         */
-    SCAN_AWAIT_EMPTY,      /* text: code of a request with a block, answered by nothing */
-    SCAN_AWAIT_PARAMETERS, /* the block itself, answered by 64 bytes             */
-    SCAN_AWAIT_UNLOCK
-} ScanAwait;
-
-typedef struct ScanStep {
-    ScanAwait await;
-    const char *text;
-} ScanStep;
-
-extern const ScanStep scan_steps[SCAN_STATE_MAX_];
+/* The order of the channels of its raw pages. */
+RawOrder scan_raw_order(const ScanSession *s, bool color);
 
 #endif

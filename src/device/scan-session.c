@@ -1,80 +1,14 @@
-/* device/scan-session.c - bytes in, actions out, time, and the step through the table. What replies
- * mean is in scan-reply.c, the table in scan-rules.c. */
+/* device/scan-session.c - bytes in, actions out, time, the host, and the step through the table of the language. */
 #include "device/scan-session.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "device/scan-inside.h"
 #include "device/scan-reason.h"
-#include "wire/esci2-token.h"
 
 enum { OUT_BYTES_MAX = 16 * 1024 };
 
-const ScanStep scan_steps[SCAN_STATE_MAX_] = {
-    [SCAN_WELCOME] = { SCAN_AWAIT_WELCOME, NULL },
-    [SCAN_LOCK] = { SCAN_AWAIT_LOCK, NULL },
-    [SCAN_INQUIRY_MODE] = { SCAN_AWAIT_MODE, ESCI2_MODE_INQUIRY },
-    [SCAN_FORMER_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
-    [SCAN_INFO] = { SCAN_AWAIT_REPLY, "INFO" },
-    [SCAN_INFO_DATA] = { SCAN_AWAIT_BLOCK, NULL },
-    [SCAN_CAPA] = { SCAN_AWAIT_REPLY, "CAPA" },
-    [SCAN_CAPA_DATA] = { SCAN_AWAIT_BLOCK, NULL },
-    [SCAN_INQUIRY_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
-    [SCAN_STATUS_MODE] = { SCAN_AWAIT_MODE, ESCI2_MODE_INQUIRY },
-    [SCAN_STATUS] = { SCAN_AWAIT_REPLY, "STAT" },
-    [SCAN_STATUS_DATA] = { SCAN_AWAIT_BLOCK, NULL },
-    [SCAN_STATUS_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
-    [SCAN_CONTROL_MODE] = { SCAN_AWAIT_MODE, ESCI2_MODE_CONTROL },
-    [SCAN_CONTROL_STATUS] = { SCAN_AWAIT_REPLY, "STAT" },
-    [SCAN_CONTROL_STATUS_DATA] = { SCAN_AWAIT_BLOCK, NULL },
-    [SCAN_PARAMETERS_HEAD] = { SCAN_AWAIT_EMPTY, "PARA" },
-    [SCAN_PARAMETERS] = { SCAN_AWAIT_PARAMETERS, "PARA" },
-    [SCAN_START] = { SCAN_AWAIT_REPLY, "TRDT" },
-    [SCAN_IMAGE] = { SCAN_AWAIT_REPLY, "IMG " },
-    [SCAN_IMAGE_DATA] = { SCAN_AWAIT_IMAGE, NULL },
-    [SCAN_CANCEL] = { SCAN_AWAIT_REPLY, "CAN " },
-    [SCAN_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
-    [SCAN_LAST_MODE] = { SCAN_AWAIT_MODE, ESCI2_MODE_INQUIRY },
-    [SCAN_LAST_STATUS] = { SCAN_AWAIT_REPLY, "STAT" },
-    [SCAN_LAST_STATUS_DATA] = { SCAN_AWAIT_BLOCK, NULL },
-    [SCAN_LAST_FIN] = { SCAN_AWAIT_REPLY, "FIN " },
-    [SCAN_UNLOCK] = { SCAN_AWAIT_UNLOCK, NULL },
-};
-
-ScanSession *scan_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now)
-{
-    ScanSession *s = calloc(1, sizeof *s);
-
-    if (!s)
-        return NULL;
-    s->order = *order;
-    s->traits = *traits;
-    s->payload = buf_with_max(ESCI2_BLOCK_MAX);
-    s->out = buf_with_max(OUT_BYTES_MAX);
-    s->para_block = buf_with_max(ESCI2_PARA_MAX);
-    s->waiting = true;
-    s->again_at = s->progress_at = s->busy_until = MONO_NEVER;
-    s->late_at = mono_after(now, scan_patience_ms[SCAN_WELCOME]);
-    s->after_page = SCAN_EVENT_STORED;
-    s->page = &s->pages[0];
-    for (size_t i = 0; i < SCAN_SIDES_MAX; i++)
-        s->pages[i].side = i == 0 ? 'A' : 'B';
-    return s;
-}
-
-void scan_session_free(ScanSession *s)
-{
-    if (!s)
-        return;
-    buf_done(&s->payload);
-    buf_done(&s->out);
-    buf_done(&s->para_block);
-    free(s);
-}
-
-ScanState scan_session_state(const ScanSession *s)
-{
-    return s->state;
-}
+/* --- helpers of the languages ------------------------------------------------------------------- */
 
 void scan_decide(ScanSession *s, ScanEnd end, const Reason *reason)
 {
@@ -92,7 +26,12 @@ void scan_fail(ScanSession *s, const char *code, const char *detail)
     scan_decide(s, SCAN_END_BROKEN, &reason);
 }
 
-/* --- actions ------------------------------------------------------------------------------------ */
+void scan_cancelled_at_device(ScanSession *s)
+{
+    Reason reason = scan_reason("cancelled-at-device", "");
+
+    scan_decide(s, SCAN_END_CANCELLED, &reason);
+}
 
 void scan_push(ScanSession *s, ScanAction action)
 {
@@ -102,104 +41,118 @@ void scan_push(ScanSession *s, ScanAction action)
         s->actions[(s->action_first + s->action_count++) % SCAN_ACTIONS_MAX] = action;
 }
 
-bool scan_session_next(ScanSession *s, ScanAction *ret_action)
+bool scan_may_wait(ScanSession *s, int64_t most_ms, Mono now)
 {
-    if (s->action_count == 0)
+    if (!s->busy) {
+        s->busy = true;
+        s->busy_until = mono_after(now, most_ms);
+    }
+    return !mono_reached(now, s->busy_until);
+}
+
+ScanEvent scan_ack_event(const ScanSession *s)
+{
+    Bytes answer = buf_bytes(&s->payload);
+
+    if (answer.n != 1 || (answer.p[0] != IS_ACK && answer.p[0] != IS_NAK))
+        return SCAN_EVENT_WRONG;
+    return answer.p[0] == IS_ACK ? SCAN_EVENT_ACK : SCAN_EVENT_NAK;
+}
+
+void scan_identify(ScanSession *s, const char *product, const char *serial, const char *firmware)
+{
+    quirks_of(s->traits.quirks, product, firmware, &s->quirk);
+    (void)text_copy(s->identity.product, sizeof s->identity.product, product);
+    (void)text_copy(s->identity.serial, sizeof s->identity.serial, serial);
+    (void)text_copy(s->identity.firmware, sizeof s->identity.firmware, firmware);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_IDENTIFIED, .identity = &s->identity });
+}
+
+bool scan_page_begin(ScanSession *s, const ScanPage *page, Mono now)
+{
+    size_t side = page->side == 'B' ? 1 : 0;
+
+    if (page->number > BATCH_PAGES_MAX) {
+        scan_fail(s, "too-many-pages", "");
         return false;
-    *ret_action = s->actions[s->action_first];
-    s->action_first = (s->action_first + 1) % SCAN_ACTIONS_MAX;
-    s->action_count--;
+    }
+    s->page = &s->pages[side];
+    *s->page = *page;
+    s->page->open = true;
+    s->begun[side]++;
+    s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN,
+                               .number = page->number,
+                               .side = page->side,
+                               .format = page->format });
     return true;
 }
 
-/* The next piece of the parameters: as many whole tokens as the device takes at once (#DSZ). */
-static uint32_t next_part(ScanSession *s)
+bool scan_page_is_open(const ScanSession *s)
 {
-    Bytes rest = bytes_after(buf_bytes(&s->para_block), s->para_done);
-    size_t max = s->info.parameter_block_max > 0 ? s->info.parameter_block_max : ESCI2_PARA_MAX;
-    size_t part = esci2_block_cut(rest, max);
-
-    s->para_part = part > 0 ? part : rest.n;
-    return (uint32_t)s->para_part;
+    return s->pages[0].open || s->pages[1].open;
 }
 
-/* Puts the command of the state into out. */
-static void encode_step(ScanSession *s)
+uint32_t scan_pages_begun(const ScanSession *s)
 {
-    const ScanStep *step = &scan_steps[s->state];
-    AUTO_BUF request = buf_with_max(ESCI2_REQUEST_SIZE + 1);
+    return s->begun[0] + s->begun[1];
+}
 
-    switch (step->await) {
-    case SCAN_AWAIT_LOCK:
-        s->lock_tries++;
-        is_lock_encode(&s->out, SCAN_LOCK_SECONDS);
-        break;
-    case SCAN_AWAIT_MODE:
-        is_passthru_encode(&s->out, bytes_of_text(step->text), 1);
-        break;
-    case SCAN_AWAIT_REPLY:
-        esci2_request_encode(&request, step->text, 0);
-        is_passthru_encode(&s->out, buf_bytes(&request), ESCI2_REPLY_SIZE);
-        break;
-    case SCAN_AWAIT_EMPTY:
-        esci2_request_encode(&request, step->text, next_part(s));
-        is_passthru_encode(&s->out, buf_bytes(&request), 0);
-        break;
-    case SCAN_AWAIT_PARAMETERS:
-        is_passthru_encode(&s->out, (Bytes){ s->para_block.p + s->para_done, s->para_part },
-                           ESCI2_REPLY_SIZE);
-        break;
-    case SCAN_AWAIT_BLOCK:
-    case SCAN_AWAIT_IMAGE:
-        is_passthru_encode(&s->out, (Bytes){ 0 }, s->wanted);
-        break;
-    case SCAN_AWAIT_UNLOCK:
-        is_packet_encode(&s->out, IS_UNLOCK, 0, (Bytes){ 0 });
-        break;
-    case SCAN_AWAIT_NOTHING:
-    case SCAN_AWAIT_WELCOME:
-        break;
-    }
+uint32_t scan_back_rotation(const ScanSession *s, bool two_pass)
+{
+    DeviceBackRotation set = s->traits.back_rotation != DEVICE_BACK_AUTO
+                                 ? s->traits.back_rotation
+                                 : (DeviceBackRotation)s->quirk.back_rotation;
+
+    return device_back_rotation(set, two_pass);
+}
+
+RawOrder scan_raw_order(const ScanSession *s, bool color)
+{
+    if (!color)
+        return RAW_ORDER_GRAY;
+    return s->quirk.pixel_order == QUIRK_PIXELS_GBR ? RAW_ORDER_GBR : RAW_ORDER_RGB;
+}
+
+/* --- actions ------------------------------------------------------------------------------------ */
+
+static int await_of(const ScanSession *s)
+{
+    return s->language->steps[s->state].await;
 }
 
 /* Sets how long the device may take now. */
 static void be_patient(ScanSession *s, Mono now)
 {
-    bool in_a_hurry = s->hurried && s->state >= SCAN_CANCEL;
+    bool in_a_hurry = s->hurried && s->state >= s->language->cancel;
 
-    s->late_at = mono_after(now, in_a_hurry ? SCAN_GOODBYE_MS : scan_patience_ms[s->state]);
+    s->late_at = mono_after(now, in_a_hurry ? SCAN_GOODBYE_MS : s->language->patience_ms[s->state]);
 }
 
 static void do_send(ScanSession *s, Mono now)
 {
     buf_clear(&s->out);
-    encode_step(s);
+    if (await_of(s) == SCAN_AWAIT_LOCK) {
+        s->lock_tries++;
+        is_lock_encode(&s->out, SCAN_LOCK_SECONDS);
+    } else if (await_of(s) == SCAN_AWAIT_UNLOCK) {
+        is_packet_encode(&s->out, IS_UNLOCK, 0, (Bytes){ 0 });
+    } else {
+        s->language->encode(s);
+    }
     s->waiting = true;
     s->again_at = MONO_NEVER;
-    if (s->state == SCAN_LAST_STATUS)
-        s->sheets = false;
-    if (s->state == SCAN_START)
-        s->feeder_used = s->unit == SCAN_UNIT_ADF;
     be_patient(s, now);
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_SEND, .bytes = buf_bytes(&s->out) });
 }
 
 static void do_pause(ScanSession *s, Mono now)
 {
-    int64_t pause_ms = SCAN_BUSY_PAUSE_MS;
+    bool locked = await_of(s) == SCAN_AWAIT_LOCK;
 
-    if (s->state == SCAN_LOCK) {
-        pause_ms = SCAN_LOCK_PAUSE_MS;
-    } else if (s->state == SCAN_LAST_MODE) {
-        pause_ms = SCAN_SHEETS_PAUSE_MS;
-    } else if (s->state == SCAN_IMAGE) {
-        pause_ms = (SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms)) / SCAN_POLL_PART;
-        if (pause_ms < SCAN_POLL_MIN_MS)
-            pause_ms = SCAN_POLL_MIN_MS;
-    }
     s->waiting = false;
-    s->again_at = mono_after(now, pause_ms);
-    s->late_at = s->state == SCAN_IMAGE ? s->progress_at : MONO_NEVER; /* busy_until, lock_tries */
+    s->late_at = MONO_NEVER; /* busy_until, lock_tries */
+    s->again_at = mono_after(now, locked ? SCAN_LOCK_PAUSE_MS : s->language->pause_ms(s, now));
 }
 
 static void do_store(ScanSession *s, Mono now)
@@ -222,15 +175,14 @@ static void do_store(ScanSession *s, Mono now)
 
 static void do_close(ScanSession *s)
 {
-    bool hands_over = s->is_legacy && s->state == SCAN_WELCOME;
-
     if (s->resting)
         scan_decide(s, SCAN_END_COMPLETE, NULL);
-    scan_fail(s, "protocol-error", scan_state_name(s->state)); /* when nothing else was said */
-    s->state = SCAN_CLOSED;
+    /* when nothing else was said */
+    scan_fail(s, "protocol-error", s->language->state_name(s->state));
+    s->state = s->language->closed;
     s->waiting = false;
     s->late_at = s->again_at = MONO_NEVER;
-    if (hands_over) {
+    if (s->hands_over) {
         scan_push(s, (ScanAction){ .kind = SCAN_ACTION_LEGACY });
         return;
     }
@@ -238,35 +190,53 @@ static void do_close(ScanSession *s)
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_ENDED, .end = s->end, .reason = &s->reason });
 }
 
+/* --- steps -------------------------------------------------------------------------------------- */
+
+static const ScanRule *rule_of(const ScanSession *s, ScanEvent event)
+{
+    return &s->language->rules[s->state][event];
+}
+
+static bool host_has_page(const ScanSession *s)
+{
+    return s->state == s->language->storing || s->state == s->language->storing_lost;
+}
+
+/* True when nothing can be lost of the scan any more. */
+static bool ends_already(const ScanSession *s)
+{
+    return s->state >= s->language->cancel ||
+           (host_has_page(s) && s->last && !scan_page_is_open(s));
+}
+
 /* Says why, before the step is taken. A device that goes while we wind down takes nothing away. */
 static void explain(ScanSession *s, ScanEvent event)
 {
-    bool storing = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
+    const char *state = s->language->state_name(s->state);
 
-    if (event == SCAN_EVENT_LATE && storing)
+    if (event == SCAN_EVENT_LATE && host_has_page(s))
         scan_fail(s, "store-late", "");
-    if (s->state >= SCAN_CANCEL || (storing && s->last && !scan_page_is_open(s)))
+    if (ends_already(s))
         return;
     if (event == SCAN_EVENT_LOST)
         scan_fail(s, s->lost_code ? s->lost_code : "connection-lost", "");
     else if (event == SCAN_EVENT_WRONG)
-        scan_fail(s, "protocol-error", scan_state_name(s->state));
+        scan_fail(s, "protocol-error", state);
     else if (event == SCAN_EVENT_STALLED)
         scan_fail(s, "no-progress", "");
     else if (event == SCAN_EVENT_LATE)
-        scan_fail(s, "no-answer", scan_state_name(s->state));
+        scan_fail(s, "no-answer", state);
 }
 
 /* A wish to stop replaces what happened, where the state has a rule for it - but not an end that
- * has already come by itself, and not the end of a page: CAN would acknowledge it. */
+ * has already come by itself, and not the end of a page: it would be acknowledged, or lost. */
 static ScanEvent with_stop(const ScanSession *s, ScanEvent event)
 {
     bool page_ends = s->page->open && s->page->end_seen;
-    bool own_end = page_ends || s->state == SCAN_LAST_MODE ||
+    bool own_end = page_ends || s->language->steps[s->state].no_stop ||
                    (event >= SCAN_EVENT_REFUSED && event != SCAN_EVENT_STORED);
 
-    return s->stop && !own_end && scan_rules[s->state][SCAN_EVENT_STOP].allowed ? SCAN_EVENT_STOP
-                                                                                : event;
+    return s->stop && !own_end && rule_of(s, SCAN_EVENT_STOP)->allowed ? SCAN_EVENT_STOP : event;
 }
 
 /* What has not ended never will. */
@@ -280,53 +250,24 @@ static void drop_pages(ScanSession *s)
     }
 }
 
-/* Whether more sheets are waited for. Of a feeder that delivers the last sheet first two stacks would be put
- * together in the wrong order; a limit of pages is an end of its own. */
-static bool rest(ScanSession *s, Mono now)
-{
-    enum { MS_PER_S = 1000 };
-    bool can = s->unit == SCAN_UNIT_ADF && s->para.pages == 0 && !s->info.adf.last_first;
-
-    if (s->order.more_sheets_s == 0 || !can || s->stop || s->stop_at_page || s->decided)
-        return false;
-    s->resting = true;
-    s->sheets_until = mono_after(now, (int64_t)s->order.more_sheets_s * MS_PER_S);
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "waits-for-sheets" });
-    return true;
-}
-
-/* The feeder has sheets again: they are scanned as those before. */
-static void go_on(ScanSession *s)
-{
-    uint32_t sheets = s->begun[0] > s->begun[1] ? s->begun[0] : s->begun[1];
-
-    s->begun[0] = sheets;
-    s->begun[1] = s->two_sides ? sheets : 0;
-    s->resting = s->last = s->busy = false;
-    s->after_page = SCAN_EVENT_STORED;
-    s->para_done = s->para_part = 0;
-    s->mend_tries = 0;
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "more-sheets" });
-}
-
 void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
 {
-    if (s->state == SCAN_CLOSED)
+    const ScanLanguage *language = s->language;
+
+    if (s->state == language->closed)
         return;
     event = with_stop(s, event);
     explain(s, event);
     s->hurried |= event == SCAN_EVENT_STALLED;
-    const ScanRule *rule = &scan_rules[s->state][event];
-    if (event == SCAN_EVENT_FINISHED && !rest(s, now))
+    const ScanRule *rule = rule_of(s, event);
+    if (language->before_step)
+        language->before_step(s, event, now);
+    if (event == SCAN_EVENT_FINISHED && !s->resting)
         scan_decide(s, SCAN_END_COMPLETE, NULL);
-    if (event == SCAN_EVENT_SHEETS)
-        go_on(s);
-    if (event == SCAN_EVENT_DONE && s->state == SCAN_START)
-        s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
-    ScanState next = rule->allowed ? rule->next : SCAN_CLOSED;
-    if (next != SCAN_IMAGE && next != SCAN_IMAGE_DATA && next != SCAN_STORING)
+    int next = rule->allowed ? rule->next : language->closed;
+    if (next < language->image || next > language->storing)
         drop_pages(s);
-    if (next == SCAN_CLOSED) {
+    if (next == language->closed) {
         do_close(s);
         return;
     }
@@ -339,7 +280,114 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
         do_store(s, now);
 }
 
+/* --- packets ------------------------------------------------------------------------------------ */
+
+static ScanEvent lock_event(ScanSession *s)
+{
+    ScanEvent event = scan_ack_event(s);
+
+    if (event != SCAN_EVENT_NAK)
+        return event;
+    if (s->lock_tries < SCAN_LOCK_TRIES)
+        return SCAN_EVENT_NAK;
+    scan_fail(s, "device-busy", "locked by another computer");
+    return SCAN_EVENT_REFUSED;
+}
+
+/* What the answer of the expected type means. */
+static ScanEvent answer_event(ScanSession *s, Mono now)
+{
+    if (await_of(s) == SCAN_AWAIT_LOCK)
+        return lock_event(s);
+    return await_of(s) == SCAN_AWAIT_UNLOCK ? SCAN_EVENT_ACK : s->language->answer(s, now);
+}
+
+static uint16_t answer_type(const ScanSession *s)
+{
+    switch (await_of(s)) {
+    case SCAN_AWAIT_WELCOME:
+        return IS_WELCOME;
+    case SCAN_AWAIT_LOCK:
+        return IS_LOCK_REPLY;
+    case SCAN_AWAIT_UNLOCK:
+        return IS_UNLOCK_REPLY;
+    default:
+        return IS_PASSTHRU_REPLY;
+    }
+}
+
+/* Events may come at any moment, also between a command and its answer. */
+static void device_event(ScanSession *s, Mono now)
+{
+    uint8_t code = s->payload.n > 0 ? s->payload.p[0] : 0;
+    bool page_ends = s->page->open && s->page->end_seen;
+    bool all_came = s->last && (!scan_page_is_open(s) || page_ends);
+
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = is_event_name(code) });
+    if (code == IS_EVENT_CANCEL) {
+        scan_cancelled_at_device(s);
+        s->stop = true;
+        if (!s->waiting && !host_has_page(s))
+            scan_dispatch(s, SCAN_EVENT_STOP, now);
+    } else if (code == IS_EVENT_STOP && s->resting) { /* no more sheets will come */
+        s->stop = true;
+        if (!s->waiting)
+            scan_dispatch(s, SCAN_EVENT_STOP, now);
+    } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
+               code == IS_EVENT_REJECTED) {
+        if (s->state < s->language->cancel && !all_came) {
+            /* The text tells this from a connection that is merely gone, and from a refusal. */
+            const Reason reason = scan_reason_of_event(code);
+
+            scan_decide(s, SCAN_END_BROKEN, &reason);
+        }
+        scan_dispatch(s, SCAN_EVENT_LOST, now);
+    }
+}
+
+/* An answer that is more than "not yet" ends the wait for a busy device. */
+static bool ends_wait(ScanEvent event)
+{
+    return event == SCAN_EVENT_ACK || event == SCAN_EVENT_DONE || event == SCAN_EVENT_OTHER ||
+           event == SCAN_EVENT_MORE || event == SCAN_EVENT_PAGE;
+}
+
+/* A whole packet is here, its payload in s->payload (a picture was handed on). */
+static void take_packet(ScanSession *s, Mono now)
+{
+    enum { FROM_DEVICE = 0x8000 };
+
+    if (s->header.type == IS_EVENT) {
+        device_event(s, now);
+        return;
+    }
+    if (s->waiting && s->header.type == answer_type(s)) {
+        ScanEvent event = answer_event(s, now);
+
+        if (ends_wait(event) && !s->language->steps[s->state].same_wait)
+            s->busy = false;
+        if (event == SCAN_EVENT_ACK)
+            s->mend_tries = 0;
+        s->waiting = false;
+        scan_dispatch(s, event, now);
+        return;
+    }
+    bool known = s->header.type == IS_PASSTHRU_REPLY || s->header.type == IS_LOCK_REPLY ||
+                 s->header.type == IS_UNLOCK_REPLY || s->header.type == IS_WELCOME;
+    if (!known && (s->header.type & FROM_DEVICE) && !s->foreign_seen)
+        s->foreign_seen = true; /* a kind of notice we do not know: the first is let pass */
+    else
+        scan_dispatch(s, SCAN_EVENT_WRONG, now);
+}
+
 /* --- input -------------------------------------------------------------------------------------- */
+
+/* True when the payload of the packet whose header just came is a picture that was asked for. */
+static bool is_picture(const ScanSession *s)
+{
+    return s->waiting && s->header.type == IS_PASSTHRU_REPLY && await_of(s) == SCAN_AWAIT_PICTURE &&
+           s->language->is_picture(s);
+}
 
 /* Completes the header from the front of in; answers how many bytes were taken. */
 static size_t feed_head(ScanSession *s, Bytes in, Mono now)
@@ -357,11 +405,11 @@ static size_t feed_head(ScanSession *s, Bytes in, Mono now)
     } else if (result == WIRE_OK) {
         s->payload_left = s->header.length;
         buf_clear(&s->payload);
-        if (!scan_packet_is_image(s) && s->payload_left > ESCI2_BLOCK_MAX)
+        if (!is_picture(s) && s->payload_left > s->language->answer_max) {
             scan_dispatch(s, SCAN_EVENT_WRONG, now);
-        else if (s->payload_left == 0) {
+        } else if (s->payload_left == 0) {
             s->head_n = 0;
-            scan_packet(s, now);
+            take_packet(s, now);
         }
     }
     return n;
@@ -371,11 +419,9 @@ static size_t feed_payload(ScanSession *s, Bytes in, Mono now)
 {
     Bytes part = { in.p, in.n < s->payload_left ? in.n : s->payload_left };
 
-    if (scan_packet_is_image(s)) {
-        scan_page_count(s, part, now);
+    if (is_picture(s)) {
+        s->language->picture(s, part, now);
         be_patient(s, now);
-        scan_push(s, (ScanAction){
-                         .kind = SCAN_ACTION_PAGE_BYTES, .side = s->page->side, .bytes = part });
     } else if (!buf_put(&s->payload, part)) {
         scan_fail(s, "protocol-error", "out of memory");
         scan_dispatch(s, SCAN_EVENT_WRONG, now);
@@ -384,14 +430,14 @@ static size_t feed_payload(ScanSession *s, Bytes in, Mono now)
     s->payload_left -= (uint32_t)part.n;
     if (s->payload_left == 0) {
         s->head_n = 0;
-        scan_packet(s, now);
+        take_packet(s, now);
     }
     return part.n;
 }
 
 size_t scan_session_feed(ScanSession *s, Bytes in, Mono now)
 {
-    if (s->state == SCAN_CLOSED || in.n == 0)
+    if (s->state == s->language->closed || in.n == 0)
         return in.n;
     return s->head_n < sizeof s->head ? feed_head(s, in, now) : feed_payload(s, in, now);
 }
@@ -406,7 +452,7 @@ Mono scan_session_deadline(const ScanSession *s)
 /* The pause is over. A device that refuses a mode may be in another that a dead client left. */
 static ScanEvent after_pause(ScanSession *s)
 {
-    if (!scan_rules[s->state][SCAN_EVENT_MEND].allowed || s->mend_tries >= SCAN_MEND_TRIES)
+    if (!rule_of(s, SCAN_EVENT_MEND)->allowed || s->mend_tries >= SCAN_MEND_TRIES)
         return SCAN_EVENT_AGAIN;
     s->mend_tries++;
     return SCAN_EVENT_MEND;
@@ -414,10 +460,10 @@ static ScanEvent after_pause(ScanSession *s)
 
 void scan_session_tick(ScanSession *s, Mono now)
 {
-    if (s->paused || s->state == SCAN_CLOSED)
+    if (s->paused || s->state == s->language->closed)
         return;
     if (mono_reached(now, s->late_at)) {
-        bool asked = s->waiting || s->state != SCAN_IMAGE;
+        bool asked = s->waiting || !rule_of(s, SCAN_EVENT_STALLED)->allowed;
 
         scan_dispatch(s, asked ? SCAN_EVENT_LATE : SCAN_EVENT_STALLED, now);
     } else if (mono_reached(now, s->again_at)) {
@@ -432,31 +478,39 @@ void scan_session_lost(ScanSession *s, const char *code, Mono now)
     scan_dispatch(s, SCAN_EVENT_LOST, now);
 }
 
+bool scan_session_next(ScanSession *s, ScanAction *ret_action)
+{
+    if (s->action_count == 0)
+        return false;
+    *ret_action = s->actions[s->action_first];
+    s->action_first = (s->action_first + 1) % SCAN_ACTIONS_MAX;
+    s->action_count--;
+    return true;
+}
+
 void scan_session_page_stored(ScanSession *s, bool ok, const Reason *reason, Mono now)
 {
-    if (s->state != SCAN_STORING && s->state != SCAN_STORING_LOST)
+    if (!host_has_page(s))
         return; /* the host was late and the scan is being ended */
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS); /* the host's time is not the device's */
     if (!ok)
         scan_decide(s, SCAN_END_BROKEN, reason);
     bool sheet_open = scan_page_is_open(s); /* its other side still comes */
+    bool all_came = s->last && !sheet_open;
+    bool more = s->after_page == SCAN_EVENT_STORED && !all_came && !sheet_open;
+    bool enough = more && s->order.page_limit > 0 && scan_pages_begun(s) >= s->order.page_limit;
 
-    bool enough = s->order.page_limit > 0 && s->begun[0] + s->begun[1] >= s->order.page_limit &&
-                  !sheet_open;
-
-    if (s->stop_at_page && !s->last && !sheet_open)
+    if (enough)
+        scan_decide(s, SCAN_END_COMPLETE, NULL); /* a device that does not count itself */
+    else if (more && s->stop_at_page)
         scan_fail(s, "server-stopping", "");
     if (!ok)
         scan_dispatch(s, SCAN_EVENT_BAD_PAGE, now);
-    else if (s->last && !sheet_open)
+    else if (all_came)
         scan_dispatch(s, SCAN_EVENT_FINISHED, now);
-    else if (enough && s->after_page == SCAN_EVENT_STORED) {
-        scan_decide(s, SCAN_END_COMPLETE, NULL); /* a device that does not count itself */
-        scan_dispatch(s, SCAN_EVENT_STOP, now);
-    } else if (s->stop_at_page && s->after_page == SCAN_EVENT_STORED && !sheet_open)
-        scan_dispatch(s, SCAN_EVENT_STOP, now);
     else
-        scan_dispatch(s, s->after_page, now);
+        scan_dispatch(s, enough || (more && s->stop_at_page) ? SCAN_EVENT_STOP : s->after_page,
+                      now);
 }
 
 static Mono later(Mono deadline, int64_t ms)
@@ -488,11 +542,10 @@ void scan_session_resume(ScanSession *s, Mono now)
 /* Stops at the next answer, or now when none is due. */
 static void stop(ScanSession *s, Mono now)
 {
-    bool host_has_page = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
+    bool asked = s->waiting && await_of(s) != SCAN_AWAIT_WELCOME;
 
     s->stop = true;
-    if (!host_has_page && (!s->waiting || s->state == SCAN_WELCOME) &&
-        scan_rules[s->state][SCAN_EVENT_STOP].allowed)
+    if (!host_has_page(s) && !asked && rule_of(s, SCAN_EVENT_STOP)->allowed)
         scan_dispatch(s, SCAN_EVENT_STOP, now);
 }
 
@@ -519,16 +572,14 @@ void scan_session_no_more_sheets(ScanSession *s, Mono now)
 
 void scan_session_leave(ScanSession *s, Mono now)
 {
-    bool host_has_page = s->state == SCAN_STORING || s->state == SCAN_STORING_LOST;
-
-    if (s->state == SCAN_CLOSED)
+    if (s->state == s->language->closed)
         return;
     s->hurried = true;
-    if (!host_has_page)
+    if (!host_has_page(s))
         s->late_at = mono_earlier(s->late_at, mono_after(now, SCAN_GOODBYE_MS));
     scan_session_no_more_sheets(s, now);
-    if (s->state >= SCAN_CANCEL || (host_has_page && s->last && !scan_page_is_open(s)))
-        return; /* it ends already */
+    if (ends_already(s))
+        return;
     scan_fail(s, "server-stopping", "");
     stop(s, now);
 }
@@ -537,9 +588,69 @@ void scan_session_stop_at_page(ScanSession *s, Mono now)
 {
     s->stop_at_page = true;
     scan_session_no_more_sheets(s, now);
-    if (scan_page_is_open(s) || s->state == SCAN_STORING || s->state == SCAN_STORING_LOST ||
-        s->state >= SCAN_CANCEL)
+    if (scan_page_is_open(s) || host_has_page(s) || s->state >= s->language->cancel)
         return;
     scan_fail(s, "server-stopping", "");
     stop(s, now);
+}
+
+/* --- the session -------------------------------------------------------------------------------- */
+
+ScanSession *scan_session_new(const ScanLanguage *language, const ScanOrder *order,
+                              const ScanTraits *traits, Mono now)
+{
+    ScanSession *s = calloc(1, sizeof *s);
+    void *own = calloc(1, language->own_size);
+
+    if (!s || !own) {
+        free(s);
+        free(own);
+        return NULL;
+    }
+    s->language = language;
+    s->own = own;
+    s->order = *order;
+    s->traits = *traits;
+    s->payload = buf_with_max(language->answer_max);
+    s->out = buf_with_max(OUT_BYTES_MAX);
+    s->late_at = s->again_at = s->progress_at = s->busy_until = MONO_NEVER;
+    s->after_page = SCAN_EVENT_STORED;
+    s->page = &s->pages[0];
+    for (size_t i = 0; i < SCAN_SIDES_MAX; i++)
+        s->pages[i].side = i == 0 ? 'A' : 'B';
+    s->waiting = await_of(s) == SCAN_AWAIT_WELCOME;
+    if (s->waiting)
+        be_patient(s, now);
+    else
+        do_send(s, now);
+    return s;
+}
+
+void scan_session_free(ScanSession *s)
+{
+    if (!s)
+        return;
+    if (s->language->done)
+        s->language->done(s);
+    buf_done(&s->payload);
+    buf_done(&s->out);
+    free(s->own);
+    free(s);
+}
+
+int scan_session_state(const ScanSession *s)
+{
+    return s->state;
+}
+
+const char *scan_event_name(ScanEvent event)
+{
+    static const char *const names[SCAN_EVENT_MAX_] = {
+        "WELCOMED", "LEGACY",  "ACK",    "NAK",     "DONE",  "OTHER",    "MORE",
+        "BLOCK",    "PART",    "SPARE",  "BUSY",    "AGAIN", "MEND",     "REST",
+        "SHEETS",   "REFUSED", "FAILED", "FAULT",   "PAGE",  "BAD_PAGE", "STORED",
+        "FINISHED", "CHECK",   "STOP",   "STALLED", "LOST",  "LATE",     "WRONG",
+    };
+
+    return event < SCAN_EVENT_MAX_ ? names[event] : "?";
 }

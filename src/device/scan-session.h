@@ -1,30 +1,13 @@
-/* device/scan-session.h - the client's side of one scan over TCP 1865 (IS, ESC/I-2). Sans-IO.
+/* device/scan-session.h - the client's side of one scan over TCP 1865, in whatever language. Sans-IO.
  *
- * Bytes and time go in, actions come out; the driver (device-link.c) owns the socket.
+ * Bytes and time go in, actions come out; the driver (link-scan.c) owns the socket. This half is the same for all
+ * devices: IS packets, time, lock and events, the wishes of the host, how a scan ends, and the step through a table.
+ * The table, what is sent and what answers mean is the language's: device/esci2-session.h begins with the welcome,
+ * device/esci-session.h goes on behind it with an older device.
  *
- *   WELCOME -> LOCK -> INQUIRY_MODE INFO CAPA INQUIRY_FIN -> STATUS_MODE STATUS STATUS_FIN
- *     -> CONTROL_MODE CONTROL_STATUS -> PARAMETERS -> START -> IMAGE <-> IMAGE_DATA
- *   a mode is refused: it may still be in one that a client left who died; half a second, FIN, again
- *                                                               |  ^
- *                                                     page end  v  | stored
- *                                                             STORING
- *   STORING -not stored, late-> CLOSED, nothing sent
- *   an error or cancel that comes together with the end of a page: STORING first, then as below
- *   IMAGE, STORING -last page, fault-> FIN -> [LAST_MODE LAST_STATUS LAST_FIN] -> UNLOCK -> CLOSED
- *   stop: in data state CANCEL -> FIN ..., in a mode FIN ..., else UNLOCK; lost or late: CLOSED
- *   stalled: IMAGE -> CANCEL, but only between an answer and the next IMG: the answer that is still
- *   out may be the end of a page, which CAN would acknowledge
- *
- *   more sheets are waited for: LAST_FIN, a second, LAST_MODE again; with sheets -> CONTROL_MODE; a scan
- *   that ends while it waits is complete, unless it was cancelled
- *
- * The last STATUS is read after every use of the feeder: it holds "paper empty", and a device that
- * is not asked may show an error later. After UNLOCK the connection is closed at once, because some
- * devices show "Scanning Error" when it stays.
- *
- * ACKNOWLEDGEMENT: in STORING nothing is sent until scan_session_page_stored says that it is. Of a sheet whose
- * sides come in turn, the other page may be open meanwhile: it has not ended, so nothing that is
- * sent later acknowledges it before its own end and STORING. */
+ * ACKNOWLEDGEMENT: while a page is being stored nothing is sent until scan_session_page_stored says that it is. Of a
+ * sheet whose sides come in turn, the other page may be open meanwhile: it has not ended, so nothing that is sent later
+ * acknowledges it before its own end. */
 #ifndef PLATEN_DEVICE_SCAN_SESSION_H
 #define PLATEN_DEVICE_SCAN_SESSION_H
 
@@ -33,57 +16,25 @@
 #include "base/time.h"
 #include "device/scan-order.h"
 
-typedef enum ScanState {
-    SCAN_WELCOME,
-    SCAN_LOCK,
-    SCAN_INQUIRY_MODE,
-    SCAN_FORMER_FIN, /* ends a mode that another client left */
-    SCAN_INFO,
-    SCAN_INFO_DATA,
-    SCAN_CAPA,
-    SCAN_CAPA_DATA,
-    SCAN_INQUIRY_FIN,
-    SCAN_STATUS_MODE,
-    SCAN_STATUS,
-    SCAN_STATUS_DATA,
-    SCAN_STATUS_FIN,
-    SCAN_CONTROL_MODE,
-    SCAN_CONTROL_STATUS,
-    SCAN_CONTROL_STATUS_DATA,
-    SCAN_PARAMETERS_HEAD,
-    SCAN_PARAMETERS,
-    SCAN_START,
-    SCAN_IMAGE,
-    SCAN_IMAGE_DATA,
-    SCAN_STORING,
-    SCAN_STORING_LOST, /* the device is gone, the host still stores the last whole page */
-    SCAN_CANCEL,
-    SCAN_FIN,
-    SCAN_LAST_MODE,
-    SCAN_LAST_STATUS,
-    SCAN_LAST_STATUS_DATA,
-    SCAN_LAST_FIN,
-    SCAN_UNLOCK,
-    SCAN_CLOSED,
-    SCAN_STATE_MAX_
-} ScanState;
-
+/* What can happen, in the words of both languages; a table has rules for those that its language knows. */
 typedef enum ScanEvent {
     SCAN_EVENT_WELCOMED, /* an ESC/I-2 device                                               */
     SCAN_EVENT_LEGACY,   /* an ESC/I device                                                 */
     SCAN_EVENT_ACK,      /* lock, unlock or mode granted                                    */
     SCAN_EVENT_NAK,      /* not now                                                         */
-    SCAN_EVENT_DONE,     /* reply without data                                              */
-    SCAN_EVENT_MORE,     /* reply that announces data                                       */
+    SCAN_EVENT_DONE,     /* answered as wished, without data                                */
+    SCAN_EVENT_OTHER,    /* the other way: another source, no gamma tables, the rest of a block */
+    SCAN_EVENT_MORE,     /* data is announced, or another block or table due                */
     SCAN_EVENT_BLOCK,    /* the announced data is here                                      */
     SCAN_EVENT_PART,     /* parameters accepted, another part is due                        */
     SCAN_EVENT_SPARE,    /* parameters refused, a shorter try is left                       */
-    SCAN_EVENT_BUSY,     /* reply says not ready yet                                        */
+    SCAN_EVENT_BUSY,     /* not ready yet                                                   */
     SCAN_EVENT_AGAIN,    /* the pause is over                                               */
     SCAN_EVENT_MEND,     /* the same after a refused mode: FIN first                        */
-    SCAN_EVENT_REST,     /* the feeder is still empty and may be waited for                  */
+    SCAN_EVENT_REST,     /* the feeder is still empty and may be waited for                 */
     SCAN_EVENT_SHEETS,   /* it has sheets again                                             */
     SCAN_EVENT_REFUSED,  /* the device does not know or allow it, or was busy too often     */
+    SCAN_EVENT_FAILED,   /* the device says that it failed, not why                         */
     SCAN_EVENT_FAULT,    /* the device reports an error, or cannot do what the job asks     */
     SCAN_EVENT_PAGE,     /* a page is whole                                                 */
     SCAN_EVENT_BAD_PAGE, /* a page cannot be kept                                           */
@@ -107,18 +58,14 @@ typedef enum ScanDo {
     SCAN_DO_CLOSE
 } ScanDo;
 
+/* A rule of the table of a language: state x event -> next state, action. */
 typedef struct ScanRule {
-    ScanState next;
+    uint8_t next; /* a state of the language */
     ScanDo action;
     bool allowed;
 } ScanRule;
 
-/* The whole behaviour; and how long each state waits for the device (or the host). */
-extern const ScanRule scan_rules[SCAN_STATE_MAX_][SCAN_EVENT_MAX_];
-extern const int64_t scan_patience_ms[SCAN_STATE_MAX_];
-
 /* For traces and the printed graph. Static. */
-const char *scan_state_name(ScanState state);
 const char *scan_event_name(ScanEvent event);
 
 enum {
@@ -151,7 +98,7 @@ typedef enum ScanActionKind {
                                scan_session_page_stored                                    */
     SCAN_ACTION_PAGE_DROP,  /* side: the page that was begun is to be forgotten            */
     SCAN_ACTION_CLOSE,      /* close the connection now                                    */
-    SCAN_ACTION_LEGACY,     /* the device speaks ESC/I: an EsciSession goes on; the last one   */
+    SCAN_ACTION_LEGACY,     /* the device speaks ESC/I: that session goes on; the last one   */
     SCAN_ACTION_ENDED       /* end, reason; always the last but for LEGACY                 */
 } ScanActionKind;
 
@@ -173,8 +120,7 @@ typedef struct ScanAction {
 
 typedef struct ScanSession ScanSession;
 
-/* A session on a connection that was just made; order and traits are copied. NULL when memory is gone. */
-ScanSession *scan_session_new(const ScanOrder *order, const ScanTraits *traits, Mono now);
+/* Of esci2_session_new or esci_session_new. */
 void scan_session_free(ScanSession *s); /* accepts NULL */
 DEFINE_AUTO(ScanSession, scan_session_free);
 
@@ -217,7 +163,7 @@ void scan_session_stop_at_page(ScanSession *s, Mono now);
  * progress, and the device has SCAN_GOODBYE_MS for each answer. */
 void scan_session_leave(ScanSession *s, Mono now);
 
-/* Where the session stands, for traces and tests. */
-ScanState scan_session_state(const ScanSession *s);
+/* Where the session stands in the table of its language, for traces and tests. */
+int scan_session_state(const ScanSession *s);
 
 #endif

@@ -2,8 +2,7 @@
 #ifndef PLATEN_TESTS_UNIT_SCAN_RUN_H
 #define PLATEN_TESTS_UNIT_SCAN_RUN_H
 
-#include "device/scan-inside.h"
-#include "device/scan-session.h"
+#include "device/esci2-inside.h"
 #include "tests/unit/fake-scanner.h"
 
 enum { PAGE_MAX = 64 * 1024, NEVER_CUT = 1 << 30, STEPS_MAX = 100000 };
@@ -44,7 +43,7 @@ static inline void run_init_order_as(Run *run, const ScanOrder *order, const Sca
 {
     *run = (Run){ .chunk = NEVER_CUT, .cut = NEVER_CUT, .now = { 1000 }, .traits = *traits };
     fake_init(&run->fake);
-    run->session = scan_session_new(order, &run->traits, run->now);
+    run->session = esci2_session_new(order, &run->traits, run->now);
     assert_non_null(run->session);
 }
 
@@ -229,7 +228,7 @@ static inline void run_on(Run *run)
         } else {
             Mono next = scan_session_deadline(run->session);
 
-            if (run->store_by_hand && scan_session_state(run->session) == SCAN_STORING)
+            if (run->store_by_hand && scan_session_state(run->session) == ESCI2_AT_STORING)
                 return;
             assert_true(next.ms != MONO_NEVER.ms);
             assert_true(next.ms >= run->now.ms);

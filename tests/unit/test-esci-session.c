@@ -8,7 +8,7 @@ enum { NEVER = 1 << 30, STEPS_MAX = 2000, LOG_SIZE = 4096, PAGE_MAX = 64 * 1024 
 
 /* The device: what it is asked, and what it answers. */
 typedef struct Run {
-    EsciSession *session;
+    ScanSession *session;
     HexFile *capture;
     Mono now;
     Buf to_host;
@@ -54,7 +54,7 @@ static void answer_status(Run *run)
 
 static uint32_t line_bytes(const Run *run)
 {
-    return (uint32_t)esci_line_bytes(&run->session->parameters);
+    return (uint32_t)esci_line_bytes(&run->session->esci->parameters);
 }
 
 static void answer_start(Run *run)
@@ -221,12 +221,12 @@ static void take_actions(Run *run)
     ScanAction action;
 
     do {
-        while (scan_talk_esci.next(run->session, &action))
+        while (scan_session_next(run->session, &action))
             act(run, &action);
         if (!run->storing || run->ended)
             return;
         run->storing = false;
-        scan_talk_esci.page_stored(run->session, !run->store_fails, &full, run->now);
+        scan_session_page_stored(run->session, !run->store_fails, &full, run->now);
     } while (true);
 }
 
@@ -247,7 +247,7 @@ static void run_init(Run *run, unsigned sheets, ScanSource source)
 
 static void run_done(Run *run)
 {
-    scan_talk_esci.free(run->session);
+    scan_session_free(run->session);
     buf_done(&run->to_host);
     free(run->capture);
 }
@@ -262,7 +262,7 @@ static void feed_all(Run *run)
     memcpy(copy, run->to_host.p, n);
     buf_clear(&run->to_host);
     for (size_t i = 0; i < n && !run->ended; i++) {
-        assert_int_equal(scan_talk_esci.feed(run->session, (Bytes){ copy + i, 1 }, run->now), 1);
+        assert_int_equal(scan_session_feed(run->session, (Bytes){ copy + i, 1 }, run->now), 1);
         take_actions(run);
     }
     free(copy);
@@ -275,18 +275,18 @@ static void run_on(Run *run)
     take_actions(run);
     for (int i = 0; i < STEPS_MAX && !run->ended; i++) {
         if (run->answers >= run->cut_at) {
-            scan_talk_esci.lost(run->session, "connection-lost", run->now);
+            scan_session_lost(run->session, "connection-lost", run->now);
         } else if (run->answers >= run->stop_at && !stopped) {
-            scan_talk_esci.cancel(run->session, run->now);
+            scan_session_cancel(run->session, run->now);
             stopped = true;
         } else if (run->to_host.n > 0) {
             feed_all(run);
         } else {
-            Mono next = scan_talk_esci.deadline(run->session);
+            Mono next = scan_session_deadline(run->session);
 
             assert_true(next.ms != MONO_NEVER.ms);
             run->now = next;
-            scan_talk_esci.tick(run->session, run->now);
+            scan_session_tick(run->session, run->now);
         }
         take_actions(run);
     }
@@ -305,7 +305,7 @@ static void an_empty_feeder_means_the_glass(void **state)
     assert_int_equal(run.pages, 1);
     assert_string_equal(run.log, "@IF(@eFeFzzzWFG.+)");
     assert_false(run.locked || run.taken);
-    assert_int_equal(run.session->raw.order, RAW_ORDER_GBR);
+    assert_int_equal(run.session->page->raw.order, RAW_ORDER_GBR);
     run_done(&run);
 }
 
@@ -388,11 +388,31 @@ static void the_server_stops_at_a_page(void **state)
         take_actions(&run);
         feed_all(&run);
     }
-    scan_talk_esci.stop_at_page(run.session, run.now);
+    scan_session_stop_at_page(run.session, run.now);
     run_on(&run);
     assert_string_equal(run.reason.code, "server-stopping");
     assert_int_equal(run.pages, 1);
     assert_false(run.locked || run.taken);
+    run_done(&run);
+}
+
+/* A device that goes while the only page of the glass comes says why. */
+static void the_device_goes_within_a_page(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, 0, SCAN_SOURCE_AUTO);
+    while (!run.page_open) {
+        take_actions(&run);
+        feed_all(&run);
+    }
+    buf_clear(&run.to_host);
+    is_packet_encode(&run.to_host, IS_EVENT, IS_DEVICE_FLAGS,
+                     (Bytes){ &(uint8_t){ IS_EVENT_TIMEOUT }, 1 });
+    run_on(&run);
+    assert_string_equal(run.reason.code, "device-timeout");
+    assert_int_equal(run.dropped, 1);
     run_done(&run);
 }
 
@@ -405,8 +425,8 @@ static void commands_equal_the_captured(void **state)
 
     (void)state;
     run_init(&run, 0, SCAN_SOURCE_AUTO);
-    while (scan_talk_esci.next(run.session, &action)) {
-        EsciState at = esci_session_state(run.session);
+    while (scan_session_next(run.session, &action)) {
+        int at = scan_session_state(run.session);
         bool own = at == ESCI_AT_GAMMA || at == ESCI_AT_GAMMA_TABLE ||
                    at == ESCI_AT_PARAMETERS_BLOCK;
         bool found = own || at >= ESCI_AT_BLOCK;
@@ -422,7 +442,7 @@ static void commands_equal_the_captured(void **state)
         }
         Bytes out = buf_bytes(&run.to_host);
         for (size_t n; out.n > 0; out = bytes_after(out, n))
-            n = scan_talk_esci.feed(run.session, out, run.now);
+            n = scan_session_feed(run.session, out, run.now);
         buf_clear(&run.to_host);
     }
     assert_true(seen > 12);
@@ -438,15 +458,15 @@ static void the_table_is_whole(void **state)
     for (EsciState s = 0; s < ESCI_AT_CLOSED; s++) {
         assert_string_not_equal(esci_state_name(s), "?");
         assert_true(esci_patience_ms[s] > 0);
-        for (EsciEvent e = ESCI_EVENT_LOST; e < ESCI_EVENT_MAX_; e++)
+        for (ScanEvent e = SCAN_EVENT_LOST; e < SCAN_EVENT_MAX_; e++)
             assert_true(esci_rules[s][e].allowed);
-        for (EsciEvent e = 0; e < ESCI_EVENT_MAX_; e++)
+        for (ScanEvent e = 0; e < SCAN_EVENT_MAX_; e++)
             assert_true(!esci_rules[s][e].allowed || esci_rules[s][e].next < ESCI_STATE_MAX_);
-        assert_true(esci_steps[s].await != ESCI_AWAIT_NOTHING || s == ESCI_AT_STORING ||
+        assert_true(esci_steps[s].await != SCAN_AWAIT_NOTHING || s == ESCI_AT_STORING ||
                     s == ESCI_AT_STORING_LOST);
     }
     for (size_t i = 0; i < COUNT_OF(heads); i++)
-        assert_false(esci_rules[heads[i]][ESCI_EVENT_STOP].allowed);
+        assert_false(esci_rules[heads[i]][SCAN_EVENT_STOP].allowed);
 }
 
 int main(void)
@@ -458,6 +478,7 @@ int main(void)
         cmocka_unit_test(lost_at_every_step),
         cmocka_unit_test(a_page_that_is_not_stored_ends_the_scan),
         cmocka_unit_test(the_server_stops_at_a_page),
+        cmocka_unit_test(the_device_goes_within_a_page),
         cmocka_unit_test(commands_equal_the_captured),
         cmocka_unit_test(the_table_is_whole),
     };

@@ -11,7 +11,7 @@ static void nothing_is_asked_before_the_page_is_stored(void **state)
     run.store_by_hand = true;
     run_on(&run);
     assert_int_equal(run.pages, 1);
-    assert_int_equal(scan_session_state(run.session), SCAN_STORING);
+    assert_int_equal(scan_session_state(run.session), ESCI2_AT_STORING);
     assert_true(text_ends_with(run.fake.log, "IMG  "));
     size_t before = strlen(run.fake.log);
     run.now.ms += 100000;
@@ -21,7 +21,7 @@ static void nothing_is_asked_before_the_page_is_stored(void **state)
     scan_session_page_stored(run.session, true, NULL, run.now);
     run_on(&run);
     assert_int_equal(run.pages, 2);
-    assert_int_equal(scan_session_state(run.session), SCAN_STORING);
+    assert_int_equal(scan_session_state(run.session), ESCI2_AT_STORING);
     assert_true(text_ends_with(run.fake.log, "IMG  "));
     /* The device goes away now: the end waits for the store, and all pages are there. */
     scan_session_lost(run.session, "connection-lost", run.now);
@@ -130,7 +130,7 @@ static void a_stalled_device_is_left_in_order(void **state)
     run.fake.fault_times = 9999;
     run.fake.fault = FAKE_TOKENS;
     run.fake.fault_text = "";
-    while (scan_session_state(run.session) != SCAN_CANCEL) {
+    while (scan_session_state(run.session) != ESCI2_AT_CANCEL) {
         take_actions(&run);
         if (!feed_some(&run)) {
             run.now = scan_session_deadline(run.session);
@@ -148,7 +148,7 @@ static void a_stalled_device_is_left_in_order(void **state)
     run.now.ms += 29000;
     scan_session_tick(run.session, run.now);
     take_actions(&run);
-    assert_int_equal(scan_session_state(run.session), SCAN_IMAGE);
+    assert_int_equal(scan_session_state(run.session), ESCI2_AT_IMAGE);
     fake_wakes(&run);
     run_on(&run);
     assert_end(&run, SCAN_END_COMPLETE, "", 2);
@@ -242,6 +242,23 @@ static void patience_does_not_run_while_paused(void **state)
     run_done(&run);
 }
 
+/* All that was ordered has come: a server that stops at this page takes nothing away. */
+static void a_limit_of_pages_is_a_whole_scan(void **state)
+{
+    (void)state;
+    for (unsigned stop_at = 0; stop_at <= 1; stop_at++) {
+        ScanOrder order = { .dpi = 300, .jpeg_quality = 90, .page_limit = 1 };
+        Run run;
+
+        run_init_order(&run, &order);
+        run.stop_at_page = stop_at;
+        run_on(&run);
+        assert_end(&run, SCAN_END_COMPLETE, "", 1);
+        assert_true(run.fake.unlocked);
+        run_done(&run);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +269,7 @@ int main(void)
         cmocka_unit_test(leaving_is_orderly_and_quick),
         cmocka_unit_test(cancelling_at_any_moment_is_orderly),
         cmocka_unit_test(patience_does_not_run_while_paused),
+        cmocka_unit_test(a_limit_of_pages_is_a_whole_scan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,7 +325,8 @@ static void refused_parameters_are_tried_without_the_optional(void **state)
 /* A client that died has left the device in a mode: FIN ends it. */
 static void a_mode_that_was_left_is_ended(void **state)
 {
-    static const ScanState modes[] = { SCAN_INQUIRY_MODE, SCAN_STATUS_MODE, SCAN_CONTROL_MODE };
+    static const int modes[] = { ESCI2_AT_INQUIRY_MODE, ESCI2_AT_STATUS_MODE,
+                                 ESCI2_AT_CONTROL_MODE };
     static const uint8_t nak = IS_NAK;
     Run run;
 
@@ -434,14 +435,14 @@ static void small_parameter_blocks_are_sent_in_parts(void **state)
     (void)state;
     run_init(&run, SCAN_SOURCE_AUTO);
     run.chunk = 1;
-    while (scan_session_state(run.session) != SCAN_CONTROL_MODE) {
+    while (scan_session_state(run.session) != ESCI2_AT_CONTROL_MODE) {
         take_actions(&run);
         assert_true(feed_some(&run));
         take_actions(&run);
     }
-    info = run.session->info;
+    info = run.session->esci2->info;
     info.parameter_block_max = 48;
-    run.session->info = info;
+    run.session->esci2->info = info;
     run_on(&run);
     assert_end(&run, SCAN_END_COMPLETE, "", 2);
     assert_true(run.fake.parameter_blocks > 2);
@@ -454,35 +455,35 @@ static void small_parameter_blocks_are_sent_in_parts(void **state)
 static void every_pair_of_state_and_event(void **state)
 {
     (void)state;
-    for (int from = 0; from < SCAN_STATE_MAX_; from++) {
+    for (int from = 0; from < ESCI2_STATE_MAX_; from++) {
         for (int event = 0; event < SCAN_EVENT_MAX_; event++) {
-            const ScanRule *rule = &scan_rules[from][event];
+            const ScanRule *rule = &esci2_rules[from][event];
             Run run;
 
             run_init(&run, SCAN_SOURCE_AUTO);
-            run.session->state = (ScanState)from;
-            run.session->para_block.n = 0;
-            buf_put_text(&run.session->para_block, "#FB ");
+            run.session->state = from;
+            run.session->esci2->para_block.n = 0;
+            buf_put_text(&run.session->esci2->para_block, "#FB ");
             scan_dispatch(run.session, (ScanEvent)event, run.now);
-            ScanState want = from == SCAN_CLOSED || !rule->allowed ? SCAN_CLOSED : rule->next;
+            int want = from == ESCI2_AT_CLOSED || !rule->allowed ? ESCI2_AT_CLOSED : rule->next;
             assert_int_equal(scan_session_state(run.session), want);
             if (rule->allowed && rule->action == SCAN_DO_PAUSE)
                 assert_true(run.session->again_at.ms > run.now.ms);
-            if (want != SCAN_CLOSED)
+            if (want != ESCI2_AT_CLOSED)
                 assert_true(scan_session_deadline(run.session).ms != MONO_NEVER.ms);
-            if (rule->allowed && want == SCAN_CLOSED)
+            if (rule->allowed && want == ESCI2_AT_CLOSED)
                 assert_int_equal(rule->action, SCAN_DO_CLOSE);
-            assert_true(from == SCAN_CLOSED || scan_patience_ms[from] > 0);
-            assert_string_not_equal(scan_state_name((ScanState)from), "?");
+            assert_true(from == ESCI2_AT_CLOSED || esci2_patience_ms[from] > 0);
+            assert_string_not_equal(esci2_state_name(from), "?");
             assert_string_not_equal(scan_event_name((ScanEvent)event), "?");
             run_done(&run);
         }
     }
     /* Every state that a command is sent in is left when the device is lost, late or wrong. */
-    for (int from = 0; from < SCAN_CLOSED; from++) {
-        assert_true(scan_rules[from][SCAN_EVENT_LOST].allowed);
-        assert_true(scan_rules[from][SCAN_EVENT_LATE].allowed);
-        assert_true(scan_rules[from][SCAN_EVENT_WRONG].allowed);
+    for (int from = 0; from < ESCI2_AT_CLOSED; from++) {
+        assert_true(esci2_rules[from][SCAN_EVENT_LOST].allowed);
+        assert_true(esci2_rules[from][SCAN_EVENT_LATE].allowed);
+        assert_true(esci2_rules[from][SCAN_EVENT_WRONG].allowed);
     }
 }
 
@@ -507,8 +508,8 @@ static void captured_inquiries_lead_to_parameters(void **state)
         Run run;
 
         run_init(&run, SCAN_SOURCE_AUTO);
-        for (size_t i = 0; i < file->count && scan_session_state(run.session) < SCAN_STATUS_MODE;
-             i++) {
+        for (size_t i = 0;
+             i < file->count && scan_session_state(run.session) < ESCI2_AT_STATUS_MODE; i++) {
             Bytes bytes = file->item[i].bytes;
             ScanAction action;
 
@@ -523,17 +524,17 @@ static void captured_inquiries_lead_to_parameters(void **state)
             while (bytes.n > 0)
                 bytes = bytes_after(bytes, scan_session_feed(run.session, bytes, run.now));
         }
-        assert_int_equal(scan_session_state(run.session), SCAN_STATUS_MODE);
+        assert_int_equal(scan_session_state(run.session), ESCI2_AT_STATUS_MODE);
         assert_string_equal(run.session->identity.product, devices[d].product);
         Esci2Para para;
         ScanNotes notes;
         Reason reason;
         ScanUnit unit;
-        assert_true(scan_plan_unit(&run.session->info, &run.session->stat, SCAN_SOURCE_AUTO, &unit,
-                                   &reason));
+        assert_true(scan_plan_unit(&run.session->esci2->info, &run.session->esci2->stat,
+                                   SCAN_SOURCE_AUTO, &unit, &reason));
         assert_int_equal(unit, devices[d].unit);
-        assert_true(scan_plan_para(&run.session->info, &run.session->capa, &run.session->order,
-                                   unit, false, &para, &notes, &reason));
+        assert_true(scan_plan_para(&run.session->esci2->info, &run.session->esci2->capa,
+                                   &run.session->order, unit, false, &para, &notes, &reason));
         assert_int_equal(para.dpi_main, 300);
         assert_int_equal(para.x_px, devices[d].x_px);
         assert_int_equal(para.width_px, devices[d].width_px);

@@ -109,7 +109,7 @@ static void run_until_it_waits(Run *run, unsigned looks)
         take_actions(run);
         if (feed_some(run))
             continue;
-        if (scan_session_state(run->session) == SCAN_LAST_MODE && looks-- == 0)
+        if (scan_session_state(run->session) == ESCI2_AT_LAST_MODE && looks-- == 0)
             return;
         run->now = scan_session_deadline(run->session);
         scan_session_tick(run->session, run->now);

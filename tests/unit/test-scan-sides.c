@@ -112,7 +112,7 @@ static void the_end_of_one_side_is_acknowledged_alone(void **state)
     run.store_by_hand = true;
     run_on(&run);
     assert_string_equal(run.order, "1A< 2B< 1A> ");
-    assert_int_equal(scan_session_state(run.session), SCAN_STORING);
+    assert_int_equal(scan_session_state(run.session), ESCI2_AT_STORING);
     size_t before = strlen(run.fake.log);
     run.now.ms += 100000;
     scan_session_tick(run.session, run.now);

@@ -1,6 +1,6 @@
 /* tests/unit/test-trace.c - bytes become lines of a trace, and lines become a scan again. */
 #include "base/sha256.h"
-#include "device/scan-session.h"
+#include "device/esci2-session.h"
 #include "device/trace-talk.h"
 #include "tests/unit/hexfile.h"
 #include "wire/esci.h"
@@ -421,7 +421,7 @@ static void a_trace_is_scanned_again(void **state)
     read_file("trace-two-pages.jsonl", &text);
     Trace trace = trace_parse(buf_bytes(&text));
     assert_int_equal(json_get_int(trace.line[0], "trace", 0), 1);
-    r.session = scan_session_new(&order, &traits, r.now);
+    r.session = esci2_session_new(&order, &traits, r.now);
     assert_non_null(r.session);
     for (size_t i = 1; i < trace.count; i++) {
         const Json *line = trace.line[i];

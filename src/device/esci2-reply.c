@@ -1,24 +1,14 @@
-/* device/scan-reply.c - what the packets of a device mean to the scan session. */
+/* device/esci2-reply.c - what the answers of an ESC/I-2 device mean to the scan session. */
 #include "base/limits.h"
 #include "base/text.h"
-#include "device/scan-inside.h"
+#include "device/esci2-inside.h"
 #include "device/scan-offer.h"
 #include "device/scan-reason.h"
 #include "device/scan-warning.h"
 
 /* --- pages -------------------------------------------------------------------------------------- */
 
-bool scan_page_is_open(const ScanSession *s)
-{
-    return s->pages[0].open || s->pages[1].open;
-}
-
-bool scan_page_came(const ScanSession *s)
-{
-    return s->begun[0] > 0 || s->begun[1] > 0;
-}
-
-void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
+void esci2_picture(ScanSession *s, Bytes bytes, Mono now)
 {
     ScanPage *page = s->page;
 
@@ -32,6 +22,8 @@ void scan_page_count(ScanSession *s, Bytes bytes, Mono now)
         page->final[1] = bytes.p[bytes.n - 1];
     page->bytes += bytes.n;
     s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
+    scan_push(s,
+              (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES, .side = page->side, .bytes = bytes });
 }
 
 /* A page is one JPEG file: it begins with SOI and ends with EOI (ITU-T T.81, B.1.1.3). */
@@ -90,14 +82,12 @@ static ScanEvent page_ended(ScanSession *s)
 static bool raw_begin(const ScanSession *s, const Esci2Reply *reply, RawPage *ret_raw)
 {
     enum { BYTE_BITS = 8, COLOURS = 3 };
-    const char *color = s->para.color;
+    const char *color = s->esci2->para.color;
     int64_t pixel_bits = 0;
     RawPage raw = { .width_px = reply->start_width_px,
                     .channels = color[0] == 'C' ? COLOURS : 1,
-                    .order = color[0] != 'C'                            ? RAW_ORDER_GRAY
-                             : s->quirk.pixel_order == QUIRK_PIXELS_GBR ? RAW_ORDER_GBR
-                                                                        : RAW_ORDER_RGB,
-                    .dpi = (uint32_t)s->para.dpi_main };
+                    .order = scan_raw_order(s, color[0] == 'C'),
+                    .dpi = (uint32_t)s->esci2->para.dpi_main };
 
     if (!reply->page_start || color[0] == '\0' ||
         !bytes_to_int(bytes_of_text(color + 1), 1, UINT8_MAX, &pixel_bits) || raw.width_px == 0 ||
@@ -122,47 +112,30 @@ static uint32_t page_number(const ScanSession *s, size_t side)
     return s->two_sides ? 2 * sheet - 1 + (uint32_t)side : sheet;
 }
 
-static DeviceBackRotation back_of(const ScanSession *s)
-{
-    return s->traits.back_rotation != DEVICE_BACK_AUTO ? s->traits.back_rotation
-                                                       : (DeviceBackRotation)s->quirk.back_rotation;
-}
-
 /* Begins the page that the reply speaks of; false (and the reason recorded) when it may not be begun. */
 static bool page_begin(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     size_t side = s->page->side == 'B' ? 1 : 0;
     uint32_t number = page_number(s, side);
-    bool raw = esci2_word_is(s->para.format, "RAW");
-    const Esci2Source *source = s->unit == SCAN_UNIT_ADF ? &s->info.adf : &s->info.flatbed;
-    ScanPage page = { .open = true,
-                      .side = s->page->side,
+    bool raw = esci2_word_is(s->esci2->para.format, "RAW");
+    const Esci2Source *source = s->unit == SCAN_UNIT_ADF ? &s->esci2->info.adf
+                                                         : &s->esci2->info.flatbed;
+    ScanPage page = { .side = s->page->side,
                       .number = number,
                       .format = raw ? PAGE_FORMAT_RAW : PAGE_FORMAT_JPEG,
                       .started = reply->page_start,
                       .width_px = reply->start_width_px,
                       .height_px = reply->start_height_px,
-                      .notes = { .scan_dpi = (uint32_t)s->para.dpi_main,
+                      .notes = { .scan_dpi = (uint32_t)s->esci2->para.dpi_main,
                                  .last_first = source->last_first } };
 
     if (side == 1)
-        page.notes.rotation = device_back_rotation(back_of(s), source->two_pass);
-    if (number > BATCH_PAGES_MAX) {
-        scan_fail(s, "too-many-pages", "");
-        return false;
-    }
+        page.notes.rotation = scan_back_rotation(s, source->two_pass);
     if (raw && !raw_begin(s, reply, &page.raw)) {
         scan_fail(s, "page-broken", "its size is not said");
         return false;
     }
-    s->begun[side]++;
-    *s->page = page;
-    s->progress_at = mono_after(now, SCAN_PROGRESS_MS);
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BEGIN,
-                               .number = number,
-                               .side = page.side,
-                               .format = page.format });
-    return true;
+    return scan_page_begin(s, &page, now);
 }
 
 /* --- IMG ---------------------------------------------------------------------------------------- */
@@ -187,7 +160,7 @@ static void note_end(ScanSession *s, const Esci2Reply *reply)
         if (s->unit == SCAN_UNIT_FLATBED)
             s->last = true; /* a flatbed has one page and does not say so */
     }
-    if (between && reply->has_left && reply->left == 0 && scan_page_came(s))
+    if (between && reply->has_left && reply->left == 0 && scan_pages_begun(s) > 0)
         s->last = true;
 }
 
@@ -214,7 +187,7 @@ static ScanEvent image_content(ScanSession *s, const Esci2Reply *reply, Mono now
         return SCAN_EVENT_BAD_PAGE;
     note_end(s, reply);
     if (reply->length > 0) {
-        s->wanted = reply->length;
+        s->esci2->wanted = reply->length;
         return page_may_grow(s, reply->length) ? SCAN_EVENT_MORE : SCAN_EVENT_BAD_PAGE;
     }
     if (reply->page_end && s->page->open)
@@ -247,8 +220,7 @@ static ScanEvent image_ending(ScanSession *s, const Esci2Reply *reply, bool whol
         return SCAN_EVENT_FAULT;
     }
     if (esci2_word_is(reply->attention, "CAN")) {
-        reason = scan_reason("cancelled-at-device", "");
-        scan_decide(s, SCAN_END_CANCELLED, &reason);
+        scan_cancelled_at_device(s);
         return SCAN_EVENT_STOP;
     }
     return SCAN_EVENT_STORED;
@@ -256,7 +228,7 @@ static ScanEvent image_ending(ScanSession *s, const Esci2Reply *reply, bool whol
 
 static void tell_warnings(ScanSession *s)
 {
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_WARNED, .warnings = &s->warnings });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_WARNED, .warnings = &s->esci2->warnings });
 }
 
 /* What a reply says beside the page it is about: that which is open, or begins with it. */
@@ -264,7 +236,7 @@ static void note_warnings(ScanSession *s, const Esci2Reply *reply)
 {
     size_t side = esci2_word_is(reply->side, "IMGB") ? 1 : 0;
 
-    if (scan_warn_of_page(&s->warnings, reply, page_number(s, side)))
+    if (scan_warn_of_page(&s->esci2->warnings, reply, page_number(s, side)))
         tell_warnings(s);
 }
 
@@ -275,7 +247,7 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
     bool is_open = s->pages[esci2_word_is(reply->side, "IMGB") ? 1 : 0].open;
     bool ends_page = reply->page_end && (is_open || reply->length > 0);
     bool alone = !s->pages[esci2_word_is(reply->side, "IMGB") ? 0 : 1].open;
-    bool whole = alone && (ends_page || (!is_open && scan_page_came(s)));
+    bool whole = alone && (ends_page || (!is_open && scan_pages_begun(s) > 0));
     bool empty = !reply->page_start && !reply->page_end && reply->length == 0;
     ScanEvent ending = image_ending(s, reply, whole);
 
@@ -297,13 +269,9 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
 /* Busy, for the first time or still: in the end it is too long. */
 static ScanEvent still_busy(ScanSession *s, ScanEvent event, Mono now)
 {
-    if (!s->busy) {
-        s->busy = true;
-        s->busy_until = mono_after(now, SCAN_BUSY_MS);
-    }
-    if (!mono_reached(now, s->busy_until))
+    if (scan_may_wait(s, SCAN_BUSY_MS, now))
         return event;
-    if (s->state < SCAN_CANCEL)
+    if (s->state < ESCI2_AT_CANCEL)
         scan_fail(s, "device-busy", "");
     return SCAN_EVENT_REFUSED;
 }
@@ -311,33 +279,35 @@ static ScanEvent still_busy(ScanSession *s, ScanEvent event, Mono now)
 static bool build_parameters(ScanSession *s, bool spare)
 {
     enum { KIB = 1024 };
+    Esci2Own *own = s->esci2;
     Reason reason;
 
-    if (!scan_plan_para(&s->info, &s->capa, &s->order, s->unit, spare, &s->para, &s->notes,
+    if (!scan_plan_para(&own->info, &own->capa, &s->order, s->unit, spare, &own->para, &s->notes,
                         &reason)) {
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return false;
     }
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
-    s->two_sides = esci2_words_have(&s->para.options, "DPLX");
+    s->two_sides = esci2_words_have(&own->para.options, "DPLX");
     if (s->quirk.block_kib > 0)
-        s->para.block_bytes = (int32_t)s->quirk.block_kib * KIB;
-    buf_clear(&s->para_block);
-    s->para_done = s->para_part = 0;
-    s->spare_tried = spare;
-    if (!esci2_para_encode(&s->para_block, &s->para))
+        own->para.block_bytes = (int32_t)s->quirk.block_kib * KIB;
+    buf_clear(&own->para_block);
+    own->para_done = own->para_part = 0;
+    own->spare_tried = spare;
+    if (!esci2_para_encode(&own->para_block, &own->para))
         scan_fail(s, "parameters-refused", "they cannot be written");
-    return !s->para_block.failed;
+    return !own->para_block.failed;
 }
 
 /* The status is known: from which unit, with which parameters. */
 static ScanEvent choose(ScanSession *s, ScanEvent event)
 {
+    Esci2Own *own = s->esci2;
     Reason reason;
 
-    scan_offer(&s->info, &s->capa, &s->offer);
+    scan_offer(&own->info, &own->capa, &s->offer);
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_OFFERED, .offer = &s->offer });
-    if (!scan_plan_unit(&s->info, &s->stat, s->order.source, &s->unit, &reason)) {
+    if (!scan_plan_unit(&own->info, &own->stat, s->order.source, &s->unit, &reason)) {
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return SCAN_EVENT_FAULT;
     }
@@ -346,14 +316,15 @@ static ScanEvent choose(ScanSession *s, ScanEvent event)
 
 static ScanEvent refused(ScanSession *s)
 {
-    if (s->state == SCAN_PARAMETERS) {
-        if (!s->spare_tried && build_parameters(s, true))
+    if (s->state == ESCI2_AT_PARAMETERS) {
+        if (!s->esci2->spare_tried && build_parameters(s, true))
             return SCAN_EVENT_SPARE;
         scan_fail(s, "parameters-refused", "");
-    } else if (s->state == SCAN_INFO || s->state == SCAN_START || s->state == SCAN_IMAGE) {
+    } else if (s->state == ESCI2_AT_INFO || s->state == ESCI2_AT_START ||
+               s->state == ESCI2_AT_IMAGE) {
         char detail[ESCI2_WORD_SIZE];
 
-        (void)text_copy(detail, sizeof detail, scan_steps[s->state].text);
+        (void)text_copy(detail, sizeof detail, esci2_steps[s->state].text);
         scan_fail(s, "device-rejected", detail);
     }
     return SCAN_EVENT_REFUSED;
@@ -364,31 +335,32 @@ static ScanEvent after_look(const ScanSession *s, ScanEvent event, Mono now)
 {
     if (!s->resting || s->stop || s->hurried)
         return event;
-    if (s->sheets)
+    if (s->esci2->sheets)
         return SCAN_EVENT_SHEETS;
-    return mono_reached(now, s->sheets_until) ? event : SCAN_EVENT_REST;
+    return mono_reached(now, s->esci2->sheets_until) ? event : SCAN_EVENT_REST;
 }
 
 /* A reply that is neither an error nor a refusal, by the state that asked. */
 static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
+    Esci2Own *own = s->esci2;
     ScanEvent event = reply->length > 0 ? SCAN_EVENT_MORE : SCAN_EVENT_DONE;
 
-    if (s->state == SCAN_LAST_STATUS)
-        s->sheets = event == SCAN_EVENT_DONE; /* nothing is wrong: the feeder is not empty */
+    if (s->state == ESCI2_AT_LAST_STATUS)
+        own->sheets = event == SCAN_EVENT_DONE; /* nothing is wrong: the feeder is not empty */
 
     switch (s->state) {
-    case SCAN_PARAMETERS:
-        s->para_done += s->para_part;
-        return s->para_done < s->para_block.n ? SCAN_EVENT_PART : event;
-    case SCAN_FIN:
-        return s->feeder_used ? SCAN_EVENT_CHECK : event;
-    case SCAN_LAST_FIN:
+    case ESCI2_AT_PARAMETERS:
+        own->para_done += own->para_part;
+        return own->para_done < own->para_block.n ? SCAN_EVENT_PART : event;
+    case ESCI2_AT_FIN:
+        return own->feeder_used ? SCAN_EVENT_CHECK : event;
+    case ESCI2_AT_LAST_FIN:
         return after_look(s, event, now);
     default:
         if (reply->length > ESCI2_BLOCK_MAX)
             return SCAN_EVENT_WRONG;
-        s->wanted = reply->length;
+        own->wanted = reply->length;
         return event;
     }
 }
@@ -397,28 +369,29 @@ static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     if (esci2_word_is(reply->code, "UNKN") || esci2_word_is(reply->code, "INVD"))
         return refused(s);
-    if (!esci2_word_is(reply->code, scan_steps[s->state].text))
+    if (!esci2_word_is(reply->code, esci2_steps[s->state].text))
         return SCAN_EVENT_WRONG;
-    if (s->state == SCAN_IMAGE)
+    if (s->state == ESCI2_AT_IMAGE)
         return image_reply(s, reply, now);
     if (reply->error.cause[0] != '\0') {
         Reason reason = scan_reason_of_error(&reply->error);
 
         /* The sheets that were there are gone again: they are waited for as before. */
-        if (s->state == SCAN_START && scan_page_came(s) && esci2_word_is(reply->error.cause, "PE"))
+        if (s->state == ESCI2_AT_START && scan_pages_begun(s) > 0 &&
+            esci2_word_is(reply->error.cause, "PE"))
             s->resting = true;
-        else if (s->state < SCAN_CANCEL)
+        else if (s->state < ESCI2_AT_CANCEL)
             scan_decide(s, SCAN_END_BROKEN, &reason);
         return SCAN_EVENT_FAULT;
     }
     if (is_busy(reply))
         return still_busy(s, SCAN_EVENT_BUSY, now);
     if (reply->not_ready[0] != '\0') {
-        if (s->state < SCAN_CANCEL)
+        if (s->state < ESCI2_AT_CANCEL)
             scan_fail(s, scan_reason_of_not_ready(reply->not_ready), "");
         return SCAN_EVENT_FAULT;
     }
-    if (s->state == SCAN_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
+    if (s->state == ESCI2_AT_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
         reply->parameters[0] != '\0')
         return refused(s);
     return granted(s, reply, now);
@@ -429,20 +402,13 @@ static ScanEvent reply_event(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     ScanEvent event = meaning(s, reply, now);
 
-    return s->state == SCAN_STATUS_FIN && scan_rules[s->state][event].next == SCAN_CONTROL_MODE
+    return s->state == ESCI2_AT_STATUS_FIN &&
+                   esci2_rules[s->state][event].next == ESCI2_AT_CONTROL_MODE
                ? choose(s, event)
                : event;
 }
 
 /* --- blocks ------------------------------------------------------------------------------------- */
-
-/* What its model is known to say wrongly. */
-static void correct_info(ScanSession *s)
-{
-    quirks_of(s->traits.quirks, s->info.product, s->info.version, &s->quirk);
-    if (s->quirk.first_sheet != QUIRK_ORDER_AUTO)
-        s->info.adf.last_first = s->quirk.first_sheet == QUIRK_ORDER_LAST;
-}
 
 /* The one format that the model can do, where it offers it. */
 static void correct_capa(ScanSession *s)
@@ -450,21 +416,21 @@ static void correct_capa(ScanSession *s)
     const char *only = s->quirk.format == QUIRK_FORMAT_JPEG ? "JPG" : "RAW";
     Esci2Words words = { 0 };
 
-    if (s->quirk.format == QUIRK_FORMAT_AUTO || !esci2_words_have(&s->capa.formats, only))
+    if (s->quirk.format == QUIRK_FORMAT_AUTO || !esci2_words_have(&s->esci2->capa.formats, only))
         return;
     (void)esci2_words_add(&words, only);
-    s->capa.formats = words;
+    s->esci2->capa.formats = words;
 }
 
 static ScanEvent info_block(ScanSession *s)
 {
-    if (esci2_info_decode(buf_bytes(&s->payload), &s->info) != WIRE_OK)
+    Esci2Info *info = &s->esci2->info;
+
+    if (esci2_info_decode(buf_bytes(&s->payload), info) != WIRE_OK)
         return SCAN_EVENT_WRONG;
-    correct_info(s);
-    (void)text_copy(s->identity.product, sizeof s->identity.product, s->info.product);
-    (void)text_copy(s->identity.serial, sizeof s->identity.serial, s->info.serial);
-    (void)text_copy(s->identity.firmware, sizeof s->identity.firmware, s->info.version);
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_IDENTIFIED, .identity = &s->identity });
+    scan_identify(s, info->product, info->serial, info->version);
+    if (s->quirk.first_sheet != QUIRK_ORDER_AUTO) /* what its model is known to say wrongly */
+        info->adf.last_first = s->quirk.first_sheet == QUIRK_ORDER_LAST;
     return SCAN_EVENT_BLOCK;
 }
 
@@ -487,7 +453,7 @@ static void status_warnings(ScanSession *s)
     Esci2Stat stat;
 
     if (esci2_stat_decode(buf_bytes(&s->payload), &stat) == WIRE_OK &&
-        scan_warn_of_status(&s->warnings, &stat))
+        scan_warn_of_status(&s->esci2->warnings, &stat))
         tell_warnings(s);
 }
 
@@ -495,27 +461,27 @@ static ScanEvent block_event(ScanSession *s)
 {
     WireResult result = WIRE_OK;
 
-    if (s->header.length != s->wanted)
+    if (s->header.length != s->esci2->wanted)
         return SCAN_EVENT_WRONG; /* less than announced: what is missing cannot be asked for */
-    if (s->state == SCAN_INFO_DATA)
+    if (s->state == ESCI2_AT_INFO_DATA)
         return info_block(s);
-    if (s->state == SCAN_STATUS_DATA || s->state == SCAN_CONTROL_STATUS_DATA ||
-        s->state == SCAN_LAST_STATUS_DATA)
+    if (s->state == ESCI2_AT_STATUS_DATA || s->state == ESCI2_AT_CONTROL_STATUS_DATA ||
+        s->state == ESCI2_AT_LAST_STATUS_DATA)
         status_warnings(s);
-    if (s->state == SCAN_CAPA_DATA)
-        result = esci2_capa_decode(buf_bytes(&s->payload), &s->capa);
-    else if (s->state == SCAN_STATUS_DATA)
-        result = esci2_stat_decode(buf_bytes(&s->payload), &s->stat);
-    else if (s->state == SCAN_LAST_STATUS_DATA && s->resting)
-        s->sheets = feeder_is_ready(buf_bytes(&s->payload));
+    if (s->state == ESCI2_AT_CAPA_DATA)
+        result = esci2_capa_decode(buf_bytes(&s->payload), &s->esci2->capa);
+    else if (s->state == ESCI2_AT_STATUS_DATA)
+        result = esci2_stat_decode(buf_bytes(&s->payload), &s->esci2->stat);
+    else if (s->state == ESCI2_AT_LAST_STATUS_DATA && s->resting)
+        s->esci2->sheets = feeder_is_ready(buf_bytes(&s->payload));
     if (result != WIRE_OK)
         return SCAN_EVENT_WRONG;
-    if (s->state == SCAN_CAPA_DATA)
+    if (s->state == ESCI2_AT_CAPA_DATA)
         correct_capa(s);
     return SCAN_EVENT_BLOCK;
 }
 
-/* --- packets ------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------------ */
 
 static ScanEvent welcome_event(ScanSession *s)
 {
@@ -525,133 +491,35 @@ static ScanEvent welcome_event(ScanSession *s)
         return SCAN_EVENT_WRONG;
     if (family != IS_FAMILY_LEGACY)
         return SCAN_EVENT_WELCOMED;
-    s->is_legacy = true;
+    s->hands_over = true;
     return SCAN_EVENT_LEGACY;
 }
 
-/* The one byte that answers LOCK and the mode commands. */
-static ScanEvent ack_event(ScanSession *s, Mono now)
-{
-    Bytes answer = buf_bytes(&s->payload);
-
-    if (answer.n != 1 || (answer.p[0] != IS_ACK && answer.p[0] != IS_NAK))
-        return SCAN_EVENT_WRONG;
-    if (answer.p[0] == IS_ACK)
-        return SCAN_EVENT_ACK;
-    if (s->state != SCAN_LOCK)
-        return still_busy(s, SCAN_EVENT_NAK, now);
-    if (s->lock_tries < SCAN_LOCK_TRIES)
-        return SCAN_EVENT_NAK;
-    scan_fail(s, "device-busy", "locked by another computer");
-    return SCAN_EVENT_REFUSED;
-}
-
-bool scan_packet_is_image(const ScanSession *s)
-{
-    return s->waiting && s->header.type == IS_PASSTHRU_REPLY &&
-           scan_steps[s->state].await == SCAN_AWAIT_IMAGE && s->header.length == s->wanted;
-}
-
-/* What the answer of the expected type means. */
-static ScanEvent answer_event(ScanSession *s, ScanAwait await, Mono now)
+ScanEvent esci2_answer(ScanSession *s, Mono now)
 {
     Esci2Reply reply;
+    ScanEvent ack;
 
-    switch (await) {
+    switch (esci2_steps[s->state].await) {
     case SCAN_AWAIT_WELCOME:
         return welcome_event(s);
-    case SCAN_AWAIT_LOCK:
-    case SCAN_AWAIT_MODE:
-        return ack_event(s, now);
-    case SCAN_AWAIT_REPLY:
-    case SCAN_AWAIT_PARAMETERS:
+    case ESCI2_AWAIT_MODE:
+        ack = scan_ack_event(s);
+        return ack == SCAN_EVENT_NAK ? still_busy(s, ack, now) : ack;
+    case ESCI2_AWAIT_REPLY:
+    case ESCI2_AWAIT_PARAMETERS:
         if (esci2_reply_decode(buf_bytes(&s->payload), &reply) != WIRE_OK)
             return SCAN_EVENT_WRONG;
         return reply_event(s, &reply, now);
-    case SCAN_AWAIT_BLOCK:
+    case ESCI2_AWAIT_BLOCK:
         return block_event(s);
-    case SCAN_AWAIT_IMAGE:
-        if (s->header.length != s->wanted)
+    case SCAN_AWAIT_PICTURE:
+        if (s->header.length != s->esci2->wanted)
             return SCAN_EVENT_WRONG;
         return s->page->end_seen ? page_ended(s) : SCAN_EVENT_BLOCK;
-    case SCAN_AWAIT_EMPTY:
+    case ESCI2_AWAIT_EMPTY:
         return s->header.length == 0 ? SCAN_EVENT_DONE : SCAN_EVENT_WRONG;
-    case SCAN_AWAIT_UNLOCK:
-        return SCAN_EVENT_ACK;
-    case SCAN_AWAIT_NOTHING:
-        break;
+    default:
+        return SCAN_EVENT_WRONG;
     }
-    return SCAN_EVENT_WRONG;
-}
-
-static uint16_t answer_type(ScanAwait await)
-{
-    if (await == SCAN_AWAIT_WELCOME)
-        return IS_WELCOME;
-    if (await == SCAN_AWAIT_LOCK)
-        return IS_LOCK_REPLY;
-    return await == SCAN_AWAIT_UNLOCK ? IS_UNLOCK_REPLY : IS_PASSTHRU_REPLY;
-}
-
-/* The device ends the scan: the text tells this from a connection that is merely gone, and from a refusal. */
-static void fail_by_event(ScanSession *s, uint8_t code)
-{
-    const Reason reason = scan_reason_of_event(code);
-
-    scan_decide(s, SCAN_END_BROKEN, &reason);
-}
-
-/* Events may come at any moment, also between a command and its answer. */
-static void device_event(ScanSession *s, Mono now)
-{
-    uint8_t code = s->payload.n > 0 ? s->payload.p[0] : 0;
-    bool winding_down = s->state >= SCAN_CANCEL;
-    bool all_came = s->last && (!scan_page_is_open(s) || (s->page->open && s->page->end_seen));
-
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = is_event_name(code) });
-    if (code == IS_EVENT_CANCEL) {
-        Reason reason = scan_reason("cancelled-at-device", "");
-
-        scan_decide(s, SCAN_END_CANCELLED, &reason);
-        s->stop = true;
-        if (!s->waiting && s->state != SCAN_STORING && s->state != SCAN_STORING_LOST)
-            scan_dispatch(s, SCAN_EVENT_STOP, now);
-    } else if (code == IS_EVENT_STOP && s->resting) { /* no more sheets will come */
-        s->stop = true;
-        if (!s->waiting)
-            scan_dispatch(s, SCAN_EVENT_STOP, now);
-    } else if (code == IS_EVENT_DISCONNECT || code == IS_EVENT_TIMEOUT ||
-               code == IS_EVENT_REJECTED) {
-        if (!winding_down && !all_came)
-            fail_by_event(s, code);
-        scan_dispatch(s, SCAN_EVENT_LOST, now);
-    }
-}
-
-void scan_packet(ScanSession *s, Mono now)
-{
-    enum { FROM_DEVICE = 0x8000 };
-    ScanAwait await = scan_steps[s->state].await;
-
-    if (s->header.type == IS_EVENT) {
-        device_event(s, now);
-        return;
-    }
-    if (s->waiting && s->header.type == answer_type(await)) {
-        ScanEvent event = answer_event(s, await, now);
-
-        if (event == SCAN_EVENT_DONE || event == SCAN_EVENT_MORE || event == SCAN_EVENT_ACK)
-            s->busy = s->busy && s->state == SCAN_PARAMETERS_HEAD;
-        if (event == SCAN_EVENT_ACK)
-            s->mend_tries = 0;
-        s->waiting = false;
-        scan_dispatch(s, event, now);
-        return;
-    }
-    bool known = s->header.type == IS_PASSTHRU_REPLY || s->header.type == IS_LOCK_REPLY ||
-                 s->header.type == IS_UNLOCK_REPLY || s->header.type == IS_WELCOME;
-    if (!known && (s->header.type & FROM_DEVICE) && !s->foreign_seen)
-        s->foreign_seen = true; /* a kind of notice we do not know: the first is let pass */
-    else
-        scan_dispatch(s, SCAN_EVENT_WRONG, now);
 }

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES_MAX = 512 * 1024, PEER_PATIENCE_S = 8 };
+enum { ANSWER_BYTES_MAX = 512 * 1024, PEER_PATIENCE_S = 30 };
 
 typedef struct Answer {
     int status; /* 0: the connection ended before a whole answer */

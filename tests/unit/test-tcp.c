@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -243,6 +244,7 @@ static void test_tcp_pause_and_resume(void **state)
 typedef struct SlowReader {
     int fd, error;
     size_t received;
+    atomic_bool is_done;
 } SlowReader;
 
 static void *read_slowly(void *arg)
@@ -258,6 +260,7 @@ static void *read_slowly(void *arg)
     }
     reader->error = n < 0 ? errno : 0;
     close(reader->fd);
+    atomic_store(&reader->is_done, true);
     return NULL;
 }
 
@@ -279,7 +282,8 @@ static void test_tcp_close_loses_nothing(void **state)
     assert_true(tcp_queued_bytes(server_side.stream) > 0);
     tcp_close(server_side.stream);
     pthread_create(&thread, NULL, read_slowly, &reader);
-    run_for(1500);
+    while (!atomic_load(&reader.is_done))
+        run_for(20);
     pthread_join(thread, NULL);
     assert_int_equal(reader.error, 0);
     assert_int_equal(reader.received, sent);
@@ -389,8 +393,8 @@ static void test_tcp_read_timeout(void **state)
     (void)state;
     server_side = (Side){ .stop_at_end = true };
     run_for(10);
-    tcp_set_read_timeout(server_side.stream, 150);
-    for (int i = 0; i < 4; i++) { /* bytes push it away */
+    tcp_set_read_timeout(server_side.stream, 500);
+    for (int i = 0; i < 10; i++) { /* bytes push it away */
         assert_int_equal(write(fd, "x", 1), 1);
         run_for(60);
     }

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-ALIVE_MESSAGES, ALIVE_SECONDS = 6, 0.2
+ALIVE_MESSAGES, ALIVE_SECONDS = 12, 0.2
 
 sock = socket.socket(fileno=3)
 lines = sock.makefile("r", encoding="utf-8")

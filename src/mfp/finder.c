@@ -7,7 +7,7 @@ void finder_init(Finder *finder, const char *product, bool multicast, int64_t pe
                  uint16_t xid)
 {
     *finder = (Finder){
-        .product = product, .multicast = multicast, .period_ms = period_ms, .xid = xid
+        .product = product, .multicast = multicast, .period_ms = period_ms, .xid = (uint8_t)xid
     };
 }
 
@@ -65,7 +65,7 @@ bool finder_tick(Finder *finder, Mono now, Buf *request)
 {
     if (mono_reached(now, finder->cycle_due)) {
         finder->cycle++;
-        finder->xid++;
+        finder->xid = (uint16_t)(finder->xid % FINDER_XID_MAX + 1);
         finder->copies_left = FINDER_COPIES;
         finder->cycle_due = mono_after(now, finder->period_ms);
         finder->copy_due = now;

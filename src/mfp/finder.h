@@ -2,7 +2,9 @@
  *
  * The finder asks in cycles: three copies of one request with a transaction number (XID) of its own,
  * then it takes replies with this number until the next cycle. Only the number ties a reply to a
- * request; others are ignored. Real devices keep one entry per Ethernet address of the sender; here
+ * request; others are ignored. It fits one byte, as in every request of a real device that was
+ * captured: epson2paperless (src/keepalive.ts) repeats its last byte and sends 0 for the first, and is
+ * on the panel of real devices. Real devices keep one entry per Ethernet address of the sender; here
  * the sender's IP address stands for it, so two names from one host need two addresses. No socket,
  * no clock: the caller sends and receives. */
 #ifndef PLATEN_MFP_FINDER_H
@@ -17,6 +19,7 @@ enum {
     FINDER_COPIES = 3,
     FINDER_COPY_GAP_MS = 70, /* between the copies of one cycle                         */
     FINDER_CYCLES_KEPT = 2,  /* an entry that misses so many whole cycles is forgotten   */
+    FINDER_XID_MAX = 255,    /* the next number is 1 */
 };
 
 typedef struct FinderEntry {
@@ -44,8 +47,8 @@ typedef enum FinderNews {
     FINDER_APPEARED /* *ret_entry is new, or says something new          */
 } FinderNews;
 
-/* The first cycle begins at the first tick. xid: of the request before the first, which should be
- * random, because servers drop a number they have just seen from this address. */
+/* The first cycle begins at the first tick. xid: of the request before the first, of which the last
+ * byte counts; it should be random, because servers drop a number they have just seen. */
 void finder_init(Finder *finder, const char *product, bool multicast, int64_t period_ms,
                  uint16_t xid);
 

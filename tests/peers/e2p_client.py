@@ -492,7 +492,8 @@ class PushServer:
         keys = [f"(ClientName={self.name})", f"(IPAddress={self.address})", f"(EventPort={self.tcp_port})"]
         if self.version == 3:
             keys = ["(Ver=3.0)", *keys, "(Group=0)"]
-        rest = request["xid"] + slp_text(request["language"]) + b"\0\0" + slp_text(",".join(keys).encode()) + b"\0"
+        # epson2paperless repeats the last byte of the number only: what it takes for one is a reserved zero.
+        rest = b"\0" + request["xid"][1:] + slp_text(request["language"]) + b"\0\0" + slp_text(",".join(keys).encode()) + b"\0"
         try:
             self.udp.sendto(b"\x02\x07" + (10 + len(rest)).to_bytes(3, "big") + bytes(5) + rest, to)
         except OSError:

@@ -237,11 +237,20 @@ static void requests_go_out_three_by_three(void **state)
     assert_int_equal(run_until(&finder, (Mono){ 140 }, &request), 1);
     assert_int_equal(run_until(&finder, (Mono){ 999 }, &request), 0);
     assert_int_equal(slp_request_decode(buf_bytes(&request), &slp), WIRE_OK);
-    assert_int_equal(slp.xid, 0);   /* the number wraps                         */
+    assert_int_equal(slp.xid, 1);   /* the number wraps                         */
     assert_int_equal(slp.flags, 0); /* to one server: no multicast              */
     assert_int_equal(run_until(&finder, (Mono){ 1000 }, &request), 1);
     assert_int_equal(slp_request_decode(buf_bytes(&request), &slp), WIRE_OK);
-    assert_int_equal(slp.xid, 1);
+    assert_int_equal(slp.xid, 2);
+    for (int64_t cycle = 3; cycle <= 600; cycle++) { /* agents repeat one byte of it */
+        (void)run_until(&finder, (Mono){ (cycle - 1) * 1000 }, &request);
+        assert_int_equal(slp_request_decode(buf_bytes(&request), &slp), WIRE_OK);
+        assert_in_range(slp.xid, 1, UINT8_MAX);
+    }
+    finder_init(&finder, "PID 1147", false, 1000, 0x12fe);
+    assert_true(finder_tick(&finder, (Mono){ 0 }, &request));
+    assert_int_equal(slp_request_decode(buf_bytes(&request), &slp), WIRE_OK);
+    assert_int_equal(slp.xid, 0xff);
 }
 
 static void replies_count_once_a_cycle(void **state)

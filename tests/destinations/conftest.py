@@ -45,9 +45,10 @@ def group_of(item):
     """The kind that a case is about: its servers run in one process of the tests."""
     words = getattr(item, "callspec", None)
     word = words.params.get("word") if words else None
-    return word or os.path.basename(item.path).removeprefix("test_").removesuffix(".py")
+    return word if word in WORDS else os.path.basename(item.path).removeprefix("test_").removesuffix(".py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which looks for the groups in the same hook
 def pytest_collection_modifyitems(items):
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))

@@ -9,6 +9,10 @@ import contextlib
 from peer import PASSWORD, USER, FaultProxy, free_ports
 
 
+# What a server may take to answer on a loaded machine; and where it hangs and each second is waited for.
+TIMEOUT_S, SHORT_TIMEOUT_S = 10, 3
+
+
 class Kind:
     name = ""          # as in the program
     without = {}       # fault -> why there is no such thing
@@ -78,7 +82,7 @@ FAULTS = {}
 class Fault:
     """A row of the table: what the result may be. classes and stages: any of these words."""
 
-    def __init__(self, name, says, classes, stages, seconds=20, document_bytes=300000):
+    def __init__(self, name, says, classes, stages, seconds=60, document_bytes=300000):
         self.name, self.says, self.classes, self.stages = name, says, classes, stages
         self.seconds, self.document_bytes = seconds, document_bytes
         FAULTS[name] = self

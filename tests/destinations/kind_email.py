@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from mail_server import SLOW_KB_PER_S, Exim, await_receiving, open_folder
 from peer import PASSWORD, USER, FaultProxy, authority, tmpfs
 
@@ -22,7 +22,7 @@ class Email(Kind):
     def settings(self, **changes):
         return {"host": "127.0.0.1", "port": self.exim.port, "encryption": "starttls", "auth": "plain",
                 "user": USER, "password": PASSWORD, "from": "scan@peer.test", "tls_trust": "ca",
-                "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     def options(self):
         return {"to": "anna@peer.test", "size_limit_mb": 0, **self.changes}

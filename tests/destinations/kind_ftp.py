@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import PASSWORD, USER, Process, authority, free_ports, tmpfs, wait_until
 
 SLOW_KB_PER_S = 4000
@@ -101,7 +101,7 @@ class Ftp(Kind):
     def settings(self, **changes):
         return {"host": "127.0.0.1", "port": self.explicit, "user": USER, "password": PASSWORD,
                 "encryption": "explicit", "tls_trust": "ca", "tls_ca": authority().text("ca.pem"),
-                "timeout_s": 3, **changes}
+                "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.explicit

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import Process, authority, free_ports, tmpfs, wait_until
 from web_front import WebFront
 
@@ -37,7 +37,7 @@ class Paperless(Kind):
 
     def settings(self, **changes):
         return {"url": self.url(), "token": TOKEN, "tls_trust": "ca", "wait_s": 10,
-                "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.tls

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import PASSWORD, USER, FaultProxy, Process, authority, free_ports, tmpfs, wait_until
 
 SLOW_KB_PER_S = 4000
@@ -298,12 +298,12 @@ class Printer(Kind):
         return os.path.join(self.peers.d, name)
 
     def settings(self, **changes):
-        return {"uri": f"ipp://127.0.0.1:{self.ipp}/ipp/print", "timeout_s": 3, "follow_s": 10,
+        return {"uri": f"ipp://127.0.0.1:{self.ipp}/ipp/print", "timeout_s": TIMEOUT_S, "follow_s": 10,
                 **changes}
 
     def queue(self, name="kept", **changes):
         """Settings of a local queue."""
-        return {"queue": name, "timeout_s": 3, "follow_s": 10, **changes}
+        return {"queue": name, "timeout_s": TIMEOUT_S, "follow_s": 10, **changes}
 
     def with_password(self, sort, **changes):
         uri = f"ipp://127.0.0.1:{self.basic if sort == 'basic' else self.digest}/ipp/print"
@@ -357,7 +357,7 @@ class Printer(Kind):
         def meanwhile():
             wait_until(begun, "the beginning of a document")
             act()
-        return self.through(self.slow.port, timeout_s=2), meanwhile
+        return self.through(self.slow.port), meanwhile
 
     @contextlib.contextmanager
     def dies(self):

@@ -7,7 +7,7 @@ import sys
 
 import botocore.config
 import botocore.session
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import PASSWORD, Process, authority, free_ports, tmpfs, wait_until
 from web_front import WebFront
 
@@ -54,7 +54,7 @@ class S3(Kind):
     def settings(self, **changes):
         return {"endpoint": self.endpoint(), "region": "eu-test-1", "bucket": "docs",
                 "access_key": "test:scan", "secret_key": PASSWORD, "part_mib": PART >> 20,
-                "tls_trust": "ca", "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_trust": "ca", "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.fronts["usual"].ports[1]

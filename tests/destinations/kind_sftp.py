@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import (NOBODY, PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
                   wait_until)
 
@@ -119,7 +119,7 @@ class Sftp(Kind):
 
     def settings(self, **changes):
         return {"host": "127.0.0.1", "port": self.usual, "user": USER, "password": PASSWORD,
-                "host_key": self.fingerprint(), "timeout_s": 3, **changes}
+                "host_key": self.fingerprint(), "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.usual

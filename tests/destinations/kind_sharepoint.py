@@ -10,7 +10,7 @@ import tempfile
 
 from apache import DOMAIN, Apache, login
 from kerberos import Kerberos
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import PASSWORD, USER, FaultProxy, Process, authority, free_ports, tmpfs, wait_until
 from sharepoint_farm import LIBRARY
 
@@ -73,7 +73,7 @@ class Sharepoint(Kind):
     def settings(self, **changes):
         return {"url": self.url(), "library": "Shared Documents", "auth": "ntlm",
                 "user": DOMAIN + "\\" + USER, "password": PASSWORD, "tls_trust": "ca",
-                "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     @contextlib.contextmanager
     def farm_with(self, **switches):

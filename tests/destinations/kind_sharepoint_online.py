@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import graph_cloud as cloud
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import FaultProxy, Process, authority, free_ports, tmpfs, wait_until
 
 SLOW_KB_PER_S = 4000
@@ -53,7 +53,7 @@ class SharepointOnline(Kind):
         return {"tenant": cloud.TENANT, "client_id": cloud.CLIENT, "client_secret": cloud.SECRET,
                 "site": f"https://{cloud.HOST}{cloud.SITE_PATH}/", "login_url": address,
                 "graph_url": address + "/v1.0", "tls_trust": "ca", "tls_ca": authority().text("ca.pem"),
-                "timeout_s": 3, **changes}
+                "timeout_s": TIMEOUT_S, **changes}
 
     def by_certificate(self, name="client", key=None, **changes):
         return self.settings(client_secret="", certificate=self.text(name + ".pem"),

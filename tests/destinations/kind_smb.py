@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 from realm import REALM, Realm
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import (PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
                   wait_until)
 
@@ -181,7 +181,7 @@ class Smb(Kind):
 
     def settings(self, **changes):
         return {"server": "127.0.0.1", "port": self.port(), "share": "scans", "user": USER,
-                "password": PASSWORD, "timeout_s": 3, **changes}
+                "password": PASSWORD, "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.server("usual").port

@@ -8,7 +8,7 @@ import tempfile
 
 from apache import Apache, login
 from kerberos import Kerberos
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import PASSWORD, USER, FaultProxy, authority, free_ports, tmpfs, wait_until
 
 SLOW_KB_PER_S = 4000
@@ -74,7 +74,7 @@ class Webdav(Kind):
 
     def settings(self, **changes):
         return {"url": self.url(), "auth": "basic", "user": USER, "password": PASSWORD,
-                "tls_trust": "ca", "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_trust": "ca", "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.https

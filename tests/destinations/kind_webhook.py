@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from kind import Kind
+from kind import TIMEOUT_S, Kind
 from peer import Process, authority, free_ports, tmpfs, wait_until
 from web_front import WebFront
 from webhook_receiver import SECRET
@@ -40,7 +40,7 @@ class Webhook(Kind):
 
     def settings(self, **changes):
         return {"url": self.url(), "secret": SECRET, "tls_trust": "ca",
-                "tls_ca": authority().text("ca.pem"), "timeout_s": 3, **changes}
+                "tls_ca": authority().text("ca.pem"), "timeout_s": TIMEOUT_S, **changes}
 
     def port(self):
         return self.tls

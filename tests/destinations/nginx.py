@@ -49,7 +49,7 @@ class Nginx:
 
     def settings(self, **changes):
         return {"url": f"http://127.0.0.1:{self.port}/", "auth": "basic", "user": USER,
-                "password": PASSWORD, "password_in_clear": True, "timeout_s": 3, **changes}
+                "password": PASSWORD, "password_in_clear": True, "timeout_s": 10, **changes}
 
     def read(self, name):
         with open(f"{self.folder}/home/{name}", "rb") as f:

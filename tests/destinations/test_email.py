@@ -225,7 +225,7 @@ def lost_after_the_dot(mail, tmp_path, fault):
         fault()
 
     document = Document(tmp_path, 20000)
-    task = document.task("email", mail.settings(), options={**mail.options(), "subject": "SLOW"})
+    task = document.task("email", mail.settings(timeout_s=3), options={**mail.options(), "subject": "SLOW"})
     result = result_of(task, meanwhile=meanwhile)
     assert time.monotonic() - came[0] < 5.5, "nobody waits for the answer to QUIT as well"
     assert (result["class"], result["stage"]) == ("unknown", "send"), result

@@ -13,7 +13,7 @@ import pytest
 import delivering
 from conftest import WORDS, kind_class
 from delivering import LEAST_CURE, Document, result_of
-from kind import FAULTS
+from kind import FAULTS, SHORT_TIMEOUT_S
 from workers import DELIVER, DELIVER_SMB, TOP, program_of
 
 TABLE = os.path.join(TOP, "docs", "destination-faults.md")
@@ -49,7 +49,8 @@ def test_fault(kinds, word, fault, tmp_path):
     with getattr(kind, fault)() as given:
         settings, meanwhile = given if isinstance(given, tuple) else (given, None)
         before = kind.files()
-        task = document.task(kind.name, settings, options=kind.options())
+        short = {"timeout_s": SHORT_TIMEOUT_S} if fault == "hangs" and "timeout_s" in settings else {}
+        task = document.task(kind.name, {**settings, **short}, options=kind.options())
         messages = delivering.deliver(task, seconds=row.seconds, meanwhile=meanwhile)
         result = messages[-1]["result"]
         classes, stages = kind.expects.get(fault, (row.classes, kind.stages.get(fault, row.stages)))

@@ -179,9 +179,10 @@ def send_start(bench, head, body, pieces=None):
     with socket.create_connection(bench.event_port, timeout=20,
                                   source_address=(bench.device.address, 0)) as stream:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for piece in pieces or [head + body]:
+        for i, piece in enumerate(pieces or [head + body]):
             stream.sendall(piece)
-            time.sleep(0.001)
+            if i % 8 == 0:  # not after each byte: on a loaded machine the server would lose its patience
+                time.sleep(0.001)
         answer = b""
         while block := stream.recv(4096):
             answer += block
@@ -282,7 +283,7 @@ MANNERS = {
 
 @pytest.mark.parametrize("manner", MANNERS)
 def test_manner(house, fed, tiny, manner):
-    pages = tiny if "small" in manner else fed[:2]
+    pages = tiny[:2] if "small" in manner else fed[:2]
     pages = pages[:1] if "flatbed" in manner else pages
     with Bench(house, pages, **MANNERS[manner]) as bench:
         for _ in range(2):  # the second scan finds nothing left over from the first

@@ -1,7 +1,8 @@
 /* mfp/model.c - the table of real models, and the device that is none of them.
  *
- * ET-2750, ET-4800, XP-7100, FF-680W and DS-575W: byte for byte as captured (tests/unit/data/esci2-*.hex). ET-4950: an
- * XP-7100 with the differences that are documented of it; no capture of its INFO and CAPA is public. */
+ * ET-2750, ET-4800, XP-7100, FF-680W and DS-575W: byte for byte as captured (tests/unit/data/esci2-*.hex). ET-4950: no
+ * capture of its INFO and CAPA is public. The segments of its CAPA are those whose hash epson2paperless knows such devices
+ * by (2fb08fc1..., src/esci2/dialects/registry.ts), their order is that of an XP-7100; so is its INFO. */
 #include "mfp/model.h"
 
 #include "base/cleanup.h"
@@ -18,6 +19,7 @@
 #define XP_DPI      "LISTd075d150d300d600i0001200"
 #define XP_DPI_SUB  "#RSSLISTd075d150d300d400d600i0001200i0002400"
 #define ANY_DPI     "LISTd075d100d150d200d300d600i0001200"
+#define ET_DPI      "LISTd050d075d100d150d200d300d600i0001200"
 #define FF_DPI      "LISTd050d075d100d150d200d240d300d360d400d600"
 #define JPEG_RANGE  "#JPGRANGd001d100"
 #define THRESHOLD   "#THRRANGd000d255"
@@ -75,7 +77,7 @@ static const MfpModel models[] = {
       .short_tail = "#isn#mem#psv#INI",
       .capa = "#ADFDPLX#ADFRSMS" XP_DPI "#FB RSMS" XP_DPI XP_REST "#QITLISTPREFON  OFF ",
       .counters = ADF_COUNT DUP_COUNT GLASS_COUNT },
-    { .name = "ET-4950", /* composed: an XP-7100 with UG10 alone and a colour counter */
+    { .name = "ET-4950",
       .product = "PID 11D1",
       .flags = IS_DEVICE_FLAGS,
       .pads_product = true,
@@ -84,9 +86,9 @@ static const MfpModel models[] = {
       .back = "#VERh008FB  2.00" PARAMETERS,
       .tail = "#INI",
       .short_tail = "#isn#mem#psv#INI",
-      .capa = "#ADFDPLX#ADFRSMS" XP_DPI "#FB RSMS" XP_DPI
-              "#COLLISTC024M001M008#FMTLISTRAW JPG " JPEG_RANGE THRESHOLD "#GMMLISTUG10" GAMMA
-              "#RSM" XP_DPI XP_DPI_SUB "#QITLISTPREFON  OFF #CCTLISTPREFCOL MONO",
+      .capa = "#ADFDPLX#ADFRSMSLISTd075d150d200d300d600#FB RSMSLISTd075d150d200d300d600i0001200"
+              "#COLLISTC024M008#FMTLISTRAW JPG " JPEG_RANGE THRESHOLD "#GMMLISTUG10UG18" GAMMA
+              "#RSM" ET_DPI "#RSS" ET_DPI "i0002400#QITLISTPREFON  OFF #CCTLISTPREFCOL MONO",
       .counters = ADF_COUNT DUP_COUNT GLASS_COUNT },
     { .name = "FF-680W",
       .product = "FF-680W",

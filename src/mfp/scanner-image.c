@@ -56,26 +56,36 @@ void scanner_end(Scanner *scanner, ScanOutcome outcome)
     scanner_note(scanner, (ScanNote){ .kind = NOTE_END, .outcome = outcome });
 }
 
+/* Why no scan can begin, said in reply; false: one can. */
+static bool refuses(Scanner *scanner, Esci2Reply *reply)
+{
+    const Fault *fault = &scanner->unit->fault;
+
+    if (fault->standing) {
+        (void)text_copy(reply->error.part, sizeof reply->error.part, scanner_part(scanner));
+        (void)text_copy(reply->error.cause, sizeof reply->error.cause, fault->standing->word);
+        scanner->refused = fault->standing->name;
+    } else if (fault_due(fault, FAULT_REFUSE, fault->page)) {
+        (void)text_copy(reply->not_ready, sizeof reply->not_ready, fault->armed->word);
+        scanner->refused = fault->armed->name;
+    } else if (scanner->feeding && scanner_feeder_is_empty(scanner)) {
+        reply->error = feeder_empty;
+        scanner->refused = "empty";
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void scanner_do_trdt(Scanner *scanner, Bytes parameters, ScannerOutput *output)
 {
     Esci2Reply reply = { .code = "TRDT" };
-    const Fault *fault = &scanner->unit->fault;
 
     (void)parameters;
     scanner->feeding = !wants_glass(scanner);
-    if (fault->standing) {
-        (void)text_copy(reply.error.part, sizeof reply.error.part, scanner_part(scanner));
-        (void)text_copy(reply.error.cause, sizeof reply.error.cause, fault->standing->word);
-        scanner->refused = fault->standing->name;
-    } else if (fault_due(fault, FAULT_REFUSE, fault->page)) {
-        (void)text_copy(reply.not_ready, sizeof reply.not_ready, fault->armed->word);
-        scanner->refused = fault->armed->name;
-    } else if (scanner->feeding && scanner_feeder_is_empty(scanner)) {
-        reply.error = feeder_empty;
-        scanner->refused = "empty";
-    } else {
+    scanner->refuses = refuses(scanner, &reply);
+    if (!scanner->refuses)
         begin_scan(scanner);
-    }
     (void)esci2_reply_encode(output->reply, &reply);
 }
 
@@ -349,7 +359,10 @@ void scanner_do_img(Scanner *scanner, Bytes parameters, ScannerOutput *output)
     Esci2Reply reply = { .code = "IMG " };
 
     (void)parameters;
-    if (fault_happens(scanner, &reply)) {
+    if (scanner->mode == SCANNER_CONTROL) {
+        if (!scanner->refuses || !refuses(scanner, &reply))
+            reply = (Esci2Reply){ .code = "INVD" };
+    } else if (fault_happens(scanner, &reply)) {
         ;
     } else if (scanner->unit->cancel) {
         say_cancel(scanner, &reply);

@@ -262,6 +262,7 @@ static void leave_mode(Scanner *scanner, ScanOutcome outcome)
     if (scanner->mode == SCANNER_DATA)
         scanner_end(scanner, scanner->unit->cancel ? SCAN_CANCELLED : outcome);
     scanner->mode = SCANNER_NONE;
+    scanner->refuses = false;
     scanner->para = ESCI2_PARA_NOTHING;
 }
 
@@ -278,16 +279,21 @@ enum {
     IN_ANY = IN_A_MODE | IN(DATA) | IN(NONE),
 };
 
-/* Which command is taken where. FIN without a mode is harmless and lets a client clean up blindly. */
+/* Which command is taken where. FIN without a mode is harmless and lets a client clean up blindly. IMG repeats why TRDT
+ * was refused: epson2paperless looks for errors there only, and otherwise asks 5000 times for data that cannot come. */
 static const struct {
     char code[ESCI2_WORD_SIZE];
     unsigned modes;
     CommandFn *run;
 } commands[] = {
-    { "INFO", IN_A_MODE, do_info },       { "CAPA", IN_A_MODE, do_capa },
-    { "RESA", IN_A_MODE, do_resa },       { "STAT", IN_A_MODE, do_stat },
-    { "PARA", IN_A_MODE, do_para },       { "TRDT", IN(CONTROL), scanner_do_trdt },
-    { "IMG ", IN(DATA), scanner_do_img }, { "CAN ", IN(DATA), do_can },
+    { "INFO", IN_A_MODE, do_info },
+    { "CAPA", IN_A_MODE, do_capa },
+    { "RESA", IN_A_MODE, do_resa },
+    { "STAT", IN_A_MODE, do_stat },
+    { "PARA", IN_A_MODE, do_para },
+    { "TRDT", IN(CONTROL), scanner_do_trdt },
+    { "IMG ", IN(DATA) | IN(CONTROL), scanner_do_img },
+    { "CAN ", IN(DATA), do_can },
     { "FIN ", IN_ANY, do_fin },
 };
 

@@ -131,6 +131,7 @@ typedef struct Scanner {
     bool page_sent;    /* a #pen was sent, the client has not spoken on            */
     bool last_sent;    /* the same of the last page                                */
     bool cancel_said;
+    bool refuses;        /* the last TRDT of this mode was refused                          */
     const char *refused; /* why the last try to begin a scan failed; NULL: it did not */
     bool drops;          /* the connection is to end within the next block              */
     uint8_t closes;      /* an event to be sent before closing; 0: none                 */

@@ -379,6 +379,28 @@ def test_cause_in_the_second_page(pages, tls, fault):
         assert len(both.press().pages) == 2
 
 
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("fault", list(CAUSES))
+def test_cause_for_a_server_that_reads_errors_of_images_only(pages, tls, fault):
+    """epson2paperless: a cause that stands is not in TRDT for it, and it unlocks in the middle of everything."""
+    with Both(pages, "--fault", f"{fault}@2", tls=tls, client={"curt": True}) as both:
+        for sent in (1, 0):
+            scan = both.press()
+            assert scan.error == CAUSES[fault] and len(scan.pages) == sent and scan.polls < 10
+            assert both.mfp.wait_line("scan-end ") == f"scan-end pages={sent} outcome=fault"
+            both.ready()
+        both.post("/clear")
+        both.post("/load", {"sheets": 2})
+        assert both.press().error == ""
+
+
+@pytest.mark.parametrize("model", sorted(e2p_client.KNOWN.values()))
+def test_models_are_known_by_their_capabilities(pages, model):
+    with Both(pages, "--model", model, *(["--registration", 2] if model[:2] in ("FF", "DS") else [])) as both:
+        scan = both.press("01")
+        assert scan.error == "" and e2p_client.model_of(scan.capa) == model
+
+
 @pytest.mark.parametrize("fault,error,pages_sent", [
     ("busy", "", 4), ("warming-up", "", 4), ("busy@2", "", 4), ("reserved", "nrd RSVD", 0), ("auth-needed", "nrd AFEN", 0),
     ("parameters", "par FAIL", 0), ("drop@2", "lost", 1), ("disconnect@2", "event 02", 1), ("time-out@2", "event 80", 1),

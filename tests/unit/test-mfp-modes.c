@@ -214,7 +214,13 @@ static void every_cause_is_said_with_its_word(void **state)
         assert_string_equal(talk_command(&talk, "PARA", ADF_JPEG), "PARAx0000000#parOK  ");
         (void)snprintf(reply, sizeof reply, "TRDTx0000000#errADF %s", kind->word);
         assert_string_equal(talk_command(&talk, "TRDT", ""), reply);
+        (void)snprintf(reply, sizeof reply, "IMG x0000000#errADF %s", kind->word);
+        assert_string_equal(talk_command(&talk, "IMG ", ""),
+                            reply); /* some look for it here only */
+        assert_string_equal(talk_command(&talk, "IMG ", ""), reply);
         fault_clear(&unit.fault);
+        assert_memory_equal(talk_command(&talk, "IMG ", ""), "INVD",
+                            4); /* nothing to say, no scan */
         assert_string_equal(talk_command(&talk, "TRDT", ""), "TRDTx0000000");
         end();
         (void)snprintf(fault, sizeof fault, "%s@2", kind->name);
@@ -295,6 +301,10 @@ static void refusals_and_waits(void **state)
     assert_true(talk_mode(&talk, 'X'));
     for (int i = 0; i < 5; i++)
         assert_string_equal(talk_command(&talk, "TRDT", ""), "TRDTx0000000#nrdAFEN");
+    assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000#nrdAFEN");
+    assert_string_equal(talk_command(&talk, "FIN ", ""), "FIN x0000000");
+    assert_true(talk_mode(&talk, 'X'));
+    assert_memory_equal(talk_command(&talk, "IMG ", ""), "INVD", 4); /* of another session */
     end();
     begin_with("parameters");
     assert_true(talk_mode(&talk, 'X'));

@@ -308,7 +308,7 @@ static void feeder_sends_sheet_after_sheet(void **state)
     assert_string_equal(talk_command(&talk, "STAT", ""), "STATx000000C");
     assert_scan(2, SCAN_DONE);
     assert_string_equal(talk_command(&talk, "TRDT", ""), "TRDTx0000000#errADF PE  ");
-    assert_string_equal(talk_command(&talk, "IMG ", ""), "INVDx0000000");
+    assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000#errADF PE  ");
 }
 
 static void image_blocks_obey_the_client(void **state)

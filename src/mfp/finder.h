@@ -2,11 +2,12 @@
  *
  * The finder asks in cycles: three copies of one request with a transaction number (XID) of its own,
  * then it takes replies with this number until the next cycle. Only the number ties a reply to a
- * request; others are ignored. It fits one byte, as in every request of a real device that was
- * captured: epson2paperless (src/keepalive.ts) repeats its last byte and sends 0 for the first, and is
- * on the panel of real devices. Real devices keep one entry per Ethernet address of the sender; here
- * the sender's IP address stands for it, so two names from one host need two addresses. No socket,
- * no clock: the caller sends and receives. */
+ * request; others are ignored. It fits one byte, as in the captured requests of devices with a panel,
+ * which count from the time they are switched on (an ES-60W, which has only a button, draws both
+ * bytes): epson2paperless (src/keepalive.ts) repeats the last byte, sends 0 for the first, and is on
+ * their panels. Real devices keep one entry per Ethernet address of the sender; here the sender's IP
+ * address stands for it, so two names from one host need two addresses. No socket, no clock: the
+ * caller sends and receives. */
 #ifndef PLATEN_MFP_FINDER_H
 #define PLATEN_MFP_FINDER_H
 

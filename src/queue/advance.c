@@ -14,7 +14,7 @@ static bool apply(Tx *tx, const BatchId *id, const BatchStep *step, Err *err)
            (!step->insert_deliveries || deliveries_insert(tx, id, err));
 }
 
-bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err)
+bool queue_batch_settle(Tx *tx, const BatchId *id, BatchState *ret_state, Err *err)
 {
     for (int i = 0; i < STEPS_IN_ONE_WRITE_MAX; i++) {
         BatchSummary summary;
@@ -22,12 +22,20 @@ bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err)
         if (!batch_summary(tx_db(tx), id, &summary, err))
             return false;
         BatchStep step = flow_batch_next(&summary);
+        *ret_state = summary.state;
         if (!step.any)
             return true;
         if (!apply(tx, id, &step, err))
             return false;
     }
     return err_set(err, ERR_BUG, 0, "batch %s does not come to rest", id->text);
+}
+
+bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err)
+{
+    BatchState ignored;
+
+    return queue_batch_settle(tx, id, &ignored, err);
 }
 
 typedef struct PersonsWish {

@@ -15,19 +15,20 @@ typedef struct ReadWork {
     bool damaged;      /* the reader lives and says that no document can take the page */
 } ReadWork;
 
-static bool put_result(Tx *tx, const ReadWork *work, Err *err)
+static bool put_result(Tx *tx, const ReadWork *work, BatchState *ret_state, Err *err)
 {
     const Page *page = &work->claim.page;
     bool ok = work->failure[0] ? page_read_failed(tx, page->id, work->damaged, work->failure, err)
                                : page_read_done(tx, page->id, &work->facts, work->warning, err);
 
-    return ok && queue_batch_advance(tx, &page->batch, err);
+    return ok && queue_batch_settle(tx, &page->batch, ret_state, err);
 }
 
 /* One write for a page: what was read of it, and the claim of the next. */
 typedef struct ReadStep {
     const ReadWork *done; /* none when nothing was found */
     bool claims;
+    BatchState rests; /* the batch of what was read */
     ReadWork next;
 } ReadStep;
 
@@ -35,7 +36,7 @@ static bool step_write(Tx *tx, void *arg, Err *err)
 {
     ReadStep *step = arg;
 
-    return (!step->done->found || put_result(tx, step->done, err)) &&
+    return (!step->done->found || put_result(tx, step->done, &step->rests, err)) &&
            (!step->claims || page_claim(tx, &step->next.claim, &step->next.found, err));
 }
 
@@ -90,9 +91,9 @@ static bool take_next(Keeper *keeper, ReadWork *work)
         step.next = (ReadWork){ 0 };
         ok = keeper_write(keeper, step_write, &step, "page-result", &err);
     }
-    if (had && ok)
+    if (had && ok && step.rests != BATCH_RECEIVING) /* it may have been its last page */
         queue_wake(keeper->queue);
-    else if (had && !keeper_stopping(keeper->queue))
+    else if (!ok && had && !keeper_stopping(keeper->queue))
         log_line(LOG_ERROR, "page.result-lost", "batch=%s page=%u", work->claim.page.batch.text,
                  work->claim.page.number);
     *work = ok ? step.next : (ReadWork){ 0 };

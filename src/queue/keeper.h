@@ -44,8 +44,10 @@ struct Queue {
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
     pthread_cond_t turn; /* what keepers of deliveries sleep on: a delivery ended, or changed */
+    pthread_cond_t page; /* what readers sleep on: a page was stored, or changed */
     uint64_t wakes;      /* counts queue_wake, so that none is missed between look and sleep */
     uint64_t turns;      /* counts keeper_turn */
+    uint64_t pages;      /* counts queue_page_stored */
     bool stopping;
     unsigned running; /* keeper threads alive */
     Keeper keepers[32 + 2 + QUEUE_DELIVER_KEEPERS_MAX];

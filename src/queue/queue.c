@@ -143,6 +143,7 @@ Queue *queue_new(const QueueConfig *config, Err *err)
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->changed, &clock);
     pthread_cond_init(&queue->turn, &clock);
+    pthread_cond_init(&queue->page, &clock);
     pthread_condattr_destroy(&clock);
     queue->lock_fd = -1;
     queue->config = *config;
@@ -171,12 +172,27 @@ bool queue_start(Queue *queue, Err *err)
            keeper_start(queue, keeper_deliver, queue->deliver_program, err);
 }
 
+/* Under the mutex. */
+static void wake_all(Queue *queue)
+{
+    pthread_cond_broadcast(&queue->changed);
+    pthread_cond_broadcast(&queue->turn);
+    pthread_cond_broadcast(&queue->page);
+}
+
 void queue_wake(Queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);
     queue->wakes++;
-    pthread_cond_broadcast(&queue->changed);
-    pthread_cond_broadcast(&queue->turn);
+    wake_all(queue);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void queue_page_stored(Queue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    queue->pages++;
+    pthread_cond_signal(&queue->page); /* who reads looks for the next page anyway */
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -267,7 +283,11 @@ bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err 
 /* Wakes that concern the keeper. Under the mutex. */
 static uint64_t wakes_of(const Keeper *keeper)
 {
-    return keeper->queue->wakes + (keeper->run == keeper_deliver ? keeper->queue->turns : 0);
+    const Queue *queue = keeper->queue;
+
+    return queue->wakes + (keeper->run == keeper_deliver ? queue->turns
+                           : keeper->run == keeper_read  ? queue->pages
+                                                         : 0);
 }
 
 void keeper_turn(Queue *queue)
@@ -295,7 +315,9 @@ bool keeper_sleep(Keeper *keeper, uint64_t ticket, int64_t timeout_ms)
 {
     Queue *queue = keeper->queue;
     struct timespec until = timespec_of(mono_after(mono_now(), timeout_ms));
-    pthread_cond_t *woken = keeper->run == keeper_deliver ? &queue->turn : &queue->changed;
+    pthread_cond_t *woken = keeper->run == keeper_deliver ? &queue->turn
+                            : keeper->run == keeper_read  ? &queue->page
+                                                          : &queue->changed;
     int code = 0;
 
     pthread_mutex_lock(&queue->mutex);
@@ -435,8 +457,7 @@ void queue_stop(Queue *queue, int64_t drain_ms)
         return;
     pthread_mutex_lock(&queue->mutex);
     queue->stopping = true;
-    pthread_cond_broadcast(&queue->changed);
-    pthread_cond_broadcast(&queue->turn);
+    wake_all(queue);
     pthread_mutex_unlock(&queue->mutex);
     /* In short steps: a signal's handler can set a flag, but wake nobody. */
     while (!keepers_gone(queue, mono_after(mono_now(), STOP_POLL_MS)))
@@ -446,6 +467,7 @@ void queue_stop(Queue *queue, int64_t drain_ms)
         close(queue->lock_fd);
     pthread_cond_destroy(&queue->changed);
     pthread_cond_destroy(&queue->turn);
+    pthread_cond_destroy(&queue->page);
     pthread_mutex_destroy(&queue->mutex);
     free(queue);
 }

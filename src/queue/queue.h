@@ -68,6 +68,9 @@ bool queue_start(Queue *queue, Err *err);
 /* Any thread, never blocks: rows changed, look for work. */
 void queue_wake(Queue *queue);
 
+/* The same for a page that was stored while its device scans on: it concerns one reader and nobody else. */
+void queue_page_stored(Queue *queue);
+
 /* The same because a person asked or mended something: destinations that rest after failures are tried at once. */
 void queue_rouse(Queue *queue);
 
@@ -128,6 +131,9 @@ bool queue_notification_test(Queue *queue, const Actor *actor, DeliveryResult *r
 
 /* Inside a write: applies the steps that follow from the batch's rows until there is none. */
 bool queue_batch_advance(Tx *tx, const BatchId *id, Err *err);
+
+/* The same; *ret_state: where the batch rests then. */
+bool queue_batch_settle(Tx *tx, const BatchId *id, BatchState *ret_state, Err *err);
 
 /* Workers that died under a task since the start; for metrics. Any thread. */
 uint64_t queue_worker_deaths(const Queue *queue);

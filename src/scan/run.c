@@ -179,7 +179,7 @@ static void page_posted(void *arg)
     run->pages_under_way--;
     if (step->ok) {
         run->pages_stored++;
-        queue_wake(run->service->config.queue);
+        queue_page_stored(run->service->config.queue);
     } else {
         reason_of_err("page-not-stored", &step->err, &reason);
         run_log_failure("page.not-stored", run, &step->err);

@@ -227,7 +227,7 @@ static void run_close(SpoolBatch *b)
     for (size_t i = 0; i < SPOOL_SIDES; i++) {
         if (b->pages[i].open)
             remove_part(b, &b->pages[i]);
-        buf_done(&b->fills[i].bytes);
+        free(STEAL(b->fills[i].op));
     }
     if (b->lines_fd >= 0) {
         (void)file_sync_data(b->lines_fd, &ignored);

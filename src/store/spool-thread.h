@@ -68,8 +68,8 @@ struct Spool {
 
 /* Of a sheet whose two sides come at the same time: what the loop collects of one. */
 typedef struct SpoolFill {
-    Buf bytes;
-    bool lost; /* some could not be handed over */
+    SpoolOp *op; /* PAGE_BYTES with room for a chunk; NULL: nothing collected */
+    bool lost;   /* some could not be handed over */
 } SpoolFill;
 
 /* The same on the thread's side: the page that is being written. */

@@ -116,7 +116,6 @@ SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *dev
     b->close_op = close_op;
     b->folder_fd = b->lines_fd = -1;
     for (size_t i = 0; i < SPOOL_SIDES; i++) {
-        b->fills[i].bytes = buf_with_max(SPOOL_CHUNK_BYTES);
         b->pages[i].part_fd = -1;
     }
     pthread_mutex_init(&b->mutex, NULL);
@@ -129,26 +128,36 @@ SpoolBatch *spool_batch_open(Spool *spool, const Batch *batch, const Device *dev
 static void hand_over(SpoolBatch *b, char side)
 {
     SpoolFill *fill = &b->fills[spool_side(side)];
-    size_t n = fill->bytes.n;
-    SpoolOp *op = NULL;
+    SpoolOp *op = STEAL(fill->op);
 
-    if (n == 0)
+    if (!op)
         return;
     pthread_mutex_lock(&b->mutex);
-    if (b->unwritten + n <= SPOOL_UNWRITTEN_LIMIT)
-        op = op_new(b, SPOOL_PAGE_BYTES, buf_bytes(&fill->bytes));
-    if (op) {
-        b->unwritten += n;
+    fill->lost = b->unwritten + op->n > SPOOL_UNWRITTEN_LIMIT;
+    if (!fill->lost) {
+        b->unwritten += op->n;
         b->full = b->full || b->unwritten > spool_share(b->spool);
     }
     pthread_mutex_unlock(&b->mutex);
-    buf_clear(&fill->bytes);
-    if (!op) {
-        fill->lost = true;
-        return;
-    }
-    op->side = side;
-    spool_thread_put(b->thread, op);
+    if (fill->lost)
+        free(op);
+    else
+        spool_thread_put(b->thread, op);
+}
+
+static void forget(SpoolFill *fill)
+{
+    free(STEAL(fill->op));
+}
+
+/* What is collected is collected where it is handed over: it is copied once. */
+static SpoolOp *op_to_fill(SpoolBatch *b, char side)
+{
+    SpoolOp *op = malloc(sizeof *op + SPOOL_CHUNK_BYTES);
+
+    if (op)
+        *op = (SpoolOp){ .kind = SPOOL_PAGE_BYTES, .batch = b, .side = side };
+    return op;
 }
 
 void spool_page_begin(SpoolBatch *b, uint32_t number, char side, PageFormat format)
@@ -156,7 +165,7 @@ void spool_page_begin(SpoolBatch *b, uint32_t number, char side, PageFormat form
     SpoolOp *op = op_new(b, SPOOL_PAGE_BEGIN, (Bytes){ 0 });
     SpoolFill *fill = &b->fills[spool_side(side)];
 
-    buf_clear(&fill->bytes);
+    forget(fill);
     fill->lost = !op; /* the end of the page then finds none: it fails */
     if (!op)
         return;
@@ -171,13 +180,18 @@ void spool_page_bytes(SpoolBatch *b, char side, Bytes bytes)
     SpoolFill *fill = &b->fills[spool_side(side)];
 
     while (bytes.n > 0 && !fill->lost) {
-        size_t room = SPOOL_CHUNK_BYTES - fill->bytes.n;
+        if (!fill->op)
+            fill->op = op_to_fill(b, side);
+        fill->lost = !fill->op;
+        if (fill->lost)
+            return;
+        size_t room = SPOOL_CHUNK_BYTES - fill->op->n;
         size_t n = bytes.n < room ? bytes.n : room;
 
-        if (!buf_put(&fill->bytes, (Bytes){ bytes.p, n }))
-            fill->lost = true;
+        memcpy(fill->op->bytes + fill->op->n, bytes.p, n);
+        fill->op->n += n;
         bytes = bytes_after(bytes, n);
-        if (fill->bytes.n == SPOOL_CHUNK_BYTES)
+        if (n == room)
             hand_over(b, side);
     }
 }
@@ -216,7 +230,7 @@ void spool_page_drop(SpoolBatch *b, char side)
 {
     SpoolOp *op = op_new(b, SPOOL_PAGE_DROP, (Bytes){ 0 });
 
-    buf_clear(&b->fills[spool_side(side)].bytes);
+    forget(&b->fills[spool_side(side)]);
     if (!op)
         return; /* the next page, the close or fsck removes the .part */
     op->side = side;

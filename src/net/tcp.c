@@ -213,8 +213,9 @@ void tcp_resume(TcpStream *stream)
 void tcp_set_read_timeout(TcpStream *stream, int64_t timeout_ms)
 {
     stream->read_timeout_ms = timeout_ms;
-    if (stream->state == OPEN)
-        event_del(&stream->readable);
+    if (stream->state == OPEN && timeout_ms <= 0)
+        event_remove_timer(
+            &stream->readable); /* a new one replaces it below, without a system call */
     stream_watch_readable(stream);
 }
 
@@ -298,7 +299,9 @@ void stream_put_on_wire(TcpStream *stream, Bytes bytes)
         stream_break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
         return;
     }
-    if (!connecting)
+    /* Who does not ask to be told needs no turn of the loop when all is sent. */
+    bool asks = stream->events && stream->events->on_drained;
+    if (!connecting && (asks || tcp_queued_bytes(stream) > 0))
         watch_writable(stream);
 }
 

@@ -81,15 +81,25 @@ static void encode(ScanSession *s)
     }
 }
 
+static int64_t poll_pause_ms(const ScanSession *s, Mono now)
+{
+    int64_t without_ms = SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms);
+    bool feeds = without_ms < SCAN_POLL_FEED_MS;
+    int64_t ms = without_ms / (feeds ? SCAN_POLL_FEED_PART : SCAN_POLL_PART);
+
+    if (feeds && ms > SCAN_POLL_FEED_MAX_MS)
+        return SCAN_POLL_FEED_MAX_MS;
+    return ms > SCAN_POLL_MIN_MS ? ms : SCAN_POLL_MIN_MS;
+}
+
 static int64_t pause_ms(ScanSession *s, Mono now)
 {
     if (s->state == ESCI2_AT_LAST_MODE)
         return SCAN_SHEETS_PAUSE_MS;
     if (s->state != ESCI2_AT_IMAGE)
         return SCAN_BUSY_PAUSE_MS;
-    int64_t ms = (SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms)) / SCAN_POLL_PART;
     s->late_at = s->progress_at;
-    return ms < SCAN_POLL_MIN_MS ? SCAN_POLL_MIN_MS : ms;
+    return poll_pause_ms(s, now);
 }
 
 static bool is_picture(const ScanSession *s)

@@ -76,12 +76,17 @@ enum {
     SCAN_SHEETS_PAUSE_MS = 1000, /* between looks at an empty feeder                */
     SCAN_MEND_TRIES = 3,         /* FIN after a refused mode, so often                  */
     SCAN_BUSY_MS = 30000,        /* busy for so long: give up                           */
-    SCAN_POLL_MIN_MS = 10,       /* pause before an image is asked for again, ...       */
-    SCAN_POLL_PART = 1000,       /* ... or this part of the time that nothing came: devices count
-                                 thousands of empty answers before a page (2600 in a capture), and
-                                 these must fit into SCAN_PROGRESS_MS               */
-    SCAN_PROGRESS_MS = 60000,    /* without a byte of image or a page token: give up    */
-    SCAN_GOODBYE_MS = 5000, /* for each answer when a device that stalls is left, or in a hurry */
+    /* The pause before an image is asked for again. As long as a device that feeds the next sheet needs, it is half
+     * of the time that nothing came, at most 40 ms: each question costs both sides as much as a block of image. Then
+     * a thousandth, because devices count thousands of empty answers before a page (2600 in a capture), and these
+     * must fit into SCAN_PROGRESS_MS. */
+    SCAN_POLL_MIN_MS = 10,
+    SCAN_POLL_FEED_MS = 1000,
+    SCAN_POLL_FEED_MAX_MS = 40,
+    SCAN_POLL_FEED_PART = 2,
+    SCAN_POLL_PART = 1000,
+    SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
+    SCAN_GOODBYE_MS = 5000,   /* for each answer when a device that stalls is left, or in a hurry */
 };
 
 typedef enum ScanActionKind {

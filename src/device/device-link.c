@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "device/link-inside.h"
 
-enum { REFRESH_MS = 30000 };
+enum { INTERFACES_CHECK_S = 30, SECOND_MS = 1000 };
 
 const NetAddress *link_local_address(const DeviceLink *link, const NetAddress *device,
                                      const NetAddress *from)
@@ -49,7 +49,7 @@ static void refresh(void *arg)
 
     for (unsigned i = 0; i < link->door_count; i++)
         link_door_refresh(&link->doors[i]);
-    loop_timer_start(link->join_timer, mono_after(mono_now(), REFRESH_MS));
+    loop_timer_start(link->join_timer, mono_after(mono_now(), link->interfaces_check_ms));
 }
 
 /* One door for each name of the list, or one for all interfaces. */
@@ -91,13 +91,16 @@ static bool open_services(DeviceLink *link, const DeviceLinkConfig *config, Err 
     link->udp_port = config->udp_port;
     link->tcp_port = config->tcp_port;
     link->multicast = config->multicast;
+    link->interfaces_check_ms = (config->interfaces_check_s ? config->interfaces_check_s
+                                                            : INTERFACES_CHECK_S) *
+                                SECOND_MS;
     link->join_timer = loop_timer_new(link->loop, refresh, link, err);
     if (!link->join_timer || !make_doors(link, config->interfaces, err))
         return false;
     for (unsigned i = 0; i < link->door_count; i++)
         if (!link_door_open(&link->doors[i], err))
             return false;
-    loop_timer_start(link->join_timer, mono_after(mono_now(), REFRESH_MS));
+    loop_timer_start(link->join_timer, mono_after(mono_now(), link->interfaces_check_ms));
     return true;
 }
 

@@ -141,11 +141,12 @@ typedef struct DeviceLinkConfig {
                                all. The addresses must be 0.0.0.0 and :: then */
     uint16_t udp_port; /* 0 = a free one, for tests                           */
     uint16_t tcp_port;
-    uint16_t scan_port;      /* where devices listen                                */
-    bool multicast;          /* join 239.255.255.253 on every interface, loopback too, and on those
+    uint16_t scan_port; /* where devices listen                                */
+    bool multicast;     /* join 239.255.255.253 on every interface, loopback too, and on those
                            that come later */
-    const char *name;        /* ClientName: what panels show                        */
-    const QuirkBook *quirks; /* outlives the link; NULL: none               */
+    unsigned interfaces_check_s; /* between two looks whether interfaces came or went; 0 = 30 */
+    const char *name;            /* ClientName: what panels show                        */
+    const QuirkBook *quirks;     /* outlives the link; NULL: none               */
     const DeviceHost *host;
     void *arg;
 } DeviceLinkConfig;

@@ -80,6 +80,7 @@ struct DeviceLink {
     const QuirkBook *quirks;
     uint16_t udp_port, tcp_port; /* as configured */
     bool multicast;
+    int64_t interfaces_check_ms;
     LinkDoor *doors;
     unsigned door_count;
     LoopTimer *join_timer;

@@ -57,7 +57,7 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
     [FINDING_MULTICAST_NOT_JOINED] = {
         "multicast-not-joined", FINDING_ERROR,
         "The group 239.255.255.253, to which devices announce themselves, is not joined on an interface.",
-        "Wait half a minute, in which the server tries again; if that does not help, start platend again." },
+        "Wait half a minute (interfaces_check_s), in which the server tries again; if that does not help, start platend again." },
     [FINDING_MULTICAST_NOWHERE] = {
         "multicast-nowhere", FINDING_ERROR,
         "No interface of this computer takes part in multicast, so devices are not heard.",

@@ -49,6 +49,8 @@ static const Field device_fields[] = {
     INTEGER(ServerConfig, tcp_port, 1, 65535, 2968, "TCP port devices report Start to."),
     INTEGER(ServerConfig, scan_port, 1, 65535, 1865, "TCP port where devices listen."),
     BOOLEAN(ServerConfig, multicast, true, "Hear devices that announce themselves by multicast."),
+    INTEGER(ServerConfig, interfaces_check_s, 1, 3600, 30,
+            "Seconds between two looks whether network interfaces have come or gone."),
     INTEGER(ServerConfig, silent_after_s, 1, 86400, 200,
             "Seconds without an announcement after which a device is silent; it is then tried "
             "whether it can be reached."),

@@ -27,6 +27,7 @@ typedef struct ServerConfig {
     int64_t udp_port, tcp_port;  /* registration and push scan                            */
     int64_t scan_port;           /* where devices listen                                  */
     bool multicast;              /* join 239.255.255.253                                  */
+    int64_t interfaces_check_s;  /* how often it is looked which interfaces there are     */
     int64_t silent_after_s;      /* nothing heard of a device for so long: silent         */
     bool identify;               /* ask unknown devices who they are                      */
     char snmp_community[64];     /* of devices that are paired; a password of a kind      */

@@ -393,6 +393,7 @@ static bool open_devices(Platend *p, Err *err)
                                           .scan_port = (uint16_t)c->scan_port,
                                           .quirks = p->quirks,
                                           .multicast = c->multicast,
+                                          .interfaces_check_s = (unsigned)c->interfaces_check_s,
                                           .name = c->name } };
 
     p->scans = scan_service_open(&scans, err);

@@ -85,9 +85,14 @@ def test_a_device_without_tls(house):
 
 def test_the_time_is_that_of_its_stage(house):
     """A handshake that is not answered, and then no welcome: the time is in tls, not in connect."""
-    with socket.create_server(("127.0.59.3", house.scan_port)):
-        answer = probe(house, "127.0.59.3")
-        assert failure(answer) == (["connect", "tls"], "identify", "no-answer")
+    with socket.create_server(("127.0.59.3", house.scan_port)) as server:
+        process = start(house, "127.0.59.3", "--json")
+        silent, _ = server.accept()
+        plain, _ = server.accept()
+        plain.close()
+        answer = json.loads(process.communicate(timeout=common.PATIENCE_S)[0])
+        silent.close()
+        assert failure(answer) == (["connect", "tls"], "identify", "connection-lost")
         assert answer["stages"][0]["ms"] < 1000 < 2500 < answer["stages"][1]["ms"]
 
 

@@ -3,9 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "model/quirks.h"
 #include "store/config-rows.h"
 #include "store/doctor-rows.h"
 #include "store/pairing.h"
+#include "store/scan-json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,6 +101,44 @@ static bool has_jobs(Devices *all, const char *group)
     return all->has_jobs;
 }
 
+/* What it warned of at its last scan, in one finding. */
+static bool check_warnings(Devices *all, const Device *device)
+{
+    AUTO_BUF text = buf_with_max(NOTES_TEXT_MAX);
+    ScanNotes warnings;
+    char what[200] = "";
+
+    if (!device_warnings_text(all->doctor->db, &device->id, &text, &all->err))
+        return false;
+    notes_parse(buf_bytes(&text), &warnings);
+    for (size_t i = 0; i < warnings.count; i++) {
+        size_t n = strlen(what);
+
+        (void)text_printf(what + n, sizeof what - n, "%s%s", i ? ", " : "",
+                          warnings.note[i].warning);
+    }
+    if (warnings.count > 0)
+        doctor_say(all->doctor, FINDING_DEVICE_WARNS, name_of(device), warnings.note[0].remedy,
+                   "It warned at its last scan: %s. %s", what, warnings.note[0].text);
+    return true;
+}
+
+static void check_quirks(Doctor *d, const Device *device)
+{
+    const QuirkBook *book = d->facts->config->quirks;
+    const Quirk *first = NULL;
+    unsigned count = 0;
+
+    for (size_t i = 0; book && i < book->count; i++)
+        if (quirk_is_of(&book->rows[i], device->product, device->firmware)) {
+            first = first ? first : &book->rows[i];
+            count++;
+        }
+    if (first)
+        doctor_say(d, FINDING_DEVICE_QUIRKS, name_of(device), NULL, "%s (%u row%s): %.200s",
+                   first->model, count, count == 1 ? "" : "s", first->why);
+}
+
 static bool check_device(void *arg, const Device *device)
 {
     Devices *all = arg;
@@ -128,6 +168,8 @@ static bool check_device(void *arg, const Device *device)
         doctor_say(d, FINDING_DEVICE_WITHOUT_JOBS, name, NULL, "%s",
                    device->settings.job_group[0] ? "Its job group has no jobs."
                                                  : "It has no job group.");
+    check_quirks(d, device);
+    all->ok = all->ok && check_warnings(all, device);
     return all->ok;
 }
 

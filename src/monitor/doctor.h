@@ -37,8 +37,9 @@ typedef struct DoctorConfig {
     const char *address6;   /* "::", "fd00::5", "fe80::5%eth0"; "" = none of IPv6            */
     const char *interfaces; /* "eth0,pj1": names for panels; "" = one for all */
     bool multicast;
-    const char *data_path; /* absolute */
-    struct Spool *spool;   /* in it; tells how much room a scan wants */
+    const char *data_path;          /* absolute */
+    struct Spool *spool;            /* in it; tells how much room a scan wants */
+    const struct QuirkBook *quirks; /* what models do otherwise; NULL: nothing is known */
     const DoctorProgram *programs;
     size_t program_count;
 } DoctorConfig;

@@ -220,6 +220,15 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "The button of a scanner without a panel calls another host than this server.",
         "platen device pair WHERE; with --replace it is taken from another host." },
 
+    [FINDING_DEVICE_WARNS] = {
+        "device-warns", FINDING_INFO,
+        "At its last scan a device warned of something that does not stop scans.",
+        "See warnings in: platen device show WHERE" },
+    [FINDING_DEVICE_QUIRKS] = {
+        "device-quirks", FINDING_INFO,
+        "Rows of quirks are about a device: the server does otherwise than the device says.",
+        "Nothing, when it scans well; else look at quirks in: platen device show WHERE" },
+
     [FINDING_DESTINATION_STOPPED] = {
         "destination-stopped", FINDING_ERROR,
         "A destination is stopped: its deliveries are held.",

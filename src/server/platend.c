@@ -332,6 +332,7 @@ static void settle_doctor(Platend *p)
                                 .multicast = c->multicast,
                                 .data_path = c->data_dir,
                                 .spool = p->spool,
+                                .quirks = p->quirks,
                                 .programs = p->programs };
     p->programs[p->doctor.program_count++] = (DoctorProgram){ p->worker, "" };
     p->programs[p->doctor.program_count++] = (DoctorProgram){ p->deliver, "" };

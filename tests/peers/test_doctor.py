@@ -341,7 +341,10 @@ def test_devices(tmp_path):
             assert beside(house)["device-without-jobs"][0]["where"] == "Hall"
             house.cli("device", "set", id_, "--job-group", "Everyone")
             common.wait_until(lambda: list(beside(house)) == ["device-silent"], "silence")
+            device.manner.status = b"#GLSDIRT"
             house.cli("scan", "--device", id_, "--job", "Scan", "--wait")
+            warns = beside(house)["device-warns"][0]
+            assert warns["level"] == "info" and "glass-dirty" in warns["what"]
             device.manner.tls, _ = certificate(tmp_path, "second")
             house.api("POST", f"/api/v1/devices/{id_}/scan", {"job": house.show("job", "list")[0]["id"]})
             common.wait_until(lambda: "device-certificate-changed" in beside(house), "the alarm")
@@ -351,7 +354,7 @@ def test_devices(tmp_path):
             assert "device-certificate-changed" not in beside(house)
         finally:
             device.close()
-        common.wait_until(lambda: list(beside(house)) == ["device-offline"], "the end of the device")
+        common.wait_until(lambda: list(beside(house)) == ["device-offline", "device-warns"], "the end of the device")
 
 
 def retry(house, id_):

@@ -2,6 +2,7 @@
  * folder, and a store. The kernel's own words are in tests/peers/test_doctor.py. */
 #include "tests/unit/doctor-house.h"
 
+#include "model/quirks.h"
 #include "store/db.h"
 #include "store/pairing.h"
 
@@ -353,7 +354,7 @@ static void space(void **state)
 /* What running scans may still need is kept for them: the doctor says so when the next one is refused for it. */
 static void space_of_running_scans(void **state)
 {
-    enum { RUNNING = 40 };
+    enum { RUNNING = 8 };
     Fixture *f = *state;
     SpoolBatch *running[RUNNING];
     World world;
@@ -506,6 +507,33 @@ static void devices(void **state)
     world.group.group.job_count = 0;
     assert_write(f, job_group_change(tx, &test_actor, &world.group, &f->err));
     assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "group has no jobs");
+}
+
+static void warnings_and_quirks(void **state)
+{
+    static QuirkBook book = { .count = 2,
+                              .rows = { { .model = "PID 9999", .why = "Another one." },
+                                        { .model = "PID*", .why = "Seen in the hall." } } };
+    ScanNotes warnings = { 0 };
+    Fixture *f = *state;
+    World world;
+
+    assert_write(f, device_sighted(tx, "10.0.0.7", "PID 11D1", &world.device, &f->err));
+    world_make(f, &world);
+    scan_note_once(&warnings, &(ScanNote){ .warning = "glass-dirty",
+                                           .text = "The glass is dirty.",
+                                           .remedy = "Clean it." });
+    scan_note_once(&warnings, &(ScanNote){ .warning = "battery-low", .text = "It is low." });
+    assert_write(f, device_warned(tx, &world.device.id, &warnings, &f->err));
+    const Finding *said = assert_only(f, FINDING_DEVICE_WARNS, "Front desk");
+    assert_says(said, "glass-dirty, battery-low. The glass is dirty.");
+    assert_string_equal(said->cure, "Clean it.");
+    assert_write(f, device_warned(tx, &world.device.id, &(ScanNotes){ 0 }, &f->err));
+    assert_well(f);
+    config.quirks = &book;
+    assert_says(assert_only(f, FINDING_DEVICE_QUIRKS, "Front desk"), "PID* (1 row): Seen in");
+    book.rows[1].model[0] = 'Q';
+    assert_well(f);
 }
 
 static void buttons(void **state)
@@ -754,6 +782,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(the_clock),
         DOCTOR_TEST(missing_programs),
         DOCTOR_TEST(devices),
+        DOCTOR_TEST(warnings_and_quirks),
         DOCTOR_TEST(buttons),
         DOCTOR_TEST(certificates_of_devices),
         DOCTOR_TEST(destinations),

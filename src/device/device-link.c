@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "device/link-inside.h"
 
+#include <errno.h>
+
 enum { INTERFACES_CHECK_S = 30, SECOND_MS = 1000 };
 
 const NetAddress *link_local_address(const DeviceLink *link, const NetAddress *device,
@@ -131,7 +133,18 @@ TcpStream *link_connect(DeviceLink *link, const LinkReach *how, const TcpEvents 
     return stream;
 }
 
-const char *link_end_code(TcpEnd end)
+static bool spoke_tls(const DeviceReach *reach)
+{
+    return reach->transport != DEVICE_TRANSPORT_PLAIN &&
+           (reach->certificate[0] != '\0' || reach->was_modern);
+}
+
+bool link_tls_cut(TcpEnd end, const Err *err, const DeviceReach *reach)
+{
+    return end == TCP_END_NO_TLS && err->code != ETIMEDOUT && spoke_tls(reach);
+}
+
+const char *link_end_code(TcpEnd end, const DeviceReach *reach)
 {
     static const char *const codes[TCP_END_MAX_] = {
         [TCP_END_CONNECT_FAILED] = "connect-failed",
@@ -140,6 +153,8 @@ const char *link_end_code(TcpEnd end)
         [TCP_END_UNTRUSTED] = "certificate-changed",
     };
 
+    if (end == TCP_END_NO_TLS && spoke_tls(reach))
+        return "tls-lost";
     return codes[end] ? codes[end] : "connection-lost";
 }
 

@@ -34,6 +34,7 @@ struct LinkJob {
     DeviceTalkFn *done;
     void *arg;
     const char *lost_code;
+    DeviceReach reach;
 };
 
 struct DeviceScan {
@@ -141,8 +142,11 @@ void link_tap(DeviceLink *link, DeviceChannel channel, TcpStream *stream, bool i
 void link_tell_failed(DeviceLink *link, const LinkReach *how, const Err *err);
 void link_tell_datagram(DeviceLink *link, const NetAddress *device, bool from_device, Bytes bytes);
 
-/* The code of the reason why a connection to a device ended so. */
-const char *link_end_code(TcpEnd end);
+/* The code of the reason why a connection to a device that is reached so ended. */
+const char *link_end_code(TcpEnd end, const DeviceReach *reach);
+
+/* A device that spoke TLS before has hung up in the handshake, or answered something else. */
+bool link_tls_cut(TcpEnd end, const Err *err, const DeviceReach *reach);
 
 /* What to connect from: the one address we have in the family of the device, else from (NULL: any). */
 const NetAddress *link_local_address(const DeviceLink *link, const NetAddress *device,

@@ -70,7 +70,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
     LinkJob *job = arg;
 
     (void)err;
-    job_session_lost(&job->session, link_end_code(end), mono_now());
+    job_session_lost(&job->session, link_end_code(end, &job->reach), mono_now());
     drive(job);
 }
 
@@ -108,6 +108,7 @@ bool device_press_talk(DevicePress *press, DeviceTalk talk, const DeviceReach *r
     job->press = press;
     job->done = done;
     job->arg = arg;
+    job->reach = *reach;
     job_session_init(&job->session, talk == DEVICE_TALK_LIST ? IS_JOB_WRITE : IS_JOB_READ, now);
     job->timer = loop_timer_new(press->link->loop, on_time, job, &err);
     press->job = job;

@@ -225,14 +225,20 @@ static void not_connected(DeviceScan *scan, int code)
         scan->lost_code = "connect-failed";
 }
 
+/* It hung up, perhaps as it is busy with another connection; what spoke TLS may do so in the handshake. */
+static bool may_be_busy(const DeviceScan *scan, TcpEnd end, const Err *err)
+{
+    return end == TCP_END_EOF || end == TCP_END_BROKEN || link_tls_cut(end, err, &scan->reach);
+}
+
 static void on_end(void *arg, TcpEnd end, const Err *err)
 {
     DeviceScan *scan = arg;
 
     if (end == TCP_END_CONNECT_FAILED)
         not_connected(scan, err->code);
-    else if (scan->heard || (end != TCP_END_EOF && end != TCP_END_BROKEN) || !try_again(scan))
-        scan->lost_code = link_end_code(end);
+    else if (scan->heard || !may_be_busy(scan, end, err) || !try_again(scan))
+        scan->lost_code = link_end_code(end, &scan->reach);
     drive(scan);
 }
 

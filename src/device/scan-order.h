@@ -7,8 +7,8 @@
  *               lamp-error carriage-locked tray-closed login-needed login-failed not-permitted
  *               battery-low sensor-error carrier-sheet paper-protection separation-lever
  *               device-position feeder-raised remove-paper stacker-full paper-skewed device-reserved
- *               of the link: device-busy certificate-changed tls-downgraded no-tls connect-failed connection-lost
- *               no-answer no-progress device-timeout device-rejected protocol-error warming-up source-missing
+ *               of the link: device-busy certificate-changed tls-downgraded tls-lost no-tls connect-failed
+ *               connection-lost no-answer no-progress device-timeout device-rejected protocol-error warming-up source-missing
  *               format-not-offered settings-not-offered parameters-refused two-sided-page
  *               page-broken page-too-large too-many-pages server-stopping out-of-memory
  *               or what the host gave when it could not keep a page (page-not-stored ...) or found

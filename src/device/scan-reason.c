@@ -47,6 +47,11 @@ static const Reason reasons[] = {
       "was "
       "changed, or somebody is in between.",
       "If you know why, let it be trusted (platen device trust) and scan again." },
+    { "tls-lost",
+      "The device no longer speaks TLS, which it did until now: its settings or firmware were "
+      "changed, or somebody is in between.",
+      "See that it is your device and who is in between; only an administrator who is sure sets "
+      "its transport to plain." },
     { "no-tls", "The device does not speak TLS, which it has to.",
       "If its TLS was switched off, set its transport to plain." },
     { "connect-failed", "No connection to the device.",

@@ -178,6 +178,12 @@ static bool say_untrusted(void *arg, const Device *device, Wall at, const char *
     char since[WALL_TEXT_SIZE];
 
     wall_format(at, wall_zone_offset_min(at), since);
+    if (text_equal(code, "tls-lost")) {
+        doctor_say(arg, FINDING_DEVICE_TLS_LOST, name_of(device), NULL,
+                   "At %.19s something at %.45s spoke no TLS, which the device did before.", since,
+                   device->address);
+        return true;
+    }
     if (text_equal(code, "tls-downgraded")) {
         doctor_say(arg, FINDING_DEVICE_DOWNGRADED, name_of(device), NULL,
                    "At %.19s something at %.45s spoke older TLS than the device before.", since,

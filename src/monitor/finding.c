@@ -211,6 +211,11 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "device-tls-downgraded", FINDING_ERROR,
         "A device that spoke modern TLS speaks only an older one now: it was not scanned from.",
         "See that it is your device (old firmware?) and nobody is in between, then: platen device trust WHERE" },
+    [FINDING_DEVICE_TLS_LOST] = {
+        "device-tls-lost", FINDING_ERROR,
+        "A device that spoke TLS does not any more: it was not scanned from.",
+        "See that it is your device (settings, firmware?) and nobody is in between; only if you are sure that it has "
+        "no TLS now: platen device set WHERE --transport plain" },
     [FINDING_DEVICE_WITHOUT_JOBS] = {
         "device-without-jobs", FINDING_WARNING,
         "An approved device has no job group, or one without jobs: Start is refused.",

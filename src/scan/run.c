@@ -74,7 +74,7 @@ static void spool_closed(void *arg)
 static bool is_alarming(const Reason *reason)
 {
     return text_equal(reason->code, "certificate-changed") ||
-           text_equal(reason->code, "tls-downgraded");
+           text_equal(reason->code, "tls-downgraded") || text_equal(reason->code, "tls-lost");
 }
 
 static bool finish_write(Tx *tx, void *arg, Err *err)

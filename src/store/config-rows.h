@@ -122,7 +122,7 @@ bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *
 /* The TLS of a scan; NONE changes nothing. Event "device.tls" when it is old, or modern after that. */
 bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *version, Err *err);
 
-/* It is perhaps not the device that it was (certificate-changed, tls-downgraded): an event "device.CODE" that says what to do. */
+/* It is perhaps not the device that it was (certificate-changed, tls-downgraded, tls-lost): an event "device.CODE" that says what to do. */
 bool device_alarm(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
 
 /* A person takes the certificate, and the TLS, that the device shows at its next scan. ERR_NOT_FOUND. */

@@ -118,7 +118,7 @@ def test_a_known_device(house, tmp_path):
         device.manner.tls, _ = certificate(tmp_path, "other")
         assert failure(probe(house, "Hall")) == (["connect"], "tls", "certificate-changed")
         device.manner.tls = None
-        assert failure(probe(house, "Hall"))[1:] == ("tls", "no-tls")
+        assert failure(probe(house, "Hall"))[1:] == ("tls", "tls-lost")
         house.cli("device", "set", id_, "--transport", "plain")
         assert probe(house, "Hall")["ok"]
         device.model = MODEL._replace(info=MODEL.info.replace(SERIAL.encode(), b"X5EW000007"))

@@ -86,7 +86,7 @@ def test_another_certificate_gets_nothing(house, pages, tmp_path):
         second, bench.device.manner.tls = bench.device.manner.tls, None
         bench.press()  # somebody in between who has no certificate at all
         bench.device.finished.set()
-        assert_ended(bench, bench.batch(), "no-tls", [])
+        assert_ended(bench, bench.batch(), "tls-lost", [])
         bench.device.manner.tls = second
         bench.assert_delivered(bench.scan(), pages)
         assert house.show("device", "show", bench.id)["certificate"] == sha256
@@ -99,9 +99,36 @@ def test_what_spoke_tls_is_not_spoken_to_plainly(house, pages, tmp_path):
         bench.device.manner.tls = None
         bench.press()
         bench.device.finished.set()
-        assert_ended(bench, bench.batch(), "no-tls", [])
+        batch = bench.batch()
+        assert_ended(bench, batch, "tls-lost", [])
+        assert "until now" in batch["reason"]["text"] and "only an administrator" in batch["reason"]["remedy"]
+        assert bench.device.hellos == 7, "a busy one would have been ready again"
+        text, = events_of(house, bench, "device.tls-lost")
+        assert "in between" in text
+        assert alarms(house) == [bench.device.address]
         house.cli("device", "set", bench.id, "--transport", "plain")
+        assert alarms(house) == []
         bench.assert_delivered(bench.scan(), pages)
+
+
+def alarms(house):
+    """Where the doctor finds that TLS is gone."""
+    status, answer = house.api("GET", "/api/v1/doctor")
+    assert status == 200, answer
+    return [f["where"] for f in answer["items"] if f["name"] == "device-tls-lost"]
+
+
+def test_a_busy_device_hangs_up_at_the_greeting(house, pages, tmp_path):
+    """That is no alarm: it is ready a moment later."""
+    tls, _ = certificate(tmp_path, "busy")
+    with Bench(house, pages, tls=tls) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        bench.device.manner.tls = None
+        bench.press()
+        common.wait_until(lambda: bench.device.hellos == 1, "the greeting")
+        bench.device.manner.tls = tls
+        bench.assert_delivered(bench.batch(), pages)
+        assert events_of(house, bench, "device.tls-lost") == []
 
 
 def of_version(context, version):

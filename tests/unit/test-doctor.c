@@ -305,6 +305,8 @@ static void certificates_of_devices(void **state)
     assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk");
     (void)refused(f, &world, "tls-downgraded"); /* the last one counts */
     assert_says(assert_only(f, FINDING_DEVICE_DOWNGRADED, "Front desk"), "older TLS");
+    (void)refused(f, &world, "tls-lost");
+    assert_says(assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk"), "spoke no TLS");
     Batch good = world_batch(&world);
     assert_write(f, batch_insert(tx, &good, &f->err));
     assert_well(f); /* the device itself is back */

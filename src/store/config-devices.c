@@ -291,9 +291,11 @@ bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *v
         return err->kind == ERR_NOT_FOUND;
     if (device.tls == DEVICE_TLS_MODERN && tls != DEVICE_TLS_MODERN)
         return true; /* that it is so stands, whatever a scan says that began before */
-    if (!db_run(tx->db, "UPDATE device SET tls = ?2, tls_version = ?3 WHERE id = ?1",
-                ARGS(ARG_TEXT(id->text), ARG_TEXT(device_tls_words[tls]), ARG_TEXT(version)), &rows,
-                err))
+    if (!db_run(tx->db,
+                "UPDATE device SET tls = ?2, tls_version = ?3, tls_proven = ?4 WHERE id = ?1",
+                ARGS(ARG_TEXT(id->text), ARG_TEXT(device_tls_words[tls]), ARG_TEXT(version),
+                     ARG_INT(tx->now.ms)),
+                &rows, err))
         return false;
     (void)text_printf(text, sizeof text, "%s, %s", device_tls_words[tls], version);
     return device.tls == tls || (tls == DEVICE_TLS_MODERN && device.tls == DEVICE_TLS_NONE) ||
@@ -316,9 +318,9 @@ bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
 
     if (!db_run(tx->db,
                 "UPDATE device SET revision = revision + 1, tls = '', tls_version = '',"
-                " certificate = CASE certificate"
+                " tls_proven = ?2, certificate = CASE certificate"
                 " WHEN '' THEN '' ELSE '" CERTIFICATE_NEXT "' END WHERE id = ?1",
-                ARGS(ARG_TEXT(id->text)), &rows, err))
+                ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &rows, err))
         return false;
     return (rows > 0 || not_found(err, "device", id->text)) &&
            audit_insert(tx, actor, "device.trust", "device", id->text, "", err);

@@ -119,7 +119,7 @@ bool device_identified(Tx *tx, const DeviceId *id, const char *product, const ch
 /* The certificate at a scan over TLS: kept when none is known. */
 bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *err);
 
-/* The TLS of a scan; NONE changes nothing. Event "device.tls" when it is old, or modern after that. */
+/* The TLS of a scan, with the certificate that was wanted; NONE changes nothing. Event "device.tls" when it is old, or modern after that. */
 bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *version, Err *err);
 
 /* It is perhaps not the device that it was (certificate-changed, tls-downgraded, tls-lost): an event "device.CODE" that says what to do. */

@@ -8,8 +8,8 @@
 bool event_newest_at(Db *db, Wall *ret_at, Err *err);
 
 /* Approved devices whose last scan was refused because another certificate was shown, or older TLS than before or none,
- * until a person trusts what comes next, does without TLS, or another scan begins. at: when that scan began; code: of
- * the reason ("certificate-changed", "tls-downgraded", "tls-lost"). visit answers false to stop. */
+ * until a scan goes over the TLS that is wanted, or a person trusts what comes next or does without TLS. at: when it was
+ * refused; code: of the reason ("certificate-changed", "tls-downgraded", "tls-lost"). visit answers false to stop. */
 typedef bool UntrustedVisit(void *arg, const Device *device, Wall at, const char *code);
 bool device_list_untrusted(Db *db, UntrustedVisit *visit, void *arg, Err *err);
 

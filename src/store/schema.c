@@ -264,6 +264,11 @@ static const char script_pairing[] =
 static const char script_warnings[] =
     "ALTER TABLE device ADD COLUMN warnings TEXT NOT NULL DEFAULT '';";
 
+/* When a device last had the TLS that it has to have, or a person trusted what comes next. */
+static const char script_tls_proven[] =
+    "ALTER TABLE device ADD COLUMN tls_proven INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE device SET tls_proven = last_scan;";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -281,6 +286,7 @@ const char *const schema_scripts[] = {
     script_tls,
     script_pairing,
     script_warnings,
+    script_tls_proven,
     NULL,
 };
 

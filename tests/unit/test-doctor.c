@@ -307,8 +307,13 @@ static void certificates_of_devices(void **state)
     assert_says(assert_only(f, FINDING_DEVICE_DOWNGRADED, "Front desk"), "older TLS");
     (void)refused(f, &world, "tls-lost");
     assert_says(assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk"), "spoke no TLS");
+    (void)refused(f, &world, "connect-failed"); /* says nothing about who is there */
+    assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk");
     Batch good = world_batch(&world);
-    assert_write(f, batch_insert(tx, &good, &f->err));
+    assert_write(f, batch_insert(tx, &good, &f->err)); /* nor does one that has just begun */
+    assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk");
+    assert_write(f,
+                 device_tls_learned(tx, &world.device.id, DEVICE_TLS_MODERN, "TLSv1.3", &f->err));
     assert_well(f); /* the device itself is back */
     assert_write(f, batch_apply(tx, &good.id, BATCH_EVENT_CANCEL, NULL, &f->err));
     (void)refused(f, &world, "certificate-changed");
@@ -316,6 +321,9 @@ static void certificates_of_devices(void **state)
     assert_write(f, device_certified(tx, &world.device.id, "ab12", &f->err));
     assert_write(f, device_trust(tx, &test_actor, &world.device.id, &f->err));
     assert_well(f);
+    usleep(2000);
+    (void)refused(f, &world, "tls-lost"); /* what is trusted next has to have TLS as well */
+    assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk");
 }
 
 /* An attempt of the delivery that can be claimed. */

@@ -27,7 +27,7 @@ static bool is_absent(const DeviceAsk *ask, int connect_error)
                              connect_error == EHOSTUNREACH || connect_error == ETIMEDOUT);
 }
 
-static void tell_probe(const DeviceAsk *ask, int connect_error, const Reason *reason)
+static void tell_probe(const DeviceAsk *ask, const Reason *reason)
 {
     const DeviceIdentity *who = &ask->identity;
     DeviceProbe probe = { .failed = !ask->reached      ? PROBE_CONNECT
@@ -46,7 +46,7 @@ static void tell_probe(const DeviceAsk *ask, int connect_error, const Reason *re
     (void)text_copy(probe.firmware, sizeof probe.firmware, who->firmware);
     (void)text_copy(probe.certificate, sizeof probe.certificate, who->certificate);
     if (probe.failed != PROBE_STAGE_MAX_)
-        probe.reason = connect_error ? scan_reason(reason->code, strerror(connect_error)) : *reason;
+        probe.reason = *reason;
     ask->probed(ask->arg, &probe);
 }
 
@@ -61,7 +61,7 @@ void link_ask_ended(DeviceAsk *ask, int connect_error, const Reason *reason)
     ask->link->ask_count--;
     free(ask);
     if (copy.probed)
-        tell_probe(&copy, connect_error, reason);
+        tell_probe(&copy, reason);
     else
         copy.asked(copy.arg, said, &copy.identity, copy.identified ? "" : reason->code);
 }
@@ -101,6 +101,8 @@ static void on_late(void *arg)
 {
     const DeviceAsk *ask = arg;
 
+    if (!ask->reached)
+        ask->scan->connect_error = ETIMEDOUT;
     link_scan_end(ask->scan, ask->reached ? "no-answer" : "connect-failed");
 }
 

@@ -34,6 +34,7 @@ struct LinkJob {
     DeviceTalkFn *done;
     void *arg;
     const char *lost_code;
+    int connect_error; /* errno of the connection that was not made, else 0 */
     DeviceReach reach;
 };
 

@@ -1,4 +1,5 @@
 /* device/link-job.c - job control: job sessions bound to connections to TCP 1865. */
+#include "base/text.h"
 #include "device/link-inside.h"
 #include "device/scan-reason.h"
 
@@ -23,7 +24,9 @@ static void finish(LinkJob *job)
     DeviceTalkFn *done = job->done;
     void *arg = job->arg;
     bool ok = job->session.ok;
-    Reason reason = job->session.reason;
+    Reason reason = text_equal(job->session.reason.code, "connect-failed")
+                        ? scan_reason_of_connect(job->connect_error)
+                        : job->session.reason;
 
     tcp_close(STEAL(job->stream)); /* at once and in order, as after a scan */
     link_job_free(job);
@@ -69,7 +72,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 {
     LinkJob *job = arg;
 
-    (void)err;
+    job->connect_error = err->code;
     job_session_lost(&job->session, link_end_code(end, &job->reach), mono_now());
     drive(job);
 }
@@ -93,6 +96,8 @@ static bool begin(LinkJob *job, const DeviceReach *reach)
                       .deadline = job->session.late_at,
                       .queue_bytes = JOB_QUEUE_MAX };
     job->stream = link_connect(link, &how, &job_events, job, &err);
+    if (!job->stream)
+        job->connect_error = err.code;
     return job->stream != NULL;
 }
 

@@ -37,7 +37,8 @@ static void end_scan(DeviceScan *scan, ScanEnd end, const Reason *reason)
     void *scan_arg = scan->scan_arg;
     struct DeviceAsk *ask = scan->ask;
     int connect_error = scan->connect_error;
-    Reason copy = *reason;
+    Reason copy = text_equal(reason->code, "connect-failed") ? scan_reason_of_connect(connect_error)
+                                                             : *reason;
 
     scan_free(scan);
     if (ask)

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "wire/is.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const Reason reasons[] = {
     { "device-error", "The device reported an error.", "Look at its panel, then scan again." },
@@ -104,6 +106,31 @@ Reason scan_reason(const char *code, const char *detail)
 
         (void)text_printf(reason.text + n, sizeof reason.text - n, " (%s).", detail);
     }
+    return reason;
+}
+
+Reason scan_reason_of_connect(int code)
+{
+    static const struct {
+        int code;
+        const char *remedy;
+    } remedies[] = {
+        { ECONNREFUSED,
+          "Check that it still has this address and allows network scanning, and that no "
+          "firewall refuses TCP port 1865; restart it." },
+        { EHOSTUNREACH, "Check that it is on and still has this address; else check the cable and "
+                        "routes of the network." },
+        { ENETUNREACH, "Give this computer an address or a route in the device's network." },
+        { ETIMEDOUT, "Check that it is on and still has this address, and that no firewall drops "
+                     "TCP port 1865." },
+    };
+    char words[96];
+    Reason reason = scan_reason("connect-failed",
+                                code ? strerror_r(code, words, sizeof words) : "");
+
+    for (size_t i = 0; i < COUNT_OF(remedies); i++)
+        if (remedies[i].code == code)
+            (void)text_copy(reason.remedy, sizeof reason.remedy, remedies[i].remedy);
     return reason;
 }
 

@@ -12,6 +12,9 @@
  * that is not in the table is a bug and gives the reason "device-error". */
 Reason scan_reason(const char *code, const char *detail);
 
+/* The reason for a connection that was not made: errno, 0 = not known. */
+Reason scan_reason_of_connect(int code);
+
 /* The reason for an error that the device reports: "ADF " "PJ  " is paper-jam. Unknown causes give
  * device-error with the cause in the text. */
 Reason scan_reason_of_error(const Esci2Error *error);

@@ -443,7 +443,9 @@ def test_device_that_cannot_be_reached(house, tiny):
         bench.device.stop_listening()
         bench.press()
         bench.device.finished.set()
-        assert_ended(bench, bench.batch(), "connect-failed", [])
+        batch = bench.batch()
+        assert_ended(bench, batch, "connect-failed", [])
+        assert "Connection refused" in batch["reason"]["text"] and "network scanning" in batch["reason"]["remedy"]
 
 
 def test_device_that_takes_connections_only_after_the_answer(house, tiny):

@@ -1,10 +1,13 @@
 /* tests/unit/test-device-link.c - the link on loopback: a fake scanner presses and is scanned. */
 #include "device/device-link.h"
+#include "device/scan-reason.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 #include "tests/unit/fake-scanner.h"
 #include "wire/pushscan.h"
 #include "wire/slp.h"
+
+#include <errno.h>
 
 enum { TEST_LIMIT_MS = 20000, FLOOD = 100 };
 
@@ -442,7 +445,34 @@ static void a_device_without_scan_port_breaks_the_scan(void **state)
     run_until_stopped(&h);
     assert_int_equal(h.end, SCAN_END_BROKEN);
     assert_string_equal(h.reason.code, "connect-failed");
+    assert_non_null(strstr(h.reason.text, "Connection refused"));
+    assert_non_null(strstr(h.reason.remedy, "network scanning"));
     host_done(&h);
+}
+
+static void why_no_connection_was_made_is_said(void **state)
+{
+    static const struct {
+        int code;
+        const char *text, *remedy;
+    } cases[] = {
+        { ECONNREFUSED, "No connection to the device (Connection refused).", "allows network" },
+        { EHOSTUNREACH, "No connection to the device (No route to host).", "routes" },
+        { ENETUNREACH, "No connection to the device (Network is unreachable).", "this computer" },
+        { ETIMEDOUT, "No connection to the device (Connection timed out).", "drops" },
+        { EMFILE, "No connection to the device (Too many open files).", "1865" },
+        { 0, "No connection to the device.", "1865" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Reason reason = scan_reason_of_connect(cases[i].code);
+
+        assert_string_equal(reason.code, "connect-failed");
+        assert_string_equal(reason.text, cases[i].text);
+        assert_non_null(strstr(reason.remedy, cases[i].remedy));
+        assert_true(text_ends_with(reason.remedy, "."));
+    }
 }
 
 static void a_scan_can_be_cancelled_before_it_is_connected(void **state)
@@ -634,6 +664,7 @@ int main(void)
         cmocka_unit_test(the_host_may_answer_later_and_pause),
         cmocka_unit_test(a_refused_press_scans_nothing),
         cmocka_unit_test(a_device_without_scan_port_breaks_the_scan),
+        cmocka_unit_test(why_no_connection_was_made_is_said),
         cmocka_unit_test(a_scan_can_be_cancelled_before_it_is_connected),
         cmocka_unit_test(a_device_that_goes_breaks_the_scan),
         cmocka_unit_test(closing_the_link_ends_its_scans),

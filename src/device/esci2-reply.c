@@ -231,12 +231,13 @@ static void tell_warnings(ScanSession *s)
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_WARNED, .warnings = &s->esci2->warnings });
 }
 
-/* What a reply says beside the page it is about: that which is open, or begins with it. */
+/* What a reply says beside the page it is about: that which is open, or begins with it; else it is of no page. */
 static void note_warnings(ScanSession *s, const Esci2Reply *reply)
 {
     size_t side = esci2_word_is(reply->side, "IMGB") ? 1 : 0;
+    bool about_page = s->pages[side].open || reply->page_start || reply->length > 0;
 
-    if (scan_warn_of_page(&s->esci2->warnings, reply, page_number(s, side)))
+    if (scan_warn_of_page(&s->esci2->warnings, reply, about_page ? page_number(s, side) : 0))
         tell_warnings(s);
 }
 

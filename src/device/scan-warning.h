@@ -11,7 +11,7 @@
 /* Adds what a status warns of; false when all of it is in the list already. */
 bool scan_warn_of_status(ScanNotes *warnings, const Esci2Stat *stat);
 
-/* The same of a reply to IMG, which spoke of this page. */
+/* The same of a reply to IMG, which spoke of this page; 0 = of none. */
 bool scan_warn_of_page(ScanNotes *warnings, const Esci2Reply *reply, uint32_t page);
 
 #endif

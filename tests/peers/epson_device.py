@@ -64,6 +64,7 @@ class Manner:
     unlock_delay_s: float = 0.0    # UNLOCK is answered so late
     status: bytes = b""            # tokens in STAT that are no errors: b"#GLSDIRT"
     beside: dict = field(default_factory=dict)  # {2: b"#docBLNK"}: said with the first block of a page
+    between: bytes = b""           # tokens in the empty IMG replies
     fault: str = ""                # a key of FAULTS
     fault_page: int = 2            # in which page it strikes (1..)
     job_fault: str = ""            # in job control: silent, wrong-reply, no-welcome, gone
@@ -675,7 +676,7 @@ class Session:
         self.asked()
         if self.polls > 0:
             self.polls -= 1
-            self.answer(self.header(code), REPLY_SIZE)
+            self.answer(self.header(code, 0, self.manner.between), REPLY_SIZE)
             return
         pages = self.device.pages
         self.page = self.next_page()

@@ -102,6 +102,16 @@ def test_what_is_said_beside_a_page(house, small, tokens):
         assert events_of(house, bench, "device.warning") == []
 
 
+def test_what_is_said_between_pages_is_of_none(house, small):
+    """Before, between and behind pages: the note is there once, and names no page that is not meant."""
+    with scan(house, small, between=b"#dfiDFED") as bench:
+        batch = bench.run()
+        assert (batch["state"], batch["pages"]) == ("done", 3)
+        note, = [n for n in batch["notes"] if "warning" in n]
+        assert note["warning"] == "double-feed-noticed" and "page" not in note
+        assert bench.stored(batch)[1] == small
+
+
 def test_sides_are_told_apart(house, small):
     """In a sheet whose sides come in turn the back is meant when the back's block says so."""
     house.cli("job", "set", "Scan", "--sides", "two")

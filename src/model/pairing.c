@@ -140,12 +140,14 @@ PairingDo pairing_decide(const Pairing *pairing, const char *ours, const char *f
     return !found[0] || was_ours || replace ? PAIRING_DO_WRITE : PAIRING_DO_LEAVE;
 }
 
-Wall pairing_due(const Pairing *pairing, const char *ours, int64_t check_s)
+Wall pairing_due(const Pairing *pairing, const char *ours, int64_t check_s, Wall now)
 {
     int64_t wait_s = check_s;
 
     if (pairing->state == PAIRING_PAIRED && !text_equal(pairing->name, ours))
-        return pairing->since;
+        return pairing->since.ms > now.ms ? now : pairing->since;
+    if (pairing->checked.ms > now.ms)
+        return now; /* the clock was set back */
     if (pairing->state == PAIRING_OUTDATED && wait_s > PAIRING_RETRY_S)
         wait_s = PAIRING_RETRY_S;
     return (Wall){ pairing->checked.ms + wait_s * 1000 };

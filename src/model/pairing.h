@@ -91,8 +91,9 @@ typedef enum PairingDo {
 PairingDo pairing_decide(const Pairing *pairing, const char *ours, const char *found, bool replace);
 
 /* When the device is looked at next without a person: at once when we show another name (ours), else after check_s
- * since the last talk, or after retry_s as long as ours is still to be written. */
-Wall pairing_due(const Pairing *pairing, const char *ours, int64_t check_s);
+ * since the last talk, or after retry_s as long as ours is still to be written. A talk that is in the future was before
+ * the clock was set back: then it is now. */
+Wall pairing_due(const Pairing *pairing, const char *ours, int64_t check_s, Wall now);
 
 enum { PAIRING_RETRY_S = 60 };
 

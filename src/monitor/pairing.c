@@ -308,7 +308,7 @@ static bool find_due(const Pairer *p, Db *db, Case *ret, int64_t *ret_wait_ms, E
         ok = read_case(p, db, &c, err) || err->kind == ERR_NOT_FOUND; /* gone meanwhile */
         if (!ok || c.pairing.state == PAIRING_NONE)
             continue;
-        Wall due = pairing_due(&c.pairing, c.ours, p->config.check_s);
+        Wall due = pairing_due(&c.pairing, c.ours, p->config.check_s, now);
         if (due.ms >= earliest.ms)
             continue;
         earliest = due;

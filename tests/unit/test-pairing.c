@@ -119,13 +119,16 @@ static void when_a_device_is_looked_at(void **state)
     static const struct {
         PairingState state;
         const char *ours;
-        int64_t check_s, due;
+        int64_t check_s, now, due;
     } cases[] = {
-        { PAIRING_PAIRED, "Then", 3600, 9000 + 3600000 },
-        { PAIRING_PAIRED, "Now", 3600, 500 },
-        { PAIRING_OUTDATED, "Now", 3600, 9000 + 60000 },
-        { PAIRING_OUTDATED, "Then", 5, 9000 + 5000 },
-        { PAIRING_LOST, "Now", 3600, 9000 + 3600000 },
+        { PAIRING_PAIRED, "Then", 3600, 10000, 9000 + 3600000 },
+        { PAIRING_PAIRED, "Now", 3600, 10000, 500 },
+        { PAIRING_OUTDATED, "Now", 3600, 10000, 9000 + 60000 },
+        { PAIRING_OUTDATED, "Then", 5, 10000, 9000 + 5000 },
+        { PAIRING_LOST, "Now", 3600, 9000, 9000 + 3600000 },
+        { PAIRING_PAIRED, "Then", 3600, 8999, 8999 }, /* the clock was set back */
+        { PAIRING_PAIRED, "Now", 3600, 400, 400 },
+        { PAIRING_LOST, "Now", 3600, 400, 400 },
     };
 
     (void)state;
@@ -134,7 +137,9 @@ static void when_a_device_is_looked_at(void **state)
             .state = cases[i].state, .name = "Then", .since = { 500 }, .checked = { 9000 }
         };
 
-        assert_int_equal(pairing_due(&pairing, cases[i].ours, cases[i].check_s).ms, cases[i].due);
+        assert_int_equal(
+            pairing_due(&pairing, cases[i].ours, cases[i].check_s, (Wall){ cases[i].now }).ms,
+            cases[i].due);
     }
 }
 

@@ -145,7 +145,7 @@ static void check_file_system(Doctor *d)
 static void check_key(Doctor *d, int data)
 {
     static const char name[] = "master.key";
-    char path[NAME_TEXT_SIZE];
+    char path[PATH_TEXT_SIZE];
     struct stat st;
 
     (void)text_printf(path, sizeof path, "%s/%s", d->facts->config->data_path, name);
@@ -153,7 +153,7 @@ static void check_key(Doctor *d, int data)
         return;
     if (fstatat(data, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
-            doctor_say(d, FINDING_KEY_MISSING, path, NULL, "There is no %s.", path);
+            doctor_say(d, FINDING_KEY_MISSING, path, NULL, "There is no %s.", name);
         else
             doctor_say(d, FINDING_COULD_NOT_LOOK, path, NULL, "It could not be looked at: %s.",
                        strerror(errno));

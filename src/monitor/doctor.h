@@ -79,8 +79,8 @@ typedef struct DoctorFacts {
 typedef struct Finding {
     FindingId id;
     DoctorCheck check;
-    char where[NAME_TEXT_SIZE]; /* interface, file, device, destination ... */
-    char what[320], cure[320];
+    char where[PATH_TEXT_SIZE]; /* interface, file, device, destination ... */
+    char what[320], cure[320 + PATH_TEXT_SIZE];
 } Finding;
 
 /* Where devices reach the server. */

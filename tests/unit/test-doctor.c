@@ -150,6 +150,19 @@ static void keys(void **state)
     assert_well(*state);
 }
 
+static void a_key_in_a_folder_with_a_long_path(void **state)
+{
+    char deep[PATH_TEXT_SIZE], path[PATH_TEXT_SIZE];
+
+    (void)text_printf(deep, sizeof deep, "%s/%0*d", data, 200, 0);
+    (void)text_printf(path, sizeof path, "%s/master.key", deep);
+    assert_int_equal(mkdir(deep, 0700), 0);
+    config.data_path = deep;
+    put_file(deep, "master.key", "");
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_non_null(strstr(assert_only(*state, FINDING_KEY_READABLE, path)->cure, path));
+}
+
 /* --- clock and programs ----------------------------------------------------------------------------------- */
 
 static void the_clock(void **state)
@@ -510,6 +523,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(writing),
         DOCTOR_TEST(file_systems),
         DOCTOR_TEST(keys),
+        DOCTOR_TEST(a_key_in_a_folder_with_a_long_path),
         DOCTOR_TEST(the_clock),
         DOCTOR_TEST(missing_programs),
         DOCTOR_TEST(devices),

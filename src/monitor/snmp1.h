@@ -19,8 +19,7 @@ enum {
     SNMP1_WAIT_MS = 1000,
     SNMP1_OID_MAX = 32,
     SNMP1_VALUE_MAX = 256, /* bytes of an answer that are kept             */
-    SNMP1_COMMUNITY_MAX = 64,
-    SNMP1_LOOK_MS = 200, /* how often it is looked whether to stop       */
+    SNMP1_LOOK_MS = 200,   /* how often it is looked whether to stop       */
 };
 
 /* On the thread that asks, before its first question. init_snmp() is not called: it would read MIB files and make folders. */
@@ -55,7 +54,6 @@ enum {
     SNMP1_NO_SUCH_NAME = 2,
     SNMP1_BAD_VALUE = 3,
     SNMP1_READ_ONLY = 4,
-    SNMP1_GEN_ERR = 5,
 };
 
 typedef struct Snmp1Answer {

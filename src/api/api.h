@@ -61,7 +61,7 @@ typedef struct ApiCertificate {
 typedef struct ApiTraces {
     bool (*start)(void *arg, const Actor *actor, const DeviceId *device, const TraceWish *wish,
                   Trace *ret_trace, Err *err);
-    bool (*stop)(void *arg, const TraceId *id, Err *err);
+    bool (*stop)(void *arg, const Actor *actor, const TraceId *id, Err *err);
     bool (*list)(void *arg, Trace **ret_traces, size_t *ret_count, Err *err); /* to be freed */
     int (*open)(void *arg, const TraceId *id, Trace *ret_trace, Err *err);    /* a descriptor, -1 */
     bool (*remove)(void *arg, const Actor *actor, const TraceId *id, Err *err);

@@ -117,10 +117,11 @@ static bool trace_file_get(HttpRequest *req, HttpResponse *res, Err *err)
 static bool trace_stop_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiTraces *traces = traces_of(req, err);
+    Actor actor = api_actor(req);
     TraceId id;
 
     return traces && api_path_id(req, "id", id.text, err) &&
-           traces->stop(traces_arg(req), &id, err) && trace_one_get(req, res, err);
+           traces->stop(traces_arg(req), &actor, &id, err) && trace_one_get(req, res, err);
 }
 
 static bool trace_one_delete(HttpRequest *req, HttpResponse *res, Err *err)

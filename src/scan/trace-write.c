@@ -13,6 +13,8 @@ struct TraceWriter {
     atomic_uint users; /* the trace, and each piece on its way */
     atomic_size_t unwritten;
     atomic_bool failed;
+    TraceWrittenFn *written;
+    void *written_arg;
 };
 
 typedef struct Piece {
@@ -80,5 +82,28 @@ bool trace_writer_put(TraceWriter *writer, Bytes bytes)
     atomic_fetch_sub(&writer->unwritten, piece->n);
     atomic_fetch_sub(&writer->users, 1);
     free(piece);
+    return false;
+}
+
+/* Spool thread. */
+static void finish_file(void *arg)
+{
+    TraceWriter *writer = arg;
+    Err err;
+
+    if (!writer->failed && !file_sync_data(writer->fd, &err))
+        writer->failed = true;
+    writer->written(writer->written_arg, !writer->failed);
+    let_go(writer);
+}
+
+bool trace_writer_finish(TraceWriter *writer, TraceWrittenFn *written, void *arg)
+{
+    writer->written = written;
+    writer->written_arg = arg;
+    atomic_fetch_add(&writer->users, 1);
+    if (spool_call(writer->spool, finish_file, writer))
+        return true;
+    atomic_fetch_sub(&writer->users, 1);
     return false;
 }

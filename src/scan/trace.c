@@ -17,18 +17,24 @@ enum {
     TICK_MS = 1000,        /* while a trace runs */
     TIDY_MS = 3600 * 1000,
     SECOND_MS = 1000,
+    NANOSECONDS_IN_MS = 1000 * 1000,
     DAY_MS = 86400 * 1000,
     HEADER_MAX = 4096,
 };
 
 typedef struct Talk {
     uint32_t connection; /* 0: free */
+    DeviceChannel channel;
     TraceTalk *talk;
 } Talk;
 
-/* One trace that runs. */
+/* One trace that runs, or ends: then it waits for the spool thread. */
 typedef struct Tracer {
+    struct Tracers *all;
     struct Tracer *next;
+    unsigned waiters; /* threads that wait for its end; the last of them frees it */
+    bool written, ok; /* the end: that was tried, and all is on disk              */
+    bool lost;        /* its last line                                            */
     Trace trace;
     char address[ADDRESS_TEXT_SIZE];
     bool pages;
@@ -48,8 +54,9 @@ struct Tracers {
     Mono tidied;
     atomic_uint count; /* of running ones: most of the time there is none */
     pthread_mutex_t lock;
+    pthread_cond_t written;
     /* under the lock */
-    Tracer *running;
+    Tracer *running, *ending;
     bool stopping;
 };
 
@@ -88,26 +95,81 @@ static const char *hand_over(Tracer *tracer)
     return NULL;
 }
 
-/* The last line, and the end. The tracer is not in the list any more. */
-static void finish(Tracer *tracer, const char *why)
+/* What came of packets that are not whole yet. NULL, or why the trace is at its end before. */
+static const char *put_unfinished(Tracer *tracer)
 {
-    buf_clear(&tracer->lines);
-    buf_printf(&tracer->lines, "{\"t\":%lld,\"event\":\"trace ended\",\"text\":\"%s\"}\n",
-               (long long)elapsed_ms(tracer), why);
-    (void)trace_writer_put(tracer->writer, buf_bytes(&tracer->lines));
-    log_line(LOG_INFO, "trace.ended", "device=%s trace=%s why=%s bytes=%lld", tracer->address,
-             tracer->trace.id.text, why, (long long)tracer->trace.size_bytes);
+    const char *over = NULL;
+
+    for (size_t i = 0; i < TRACER_TALKS_MAX && !over; i++) {
+        const Talk *talk = &tracer->talks[i];
+        TraceStamp stamp = { elapsed_ms(tracer), talk->connection, talk->channel };
+
+        if (talk->connection == 0)
+            continue;
+        trace_talk_end(talk->talk, &stamp, &tracer->lines);
+        over = hand_over(tracer);
+    }
+    return over;
+}
+
+/* Out of the list of those that end. Under the lock. */
+static void forget(Tracer *tracer)
+{
+    Tracer **at = &tracer->all->ending;
+
+    while (*at != tracer)
+        at = &(*at)->next;
+    *at = tracer->next;
     tracer_free(tracer);
 }
 
-/* Takes the tracer that *at points to out of the list and ends it. Under the lock. */
-static void end_at(Tracers *t, Tracer **at, const char *why)
+/* Spool thread; without memory that of end_at, which has the lock. */
+static void end_written(Tracer *tracer, bool ok)
+{
+    if (!ok || tracer->lost)
+        log_line(LOG_WARNING, "trace.not-written", "trace=%s", tracer->trace.id.text);
+    tracer->written = true;
+    tracer->ok = ok && !tracer->lost;
+    pthread_cond_broadcast(&tracer->all->written);
+    if (tracer->waiters == 0)
+        forget(tracer);
+}
+
+/* Spool thread. */
+static void file_written(void *arg, bool ok)
+{
+    Tracers *t = ((Tracer *)arg)->all;
+
+    pthread_mutex_lock(&t->lock);
+    end_written(arg, ok);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Takes the tracer that *at points to out of the list: its last line, and nothing more. Under the lock. */
+static void close_at(Tracers *t, Tracer **at, const char *why)
 {
     Tracer *tracer = *at;
 
     *at = tracer->next;
+    tracer->next = t->ending;
+    t->ending = tracer;
     atomic_fetch_sub(&t->count, 1);
-    finish(tracer, why);
+    buf_clear(&tracer->lines);
+    buf_printf(&tracer->lines, "{\"t\":%lld,\"event\":\"trace ended\",\"text\":\"%s\"}\n",
+               (long long)elapsed_ms(tracer), why);
+    tracer->lost = !trace_writer_put(tracer->writer, buf_bytes(&tracer->lines));
+    log_line(LOG_INFO, "trace.ended", "device=%s trace=%s why=%s bytes=%lld", tracer->address,
+             tracer->trace.id.text, why, (long long)tracer->trace.size_bytes);
+    if (!trace_writer_finish(tracer->writer, file_written, tracer))
+        end_written(tracer, false);
+}
+
+/* The same with what is unfinished. */
+static void end_at(Tracers *t, Tracer **at, const char *why)
+{
+    const char *over = put_unfinished(*at);
+
+    close_at(t, at, over ? over : why);
 }
 
 static Talk *talk_of(Tracer *tracer, uint32_t connection)
@@ -130,6 +192,7 @@ static void connection_opened(Tracer *tracer, const TraceStamp *stamp)
     trace_put_event(&tracer->lines, stamp, "opened", "");
     if (!free_one)
         return;
+    free_one->channel = stamp->channel;
     free_one->talk = trace_talk_new(tracer->pages);
     free_one->connection = free_one->talk ? stamp->connection : 0;
 }
@@ -196,7 +259,7 @@ void tracers_traffic(Tracers *t, const DeviceTraffic *traffic)
                                                                         : NULL;
 
         if (over)
-            end_at(t, at, over);
+            close_at(t, at, over);
         else
             at = &(*at)->next;
     }
@@ -213,6 +276,8 @@ static bool is_running(void *arg, const TraceId *id)
     pthread_mutex_lock(&t->lock);
     for (const Tracer *tracer = t->running; tracer; tracer = tracer->next)
         found |= text_equal(tracer->trace.id.text, id->text);
+    for (const Tracer *tracer = t->ending; tracer; tracer = tracer->next)
+        found |= !tracer->written && text_equal(tracer->trace.id.text, id->text);
     pthread_mutex_unlock(&t->lock);
     return found;
 }
@@ -232,6 +297,8 @@ static int64_t room_for(Tracers *t, bool pages)
 
     pthread_mutex_lock(&t->lock);
     for (const Tracer *tracer = t->running; tracer; tracer = tracer->next)
+        bytes += tracer->bytes_max;
+    for (const Tracer *tracer = t->ending; tracer; tracer = tracer->next)
         bytes += tracer->bytes_max;
     pthread_mutex_unlock(&t->lock);
     return bytes;
@@ -285,12 +352,17 @@ static void tick(void *arg)
 Tracers *tracers_new(Loop *loop, Store *store, Spool *spool, const TraceConfig *config, Err *err)
 {
     AUTO(Tracers) t = calloc(1, sizeof *t);
+    pthread_condattr_t clock;
 
     if (!t) {
         err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for traces");
         return NULL;
     }
     pthread_mutex_init(&t->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->written, &clock);
+    pthread_condattr_destroy(&clock);
     t->loop = loop;
     t->store = store;
     t->spool = spool;
@@ -302,17 +374,24 @@ Tracers *tracers_new(Loop *loop, Store *store, Spool *spool, const TraceConfig *
     return STEAL(t);
 }
 
+static void tracers_free_list(Tracer *first)
+{
+    while (first) {
+        Tracer *tracer = first;
+
+        first = tracer->next;
+        tracer_free(tracer);
+    }
+}
+
 void tracers_free(Tracers *t)
 {
     if (!t)
         return;
-    while (t->running) {
-        Tracer *tracer = t->running;
-
-        t->running = tracer->next;
-        tracer_free(tracer);
-    }
+    tracers_free_list(t->running);
+    tracers_free_list(t->ending);
     loop_timer_free(t->timer);
+    pthread_cond_destroy(&t->written);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -342,7 +421,7 @@ static bool act_write(Tx *tx, void *arg, Err *err)
 {
     Act *act = arg;
 
-    return (text_equal(act->action, "trace.delete") ||
+    return (!text_equal(act->action, "device.trace") ||
             device_get(tx_db(tx), &act->id, &act->device, err)) &&
            audit_insert(tx, act->actor, act->action, "device", act->id.text, act->detail, err);
 }
@@ -376,6 +455,7 @@ static Tracer *tracer_new(Tracers *t, const Device *device, const TraceWish *wis
         err_set(err, ERR_TEMPORARY, ENOMEM, "no memory for a trace");
         return NULL;
     }
+    tracer->all = t;
     tracer->trace = (Trace){ .id = id_new(TraceId, now), .device = device->id, .running = true };
     (void)text_copy(tracer->address, sizeof tracer->address, device->address);
     tracer->pages = wish->pages;
@@ -408,6 +488,8 @@ static bool admit(const Tracers *t, const DeviceId *device, Err *err)
                     tracer->trace.id.text);
             return err_remedy(err, "End it first: platen trace stop %s", tracer->trace.id.text);
         }
+    for (const Tracer *tracer = t->ending; tracer; tracer = tracer->next)
+        n += !tracer->written;
     if (n < TRACES_RUNNING_MAX)
         return true;
     err_set(err, ERR_CONFLICT, 0, "%d traces run already", TRACES_RUNNING_MAX);
@@ -478,24 +560,66 @@ bool tracers_start(Tracers *t, const Actor *actor, const DeviceId *device, const
     return true;
 }
 
-bool tracers_stop(Tracers *t, const TraceId *id, Err *err)
+/* Where the trace stands in a list; *at is NULL when it does not. */
+static Tracer **place_of(Tracer **at, const TraceId *id)
 {
-    bool stopped = false;
-    Trace trace;
+    while (*at && !text_equal((*at)->trace.id.text, id->text))
+        at = &(*at)->next;
+    return at;
+}
+
+static bool wait_written(Tracers *t, Tracer *tracer, Err *err)
+{
+    int64_t ms = mono_now().ms + (t->config.stop_ms ? t->config.stop_ms : TRACE_STOP_MS);
+    struct timespec until = { ms / SECOND_MS, ms % SECOND_MS * NANOSECONDS_IN_MS };
+    bool ok = true;
+
+    while (!tracer->written && pthread_cond_timedwait(&t->written, &t->lock, &until) == 0)
+        ;
+    if (!tracer->written) {
+        err_set(err, ERR_TEMPORARY, 0, "the trace has ended, but the disk has not its last lines");
+        ok = err_remedy(err, "Wait until platen trace list says that it is ended.");
+    } else if (!tracer->ok) {
+        err_set(err, ERR_TEMPORARY, 0,
+                "the trace has ended, but its last lines could not be written");
+        ok = err_remedy(err, "Look for errors of the disk in the system log.");
+    }
+    tracer->waiters--;
+    if (tracer->written && tracer->waiters == 0)
+        forget(tracer);
+    return ok;
+}
+
+/* Ends it, and waits until its file is whole. */
+static bool end_by_hand(Tracers *t, const TraceId *id, Err *err)
+{
+    bool ok = true;
 
     pthread_mutex_lock(&t->lock);
-    for (Tracer **at = &t->running; *at && !stopped;)
-        if (text_equal((*at)->trace.id.text, id->text)) {
-            end_at(t, at, "stopped");
-            stopped = true;
-        } else {
-            at = &(*at)->next;
-        }
+    Tracer **at = place_of(&t->running, id);
+    Tracer *tracer = *at ? *at : *place_of(&t->ending, id); /* neither: it ended just now */
+    if (tracer)
+        tracer->waiters++;
+    if (*at)
+        end_at(t, at, "stopped");
+    if (tracer)
+        ok = wait_written(t, tracer, err);
     pthread_mutex_unlock(&t->lock);
-    if (stopped)
-        return true;
+    return ok;
+}
+
+bool tracers_stop(Tracers *t, const Actor *actor, const TraceId *id, Err *err)
+{
+    Act act = { .actor = actor, .action = "trace.stop", .detail = id->text };
+    Trace trace;
     AUTO_FD fd = tracers_open(t, id, &trace, err);
-    return fd >= 0 && err_set(err, ERR_CONFLICT, 0, "trace %s has ended already", id->text);
+
+    if (fd < 0)
+        return false;
+    if (!trace.running)
+        return err_set(err, ERR_CONFLICT, 0, "trace %s has ended already", id->text);
+    act.id = trace.device;
+    return store_write_wait(t->store, act_write, &act, err) && end_by_hand(t, id, err);
 }
 
 bool tracers_list(Tracers *t, Trace **ret_traces, size_t *ret_count, Err *err)

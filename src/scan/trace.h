@@ -2,9 +2,10 @@
  *
  *   [any thread: file made, header] -> running -> lines: [loop: made] -> [spool thread: written]
  *   ends: stopped, time, size, disk, memory, server-stopping; the last line says which
+ *         -> [spool thread: all written, synced] -> ended. Until then it still counts as one that runs
  *
- * A trace is of the address its device had when it began. One mutex guards the list of running traces; it is held for
- * as long as a line is made. */
+ * A trace is of the address its device had when it began. One mutex guards the lists of running and ending traces;
+ * it is held for as long as a line is made. */
 #ifndef PLATEN_SCAN_TRACE_H
 #define PLATEN_SCAN_TRACE_H
 
@@ -24,7 +25,10 @@ typedef struct TraceConfig {
         bytes_max; /* all traces together; one has a quarter of it, or TRACE_BYTES_MAX if that is less
                               and it is without pages */
     int64_t keep_days; /* then a trace is removed */
+    int64_t stop_ms;   /* stopping waits so long for the disk, 0: TRACE_STOP_MS */
 } TraceConfig;
+
+enum { TRACE_STOP_MS = 10000 };
 
 /* config and what it points to, and the others, must outlive it. */
 Tracers *tracers_new(Loop *loop, Store *store, Spool *spool, const TraceConfig *config, Err *err);
@@ -45,8 +49,9 @@ void tracers_traffic(Tracers *tracers, const DeviceTraffic *traffic);
 bool tracers_start(Tracers *tracers, const Actor *actor, const DeviceId *device,
                    const TraceWish *wish, Trace *ret_trace, Err *err);
 
-/* Ends a trace. ERR_NOT_FOUND; ERR_CONFLICT: it has ended. */
-bool tracers_stop(Tracers *tracers, const TraceId *id, Err *err);
+/* Ends a trace; its file is then whole and on disk. ERR_NOT_FOUND; ERR_CONFLICT: it has ended. ERR_TEMPORARY: it is
+ * ended, but the end of its file is not written, or not yet. */
+bool tracers_stop(Tracers *tracers, const Actor *actor, const TraceId *id, Err *err);
 
 /* What there is, newest first; *ret_traces is the caller's to free. */
 bool tracers_list(Tracers *tracers, Trace **ret_traces, size_t *ret_count, Err *err);

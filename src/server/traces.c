@@ -9,9 +9,9 @@ static bool start(void *arg, const Actor *actor, const DeviceId *device, const T
     return tracers_start(arg, actor, device, wish, ret_trace, err);
 }
 
-static bool stop(void *arg, const TraceId *id, Err *err)
+static bool stop(void *arg, const Actor *actor, const TraceId *id, Err *err)
 {
-    return tracers_stop(arg, id, err);
+    return tracers_stop(arg, actor, id, err);
 }
 
 static bool list(void *arg, Trace **ret_traces, size_t *ret_count, Err *err)

@@ -55,7 +55,8 @@ int trace_file_create(const char *data_path, const TraceId *id, const DeviceId *
     if (folder < 0)
         return -1;
     (void)file_name(id, device, name);
-    return file_create_new(folder, name, FILE_MODE, err);
+    AUTO_FD fd = file_create_new(folder, name, FILE_MODE, err);
+    return fd >= 0 && file_sync_folder(folder, err) ? STEAL_FD(fd) : -1;
 }
 
 /* --- reading the folder -------------------------------------------------------------------------------- */

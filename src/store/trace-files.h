@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "model/trace.h"
 
-/* A new empty file for writing; the descriptor is the caller's. -1 with err set. */
+/* A new empty file for writing, its name is on disk; the descriptor is the caller's. -1 with err set. */
 int trace_file_create(const char *data_path, const TraceId *id, const DeviceId *device, Err *err);
 
 /* Opens one for reading. *ret_trace: running is false. -1: ERR_NOT_FOUND ... */

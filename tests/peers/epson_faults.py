@@ -49,6 +49,13 @@ def lie_about_packet(session, code):
     session.silence()
 
 
+def half_packet(session, code):
+    """The second half of a packet never comes."""
+    session.device.talks.append("half")
+    session.packet(0xa000, session.header(code)[:REPLY_SIZE // 2], claim=REPLY_SIZE)
+    session.silence()
+
+
 def short_image(session, code):
     """Announces a block, then sends a packet that is smaller."""
     session.answer(session.header(code, 5000) + bytes(4000), REPLY_SIZE)
@@ -84,6 +91,7 @@ FAULTS = {
     "garbage": in_page(lambda s, code: s.stream.sendall(random.Random(3).randbytes(20000))),
     "huge-image": in_page(lambda s, code: s.answer(code + b"x7FFFFFF" + FILL * 13, REPLY_SIZE)),
     "huge-packet": in_page(lie_about_packet),
+    "half-packet": in_page(half_packet),
     "short-image": in_page(short_image),
     "long-image": in_page(long_image),
     "reserved": in_page(lambda s, code: s.answer(s.header(code, 0, b"#nrdRSVD"), REPLY_SIZE)),

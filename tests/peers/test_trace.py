@@ -66,8 +66,7 @@ def pages_of(house, batch):
 def fetch(house, trace, folder):
     """Ends a trace and fetches it; its rows."""
     path = str(folder / f"{trace}.jsonl")
-    house.cli("trace", "stop", trace)
-    common.wait_until(lambda: '"trace ended"' in house.cli("trace", "get", trace), "the end of the trace")
+    house.cli("trace", "stop", trace)  # answers when the file is whole
     house.cli("trace", "get", trace, "--output", path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with open(path, encoding="utf-8") as f:
@@ -202,6 +201,27 @@ def test_an_older_device_is_recorded_and_played(house, tmp_path):
     assert device.differences == []
     assert again["state"] == "done" and [n for n, _ in pages_of(house, again)] == [
         n for n, _ in pages_of(house, batch)]
+
+
+def test_a_trace_that_ends_in_a_packet(house, pages, tmp_path):
+    """What came of it is there and marked; played again, the device hangs up in the same place."""
+    manner = Manner(fault="half-packet", fault_page=2)
+    with Device(next(addresses), house.scan_port, pages=pages, manner=manner) as device:
+        device_id = register(house, device)
+        trace = begin(house, device_id)
+        device.press(("127.0.0.1", house.tcp_port))
+        common.wait_until(lambda: "half" in device.talks, "half a packet")
+        device.register(("127.0.0.1", house.udp_port))  # who answers this has read that
+        path, rows = fetch(house, trace, tmp_path)
+        house.cli("batch", "cancel", house.batches(device_id)[0]["id"])
+    assert [r["t"] for r in rows if r.get("cut")] == [rows[-2]["t"]]
+    cut = bytes.fromhex(rows[-2]["hex"])
+    assert (rows[-2]["dir"], rows[-2]["on"]) == ("p>h", "scan") and rows[-1]["text"] == "stopped"
+    assert int.from_bytes(cut[6:10], "big") == 64 and len(cut) == 12 + 32 and cut[12:16] == b"IMG "
+    assert not [r for r in rows if r.get("on") == "scan" and r.get("event") == "closed"]
+    device, again = play(house, path)
+    assert device.differences == []
+    assert again["reason"]["code"] == "connection-lost" and again["pages"] == 1
 
 
 def test_with_pages_everything_is_in_it(house, pages, tmp_path):
@@ -359,6 +379,6 @@ def test_a_trace_leaves_a_row_for_auditors(house):
         house.cli("trace", "stop", trace)
         house.cli("trace", "delete", trace)
     with house.database() as db:
-        rows = db.execute("SELECT action, detail FROM audit WHERE object_id = ? ORDER BY id DESC LIMIT 2",
+        rows = db.execute("SELECT action, detail FROM audit WHERE object_id = ? ORDER BY id DESC LIMIT 3",
                           (device_id,)).fetchall()
-    assert rows == [("trace.delete", trace), ("device.trace", "with pages")]
+    assert rows == [("trace.delete", trace), ("trace.stop", trace), ("device.trace", "with pages")]

@@ -196,9 +196,10 @@ static inline bool twin_trace_start(void *arg, const Actor *actor, const DeviceI
     return fd >= 0 && file_write_all(fd, bytes_of_text("{\"trace\":1}\n"), err);
 }
 
-static inline bool twin_trace_stop(void *arg, const TraceId *id, Err *err)
+static inline bool twin_trace_stop(void *arg, const Actor *actor, const TraceId *id, Err *err)
 {
     (void)arg;
+    assert_true(actor->name[0]);
     if (!text_equal(id->text, trace_running.text))
         return err_set(err, ERR_CONFLICT, 0, "it has ended");
     trace_running.text[0] = '\0';

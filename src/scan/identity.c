@@ -100,6 +100,7 @@ static void over_posted(void *arg)
 
     if (look->moved) {
         panel_book_put(&look->service->panels, &look->known, NULL);
+        tracers_moved(look->service->traces, &look->known.id, look->former_address, look->address);
         forget(look->service, look->former_address);
     } else if (!look->ok || look->step == IDENTITY_CHECK_FORMER) {
         ask_again_after(look, LOOK_RETRY_MS);

@@ -249,14 +249,48 @@ static const char *record(Tracer *tracer, const DeviceTraffic *traffic)
     return hand_over(tracer);
 }
 
+/* A connection stays with its trace also when the device has another address meanwhile. */
+static bool is_about(Tracer *tracer, const DeviceTraffic *traffic)
+{
+    return text_equal(tracer->address, traffic->address) ||
+           (traffic->connection > 0 && talk_of(tracer, traffic->connection));
+}
+
 void tracers_traffic(Tracers *t, const DeviceTraffic *traffic)
 {
     if (t->count == 0)
         return;
     pthread_mutex_lock(&t->lock);
     for (Tracer **at = &t->running; *at;) {
-        const char *over = text_equal((*at)->address, traffic->address) ? record(*at, traffic)
-                                                                        : NULL;
+        const char *over = is_about(*at, traffic) ? record(*at, traffic) : NULL;
+
+        if (over)
+            close_at(t, at, over);
+        else
+            at = &(*at)->next;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+static const char *go_to(Tracer *tracer, const char *address)
+{
+    if (text_equal(tracer->address, address))
+        return NULL;
+    (void)text_copy(tracer->address, sizeof tracer->address, address);
+    buf_printf(&tracer->lines,
+               "{\"t\":%lld,\"event\":\"moved\",\"text\":", (long long)elapsed_ms(tracer));
+    trace_put_text(&tracer->lines, bytes_of_text(address));
+    buf_put_text(&tracer->lines, "}\n");
+    return hand_over(tracer);
+}
+
+void tracers_moved(Tracers *t, const DeviceId *device, const char *former, const char *address)
+{
+    pthread_mutex_lock(&t->lock);
+    for (Tracer **at = &t->running; *at;) {
+        bool is_it = text_equal((*at)->trace.device.text, device->text);
+        bool was_there = !is_it && text_equal((*at)->address, address);
+        const char *over = is_it ? go_to(*at, address) : was_there ? go_to(*at, former) : NULL;
 
         if (over)
             close_at(t, at, over);

@@ -4,7 +4,7 @@
  *   ends: stopped, time, size, disk, memory, server-stopping; the last line says which
  *         -> [spool thread: all written, synced] -> ended. Until then it still counts as one that runs
  *
- * A trace is of the address its device had when it began. One mutex guards the lists of running and ending traces;
+ * A trace goes with its device when that gets another address. One mutex guards the lists of running and ending traces;
  * it is held for as long as a line is made. */
 #ifndef PLATEN_SCAN_TRACE_H
 #define PLATEN_SCAN_TRACE_H
@@ -41,6 +41,10 @@ void tracers_stop_all(Tracers *tracers);
 
 /* Of DeviceHost. Loop thread. */
 void tracers_traffic(Tracers *tracers, const DeviceTraffic *traffic);
+
+/* A device is at another address now; who was there is where that one was. Loop thread. */
+void tracers_moved(Tracers *tracers, const DeviceId *device, const char *former,
+                   const char *address);
 
 /* The rest waits for files and the writer thread: any thread but loop, writer and spool. */
 

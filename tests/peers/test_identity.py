@@ -3,6 +3,7 @@
 The real server against epson_device.py at several addresses of the loopback network."""
 
 import itertools
+import json
 import os
 import re
 import time
@@ -137,6 +138,23 @@ def test_a_changed_address_is_harmless(house):
         unit.register()
         unit.wait_moved()
         unit.assert_scans()
+
+
+def test_a_trace_goes_to_the_new_address(house):
+    with Unit(house) as unit:
+        former = unit.device.address
+        trace = json.loads(house.cli("device", "trace", unit.id, "--json"))["id"]
+        unit.carry()
+        unit.register()
+        unit.wait_moved()
+        unit.assert_scans()
+        house.cli("trace", "stop", trace)
+    rows = [json.loads(line) for line in house.cli("trace", "get", trace).splitlines()]
+    assert rows[0]["address"] == former
+    moved, = [i for i, row in enumerate(rows) if row.get("event") == "moved"]
+    assert rows[moved]["text"] == unit.device.address
+    after = [row.get("says", "") for row in rows[moved:] if row.get("on") == "scan"]
+    assert [s for s in after if s.startswith("from it INFOx")] and [s for s in after if s.startswith("to it TRDT")]
 
 
 def test_start_at_a_new_address_goes_on(house):

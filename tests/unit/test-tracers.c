@@ -1,4 +1,4 @@
-/* tests/unit/test-tracers.c - the end of a trace on disks of all kinds. */
+/* tests/unit/test-tracers.c - the end of a trace on disks of all kinds, and devices that move meanwhile. */
 #include "scan/trace.h"
 #include "tests/unit/store-fixture.h"
 
@@ -8,7 +8,7 @@
 
 enum { FILE_MAX = 1 << 20, PATIENCE_STEPS = 500, STEP_US = 10000, SLOW_US = 50000, SHORT_MS = 60 };
 
-static const char home[] = "10.0.0.7";
+static const char home[] = "10.0.0.7", away[] = "10.0.0.8", far[] = "10.0.0.9";
 
 typedef struct House {
     Fixture *f;
@@ -139,10 +139,10 @@ static void happens(House *h, const char *address, uint32_t connection, DeviceTr
     tracers_traffic(h->tracers, &traffic);
 }
 
-static void assert_has(Buf *lines, const char *text)
+static void assert_has(Buf *lines, const char *text, bool has)
 {
-    if (!strstr(buf_text(lines), text))
-        fail_msg("\"%s\" is not in\n%s", text, buf_text(lines));
+    if ((strstr(buf_text(lines), text) != NULL) != has)
+        fail_msg("\"%s\" is %sin\n%s", text, has ? "not " : "", buf_text(lines));
 }
 
 static void assert_ends(const Buf *lines, const char *end)
@@ -169,7 +169,7 @@ static void stop_answers_when_the_file_is_on_disk(void **state)
     assert_int_equal(syncs, 1);
     assert_false(is_running(h, &id));
     AUTO_BUF lines = lines_of(h, &id);
-    assert_has(&lines, "\"event\":\"opened\"");
+    assert_has(&lines, "\"event\":\"opened\"", true);
     assert_ends(&lines, "\"event\":\"trace ended\",\"text\":\"stopped\"}\n");
     assert_false(tracers_stop(h->tracers, &test_actor, &id, &err));
     assert_int_equal(err.kind, ERR_CONFLICT);
@@ -187,7 +187,7 @@ static void what_is_unfinished_is_in_it(void **state)
     happens(h, home, 1, DEVICE_TRAFFIC_FROM_DEVICE, "IS\x80");
     assert_true(tracers_stop(h->tracers, &test_actor, &id, &err));
     AUTO_BUF lines = lines_of(h, &id);
-    assert_has(&lines, wanted);
+    assert_has(&lines, wanted, true);
     assert_ends(&lines, "\"event\":\"trace ended\",\"text\":\"stopped\"}\n");
 }
 
@@ -227,6 +227,41 @@ static void a_disk_that_breaks_is_said(void **state)
     assert_true(tracers_remove(h->tracers, &test_actor, &id, &err));
 }
 
+/* --- other addresses ----------------------------------------------------------------------------------- */
+
+/* The one that was there gets the former address. */
+static void a_trace_goes_with_its_device(void **state)
+{
+    House *h = *state;
+    Device other;
+    Err err;
+
+    assert_write(h->f, device_sighted(tx, away, "PID 1", &other, &h->f->err));
+    TraceId mine = begin(h, &h->world.device.id), others = begin(h, &other.id);
+    happens(h, home, 1, DEVICE_TRAFFIC_OPENED, "");
+    tracers_moved(h->tracers, &h->world.device.id, home, away);
+    happens(h, home, 1, DEVICE_TRAFFIC_FROM_DEVICE, "IS old"); /* goes on where it was */
+    happens(h, away, 2, DEVICE_TRAFFIC_OPENED, "");
+    happens(h, away, 2, DEVICE_TRAFFIC_FROM_DEVICE, "IS new");
+    happens(h, home, 3, DEVICE_TRAFFIC_OPENED, "");
+    happens(h, home, 3, DEVICE_TRAFFIC_FROM_DEVICE, "IS other");
+    happens(h, far, 4, DEVICE_TRAFFIC_OPENED, "");
+    assert_true(tracers_stop(h->tracers, &test_actor, &mine, &err));
+    assert_true(tracers_stop(h->tracers, &test_actor, &others, &err));
+
+    AUTO_BUF lines = lines_of(h, &mine), theirs = lines_of(h, &others);
+    assert_has(&lines, "\"event\":\"moved\",\"text\":\"10.0.0.8\"}\n", true);
+    assert_has(&lines, "\"says\":\"IS old\"", true);
+    assert_has(&lines, "\"says\":\"IS new\"", true);
+    assert_has(&lines, "\"says\":\"IS other\"", false);
+    assert_has(&theirs, "\"event\":\"moved\",\"text\":\"10.0.0.7\"}\n", true);
+    assert_has(&theirs, "\"says\":\"IS old\"", false);
+    assert_has(&theirs, "\"says\":\"IS new\"", false);
+    assert_has(&theirs, "\"says\":\"IS other\"", true);
+    assert_has(&lines, "\"c\":4", false);
+    assert_has(&theirs, "\"c\":4", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_disk_that_stands_still_is_not_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_breaks_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_trace_goes_with_its_device, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

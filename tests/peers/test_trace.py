@@ -224,6 +224,62 @@ def test_a_trace_that_ends_in_a_packet(house, pages, tmp_path):
     assert again["reason"]["code"] == "connection-lost" and again["pages"] == 1
 
 
+def test_job_control_is_recorded_and_played(house, tmp_path):
+    """Of version 3: the device asks for the jobs and Start names one, with job control before each answer."""
+    model, page = epson_models.FF680W, [epson_models.ff680w_page()]
+    to = ("127.0.0.1", house.tcp_port)
+    with Device(next(addresses), house.scan_port, model, page) as device:
+        device.version = "3.00"
+        device_id = register(house, device)
+        trace = begin(house, device_id)
+        device.register(("127.0.0.1", house.udp_port))
+        device.ask_jobs(to)
+        device.press(to, job=0)
+        batch = house.settled_batch(device_id)
+        path, rows = fetch(house, trace, tmp_path)
+        assert device.complaints == [] and batch["state"] == "done"
+        answers = device.responses
+    said = [r["says"].split(" ..")[0] for r in rows if r.get("on") == "job" and "says" in r]
+    assert len([s for s in said if s.startswith("job control reply")]) == 2
+    _, conversations, datagrams = trace_device.read_trace(path)
+    assert [c.channel for c in conversations] == ["panel", "job", "panel", "job", "scan"]
+    with trace_device.TraceDevice(next(addresses), house.scan_port, conversations, datagrams, pages=page) as device:
+        device_id = register(house, device)
+        for which in range(2):
+            device.press(to, which)
+        again = house.settled_batch(device_id)
+        assert device.finished.wait(common.PATIENCE_S), "not the whole trace was played"
+    assert [b"".join(line.bytes for line in c.lines if not line.from_device)
+            for c in conversations if c.channel == "panel"] == answers
+    assert device.differences == []
+    assert again["state"] == "done" and pages_of(house, again) == pages_of(house, batch) == [hashed(page[0])]
+
+
+def test_a_device_at_ipv6_is_recorded_and_played(pages, tmp_path):
+    with running({"devices": {"device_address": "127.0.0.1, ::1"}}, job={"dpi": 75}) as house:
+        house.cli("device", "add", "::1", "--job-group", "Everyone", "--transport", "plain")
+        device_id = house.devices()["::1"]["id"]
+
+        def pressed(device):
+            seen = [b["id"] for b in house.batches(device_id)]
+            device.press(("::1", house.tcp_port))
+            return house.settled_batch(device_id, seen)
+
+        with Device("::1", house.scan_port, pages=pages) as device:
+            trace = begin(house, device_id)
+            batch = pressed(device)
+            path, rows = fetch(house, trace, tmp_path)
+            assert device.complaints == [] and batch["state"] == "done"
+        assert rows[0]["address"] == "::1"
+        _, conversations, _ = trace_device.read_trace(path)
+        assert [c.channel for c in conversations] == ["panel", "scan"]
+        with trace_device.TraceDevice("::1", house.scan_port, conversations, pages=pages) as device:
+            again = pressed(device)
+            assert device.finished.wait(common.PATIENCE_S), "not the whole trace was played"
+        assert device.differences == []
+        assert again["state"] == "done" and pages_of(house, again) == pages_of(house, batch)
+
+
 def test_with_pages_everything_is_in_it(house, pages, tmp_path):
     with Device(next(addresses), house.scan_port, pages=pages) as device:
         rows, path, batch = record(house, device, tmp_path, "--pages")

@@ -133,7 +133,8 @@ class TraceDevice:
         self.pages = [page for c in self.talks for page in fill(c, pages)]
         self.differences, self.played = [], 0
         self.finished = threading.Event()
-        self.listener = socket.create_server((address, scan_port))
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, scan_port), family=self.family)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def __enter__(self):
@@ -154,9 +155,9 @@ class TraceDevice:
             udp.sendto(self.requests[0], to)
             return udp.recv(2000)
 
-    def press(self, to):
-        """Says what the panel said; answers are compared."""
-        panel = self.panels[0]
+    def press(self, to, which=0):
+        """Says what the panel said in its first conversation, or another one; the answer is compared."""
+        panel = self.panels[which]
         with socket.create_connection(to, SOCKET_SECONDS, source_address=(self.address, 0)) as stream:
             for line in panel.lines:
                 if line.from_device:

@@ -186,6 +186,17 @@ void text_hex(char *to, Bytes bytes)
     *to = '\0';
 }
 
+bool text_put_hex(Buf *out, Bytes bytes)
+{
+    uint8_t *to = buf_reserve(out, 2 * bytes.n + 1);
+
+    if (!to)
+        return false;
+    text_hex((char *)to, bytes);
+    out->n += 2 * bytes.n;
+    return true;
+}
+
 static int hex_value(char c)
 {
     c = ascii_lower(c);

@@ -43,6 +43,8 @@ void text_make_printable(char *text);
 
 /* Lower-case hex of bytes into to (2 * n + 1 characters). */
 void text_hex(char *to, Bytes bytes);
+/* The same behind what is in a Buf, which must have room for that and the zero. False: it fails. */
+bool text_put_hex(Buf *out, Bytes bytes);
 
 /* Hex (either case) into bytes; false when odd, foreign or not exactly n bytes. */
 bool text_unhex(const char *text, uint8_t *ret_bytes, size_t n);

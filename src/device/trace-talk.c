@@ -52,20 +52,6 @@ typedef struct Line {
 
 /* --- lines ------------------------------------------------------------------------------------------- */
 
-static void put_hex(Buf *out, Bytes bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    uint8_t *to = buf_reserve(out, 2 * bytes.n);
-
-    if (!to)
-        return;
-    for (size_t i = 0; i < bytes.n; i++) {
-        *to++ = (uint8_t)digits[bytes.p[i] >> 4];
-        *to++ = (uint8_t)digits[bytes.p[i] & 15];
-    }
-    out->n += 2 * bytes.n;
-}
-
 static void put_characters(Buf *out, Bytes text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -122,7 +108,7 @@ static void put_line(Buf *out, const TraceStamp *stamp, const Line *line)
 {
     put_stamp(out, stamp);
     buf_printf(out, ",\"dir\":\"%s\",\"hex\":\"", line->from_device ? "p>h" : "h>p");
-    put_hex(out, line->head);
+    text_put_hex(out, line->head);
     buf_put_u8(out, '"');
     if (line->left_out > 0)
         buf_printf(out, ",\"left_out\":%llu", (unsigned long long)line->left_out);
@@ -130,7 +116,7 @@ static void put_line(Buf *out, const TraceStamp *stamp, const Line *line)
         buf_printf(out, ",\"sha256\":\"%s\"", line->sha256);
     if (line->tail.n > 0) {
         buf_put_text(out, ",\"tail\":\"");
-        put_hex(out, line->tail);
+        text_put_hex(out, line->tail);
         buf_put_u8(out, '"');
     }
     buf_printf(out, ",\"says\":\"%s", line->word);

@@ -157,8 +157,7 @@ static void set_job_list(Json *json, const Device *device)
     AUTO_BUF hex = buf_with_max(2 * SCANNER_JOB_LIST_MAX + 1);
     Bytes list = device_job_list(device);
 
-    for (size_t i = 0; i < list.n; i++)
-        (void)buf_printf(&hex, "%02x", list.p[i]);
+    (void)text_put_hex(&hex, list);
     json_set_text(json, "job_list", buf_text(&hex));
 }
 

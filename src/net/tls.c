@@ -74,8 +74,8 @@ static bool digest_of(const X509 *certificate, char ret_pin[TLS_PIN_SIZE])
     bool ok = certificate && X509_digest(certificate, EVP_sha256(), digest, &n) == 1 &&
               n == sizeof digest;
 
-    for (size_t i = 0; ok && i < sizeof digest; i++)
-        (void)text_printf(ret_pin + 2 * i, 3, "%02x", digest[i]);
+    if (ok)
+        text_hex(ret_pin, (Bytes){ digest, sizeof digest });
     return ok;
 }
 

@@ -91,6 +91,20 @@ static void hex_goes_both_ways(void **state)
     assert_false(text_unhex("00fFag", raw, 3));
 }
 
+static void hex_goes_into_a_buffer(void **state)
+{
+    static const uint8_t raw[] = { 0x00, 0xff, 0xa1 };
+    AUTO_BUF out = buf_with_max(12);
+
+    (void)state;
+    buf_put_text(&out, "hex: ");
+    assert_true(text_put_hex(&out, (Bytes){ raw, sizeof raw }));
+    assert_string_equal(buf_text(&out), "hex: 00ffa1");
+    assert_false(text_put_hex(&out, (Bytes){ raw, 1 }));
+    assert_true(out.failed);
+    assert_int_equal(out.n, 11);
+}
+
 static void buffer_keeps_its_maximum(void **state)
 {
     AUTO_BUF b = buf_with_max(5);
@@ -260,6 +274,7 @@ int main(void)
         cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(nearest_word_is_found),
         cmocka_unit_test(hex_goes_both_ways),
+        cmocka_unit_test(hex_goes_into_a_buffer),
         cmocka_unit_test(buffer_keeps_its_maximum),
         cmocka_unit_test(reader_failure_sticks),
         cmocka_unit_test(ids_sort_by_time),

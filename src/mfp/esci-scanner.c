@@ -456,14 +456,14 @@ static void do_parameters_said(EsciScanner *esci, ScannerOutput *output)
 /* A table for one colour, or for all. */
 static bool take_table(EsciScanner *esci, Bytes in)
 {
-    static const char letters[] = "RGB";
+    static const char letters[TONE_CHANNELS] = { 'R', 'G', 'B' };
 
-    if (in.n != ESCI_GAMMA_SIZE)
+    if (in.n != ESCI_GAMMA_SIZE || (in.p[0] != 'M' && !memchr(letters, in.p[0], sizeof letters)))
         return false;
     for (unsigned c = 0; c < TONE_CHANNELS; c++)
         if (in.p[0] == 'M' || in.p[0] == letters[c])
             tone_set(&esci->tone, c, in.p + 1);
-    return in.p[0] == 'M' || strchr(letters, in.p[0]) != NULL;
+    return true;
 }
 
 /* The parameters that are due to the command with this letter. Matrices are taken and change nothing: the pictures have

@@ -134,6 +134,27 @@ static void refuses_what_it_cannot(void **state)
     end();
 }
 
+/* A table is for red, green, blue or all of them: a letter, then 256 values. */
+static void a_gamma_table_is_for_a_colour(void **state)
+{
+    static const struct {
+        uint8_t color, answer;
+    } cases[] = { { 'R', IS_ACK }, { 'G', IS_ACK }, { 'B', IS_ACK }, { 'M', IS_ACK },
+                  { 0, IS_NAK },   { 'K', IS_NAK }, { 'r', IS_NAK }, { 0xff, IS_NAK } };
+    uint8_t table[ESCI_GAMMA_SIZE];
+
+    (void)state;
+    connect_legacy();
+    lock_like_epson2();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        memset(table, 0x80, sizeof table);
+        table[0] = cases[i].color;
+        assert_byte(ask(ESCI_GAMMA, 1), IS_ACK);
+        assert_byte(talk_ask(&talk, (Bytes){ table, sizeof table }, 1), cases[i].answer);
+    }
+    end();
+}
+
 /* Brightness, sharpness and mirror (bytes 30, 35 and 36 of FS W) and other halftones than none with single bits. */
 static void refuses_pictures_it_cannot_make(void **state)
 {
@@ -236,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sane_gets_its_pages),
         cmocka_unit_test(refuses_what_it_cannot),
+        cmocka_unit_test(a_gamma_table_is_for_a_colour),
         cmocka_unit_test(refuses_pictures_it_cannot_make),
         cmocka_unit_test(a_page_that_is_left),
         cmocka_unit_test(who_looks_for_devices_is_answered),

@@ -175,18 +175,27 @@ bool device_press_job(Device *device, const char *name, uint16_t number, Err *er
 
 /* ---- the end ---- */
 
+/* The scan itself was well: nothing else comes of it. */
+static void end_untold(Device *device, const char *why)
+{
+    char name[DEVICE_QUOTED_SIZE], quoted[DEVICE_QUOTED_SIZE];
+
+    device_say(device, "scan-end-told name=%s result=ERROR error=%s",
+               log_quote(name, sizeof name, device->target), log_quote(quoted, sizeof quoted, why));
+    (void)text_printf(device->last_result, sizeof device->last_result,
+                      "%s was not told that the scan has ended: %s", device->target, why);
+}
+
 static void on_told(void *arg, const PushScanResponse *response, const Err *err)
 {
     Device *device = arg;
-    char name[DEVICE_QUOTED_SIZE], quoted[DEVICE_QUOTED_SIZE];
+    char name[DEVICE_QUOTED_SIZE];
 
     if (response)
         device_say(device, "scan-end-told name=%s result=OK",
                    log_quote(name, sizeof name, device->target));
     else
-        device_say(device, "scan-end-told name=%s result=ERROR error=%s",
-                   log_quote(name, sizeof name, device->target),
-                   log_quote(quoted, sizeof quoted, err->text));
+        end_untold(device, err->text);
     press_free(STEAL(device->farewell));
     device_stop_when_quiet(device);
 }
@@ -196,9 +205,16 @@ void device_tell_end(Device *device)
     PushScanBody body = { .root = PUSHSCAN_ROOT_SCAN_END, .job_number = PUSHSCAN_NO_JOB };
     Err err;
 
-    if (device->is_job && !device->farewell)
-        device->farewell = say_to(device, device->target, &body, on_told, &err);
+    if (!device->is_job)
+        return;
     device->is_job = false;
+    if (device->farewell) {
+        end_untold(device, "the end of the scan before is still being told");
+        return;
+    }
+    device->farewell = say_to(device, device->target, &body, on_told, &err);
+    if (!device->farewell)
+        end_untold(device, err.text);
 }
 
 /* ---- jobs by name ---- */

@@ -537,6 +537,23 @@ def test_version_3_asks_for_jobs_and_tells_the_end(pages, tls):
         assert job["answer"] == bytes(6) + b"\x01\x02"
 
 
+def test_an_end_that_cannot_be_told_is_said(pages):
+    """Meanwhile the server has another name: nobody of the old one is on the panel any more."""
+    options = ["--announce-every", 1, "--ppm", 120]
+    with Both(pages, *V3, *options, version=3, client={"para": parameters_of_sheets}) as both:
+        both.post("/press", {"name": "Scans", "choice": "02"})
+        both.mfp.wait_line("scan-begin ")
+        both.server.name = "Renamed"
+        assert common.fields(both.mfp.wait_line("destination "))["name"] == "Renamed"
+        scan = both.server.wait_scan(1)
+        assert scan.error == "" and len(scan.pages) == 8
+        why = 'no destination "Scans" on the panel'
+        line = common.fields(both.mfp.wait_line("scan-end-told "))
+        assert (line["name"], line["result"]) == ("Scans", "ERROR") and line["error"] == why
+        assert call(both.mfp, "/state")[1]["result"] == f"Scans was not told that the scan has ended: {why}"
+        assert "ScanEnd" not in both.server.talks
+
+
 @pytest.mark.parametrize("faulty,why", [
     (lambda server: setattr(server, "refuses", True), "refused"),
     (lambda server: setattr(server, "lists", False), "JOBW"),

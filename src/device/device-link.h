@@ -129,8 +129,9 @@ typedef struct DeviceHost {
     /* The scan is over and its handle gone. reason: code "" for COMPLETE. */
     void (*ended)(void *scan_arg, ScanEnd end, const Reason *reason);
 
-    /* Of every device, also inside functions the host calls, device_link_close as well; must call nothing here. */
-    void (*traffic)(void *arg, const DeviceTraffic *traffic);
+    /* Of every device, also inside functions the host calls, device_link_close as well; must call nothing here.
+     * False for OPENED: nobody wants to know; then nothing more of this connection is told, and it costs nothing. */
+    bool (*traffic)(void *arg, const DeviceTraffic *traffic);
 } DeviceHost;
 
 typedef struct DeviceLinkConfig {

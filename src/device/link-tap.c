@@ -12,7 +12,7 @@ typedef struct LinkTap {
     char address[NET_ADDRESS_TEXT_SIZE];
 } LinkTap;
 
-static void tell(const LinkTap *tap, DeviceTrafficKind kind, Bytes bytes, const char *text)
+static bool tell(const LinkTap *tap, DeviceTrafficKind kind, Bytes bytes, const char *text)
 {
     DeviceTraffic traffic = { .kind = kind,
                               .channel = tap->channel,
@@ -21,7 +21,7 @@ static void tell(const LinkTap *tap, DeviceTrafficKind kind, Bytes bytes, const 
                               .bytes = bytes,
                               .text = text };
 
-    tap->link->host.traffic(tap->link->arg, &traffic);
+    return tap->link->host.traffic(tap->link->arg, &traffic);
 }
 
 static void on_tap(void *arg, TcpTapKind kind, Bytes bytes, const char *text)
@@ -32,7 +32,7 @@ static void on_tap(void *arg, TcpTapKind kind, Bytes bytes, const char *text)
         [TCP_TAP_CLOSED] = DEVICE_TRAFFIC_CLOSED,
     };
 
-    tell(arg, kinds[kind], bytes, text);
+    (void)tell(arg, kinds[kind], bytes, text);
     if (kind == TCP_TAP_CLOSED)
         free(arg);
 }
@@ -48,10 +48,13 @@ void link_tap(DeviceLink *link, DeviceChannel channel, TcpStream *stream, bool i
     tap->channel = channel;
     tap->connection = ++link->connections;
     net_address_format_host(&peer, tap->address);
+    if (!tell(tap, DEVICE_TRAFFIC_OPENED, (Bytes){ 0 }, "")) {
+        free(tap);
+        return;
+    }
     tcp_tap(stream, on_tap, tap);
-    tell(tap, DEVICE_TRAFFIC_OPENED, (Bytes){ 0 }, "");
     if (is_up)
-        tell(tap, DEVICE_TRAFFIC_CONNECTED, (Bytes){ 0 }, "");
+        (void)tell(tap, DEVICE_TRAFFIC_CONNECTED, (Bytes){ 0 }, "");
 }
 
 void link_tell_failed(DeviceLink *link, const LinkReach *how, const Err *err)
@@ -59,9 +62,10 @@ void link_tell_failed(DeviceLink *link, const LinkReach *how, const Err *err)
     LinkTap tap = { .link = link, .channel = how->channel, .connection = ++link->connections };
 
     net_address_format_host(how->device, tap.address);
-    tell(&tap, DEVICE_TRAFFIC_OPENED, (Bytes){ 0 }, "");
-    tell(&tap, DEVICE_TRAFFIC_ENDED, (Bytes){ 0 }, err->text);
-    tell(&tap, DEVICE_TRAFFIC_CLOSED, (Bytes){ 0 }, "");
+    if (!tell(&tap, DEVICE_TRAFFIC_OPENED, (Bytes){ 0 }, ""))
+        return;
+    (void)tell(&tap, DEVICE_TRAFFIC_ENDED, (Bytes){ 0 }, err->text);
+    (void)tell(&tap, DEVICE_TRAFFIC_CLOSED, (Bytes){ 0 }, "");
 }
 
 void link_tell_datagram(DeviceLink *link, const NetAddress *device, bool from_device, Bytes bytes)
@@ -69,5 +73,6 @@ void link_tell_datagram(DeviceLink *link, const NetAddress *device, bool from_de
     LinkTap tap = { .link = link, .channel = DEVICE_CHANNEL_REGISTER };
 
     net_address_format_host(device, tap.address);
-    tell(&tap, from_device ? DEVICE_TRAFFIC_FROM_DEVICE : DEVICE_TRAFFIC_TO_DEVICE, bytes, "");
+    (void)tell(&tap, from_device ? DEVICE_TRAFFIC_FROM_DEVICE : DEVICE_TRAFFIC_TO_DEVICE, bytes,
+               "");
 }

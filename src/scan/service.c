@@ -98,9 +98,9 @@ static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
     return panel_book_shows(&service->panels, sighting, shown);
 }
 
-static void traffic(void *arg, const DeviceTraffic *what)
+static bool traffic(void *arg, const DeviceTraffic *what)
 {
-    tracers_traffic(((ScanService *)arg)->traces, what);
+    return tracers_traffic(((ScanService *)arg)->traces, what);
 }
 
 Tracers *scan_service_traces(ScanService *service)

@@ -256,10 +256,10 @@ static bool is_about(Tracer *tracer, const DeviceTraffic *traffic)
            (traffic->connection > 0 && talk_of(tracer, traffic->connection));
 }
 
-void tracers_traffic(Tracers *t, const DeviceTraffic *traffic)
+bool tracers_traffic(Tracers *t, const DeviceTraffic *traffic)
 {
     if (t->count == 0)
-        return;
+        return false;
     pthread_mutex_lock(&t->lock);
     for (Tracer **at = &t->running; *at;) {
         const char *over = is_about(*at, traffic) ? record(*at, traffic) : NULL;
@@ -270,6 +270,7 @@ void tracers_traffic(Tracers *t, const DeviceTraffic *traffic)
             at = &(*at)->next;
     }
     pthread_mutex_unlock(&t->lock);
+    return true;
 }
 
 static const char *go_to(Tracer *tracer, const char *address)

@@ -39,8 +39,8 @@ DEFINE_AUTO(Tracers, tracers_free);
 /* All traces end; none begins any more. Loop thread. */
 void tracers_stop_all(Tracers *tracers);
 
-/* Of DeviceHost. Loop thread. */
-void tracers_traffic(Tracers *tracers, const DeviceTraffic *traffic);
+/* Of DeviceHost. Loop thread. False: no trace runs. */
+bool tracers_traffic(Tracers *tracers, const DeviceTraffic *traffic);
 
 /* A device is at another address now; who was there is where that one was. Loop thread. */
 void tracers_moved(Tracers *tracers, const DeviceId *device, const char *former,

@@ -39,6 +39,7 @@ typedef struct Host {
     TcpStream *flood[FLOOD];
     unsigned traffic[DEVICE_CHANNEL_MAX_][DEVICE_TRAFFIC_MAX_];
     uint64_t traffic_bytes[DEVICE_CHANNEL_MAX_];
+    bool nobody_traces;
 } Host;
 
 /* --- the scanner -------------------------------------------------------------------------------- */
@@ -227,13 +228,14 @@ static bool shows(void *arg, const DeviceSighting *sighting, DeviceShown *shown)
     return true;
 }
 
-static void traffic(void *arg, const DeviceTraffic *what)
+static bool traffic(void *arg, const DeviceTraffic *what)
 {
     Host *h = arg;
 
     assert_string_equal(what->address, "127.0.0.1");
     h->traffic[what->channel][what->kind]++;
     h->traffic_bytes[what->channel] += what->bytes.n;
+    return !h->nobody_traces;
 }
 
 static const DeviceHost host_calls = {
@@ -404,6 +406,25 @@ static void a_press_becomes_a_scan(void **state)
     }
     assert_true(h.traffic_bytes[DEVICE_CHANNEL_SCAN] > 2 * 300000);
     assert_int_equal(h.traffic[DEVICE_CHANNEL_JOB][DEVICE_TRAFFIC_OPENED], 0);
+    host_done(&h);
+}
+
+/* Of each connection its beginning, and no byte. */
+static void what_nobody_traces_is_not_told(void **state)
+{
+    Host h;
+
+    (void)state;
+    host_init(&h);
+    h.nobody_traces = true;
+    press_start(&h);
+    run_until_stopped(&h);
+    assert_scanned(&h);
+    for (int channel = DEVICE_CHANNEL_PANEL; channel <= DEVICE_CHANNEL_SCAN; channel++) {
+        assert_int_equal(h.traffic[channel][DEVICE_TRAFFIC_OPENED], 1);
+        for (int kind = DEVICE_TRAFFIC_OPENED + 1; kind < DEVICE_TRAFFIC_MAX_; kind++)
+            assert_int_equal(h.traffic[channel][kind], 0);
+    }
     host_done(&h);
 }
 
@@ -661,6 +682,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_press_becomes_a_scan),
+        cmocka_unit_test(what_nobody_traces_is_not_told),
         cmocka_unit_test(the_host_may_answer_later_and_pause),
         cmocka_unit_test(a_refused_press_scans_nothing),
         cmocka_unit_test(a_device_without_scan_port_breaks_the_scan),

@@ -126,7 +126,7 @@ static bool is_running(House *h, const TraceId *id)
     return trace.running;
 }
 
-static void happens(House *h, const char *address, uint32_t connection, DeviceTrafficKind kind,
+static bool happens(House *h, const char *address, uint32_t connection, DeviceTrafficKind kind,
                     const char *text)
 {
     DeviceTraffic traffic = { .kind = kind,
@@ -136,7 +136,7 @@ static void happens(House *h, const char *address, uint32_t connection, DeviceTr
                               .bytes = bytes_of_text(text),
                               .text = "" };
 
-    tracers_traffic(h->tracers, &traffic);
+    return tracers_traffic(h->tracers, &traffic);
 }
 
 static void assert_has(Buf *lines, const char *text, bool has)
@@ -162,8 +162,9 @@ static void stop_answers_when_the_file_is_on_disk(void **state)
 
     disk.write = slow_write;
     disk.sync_data = slow_sync;
+    assert_false(happens(h, home, 1, DEVICE_TRAFFIC_OPENED, ""));
     TraceId id = begin(h, &h->world.device.id);
-    happens(h, home, 1, DEVICE_TRAFFIC_OPENED, "");
+    assert_true(happens(h, home, 1, DEVICE_TRAFFIC_OPENED, ""));
     assert_int_equal(syncs, 0);
     assert_true(tracers_stop(h->tracers, &test_actor, &id, &err));
     assert_int_equal(syncs, 1);

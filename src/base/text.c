@@ -168,6 +168,47 @@ bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value)
     return bytes_to_int(bytes_of_text(text), min, max, ret_value);
 }
 
+bool text_next_word(const char **at, const char *between, Bytes *ret_word)
+{
+    const char *word = *at + strspn(*at, between);
+    size_t n = strcspn(word, between);
+
+    *at = word + n;
+    if (n > 0)
+        *ret_word = (Bytes){ (const uint8_t *)word, n };
+    return n > 0;
+}
+
+Bytes bytes_trimmed(Bytes text, const char *blanks)
+{
+    size_t n = strlen(blanks);
+
+    while (text.n > 0 && memchr(blanks, text.p[0], n))
+        text = bytes_after(text, 1);
+    while (text.n > 0 && memchr(blanks, text.p[text.n - 1], n))
+        text.n--;
+    return text;
+}
+
+Bytes bytes_take_until(Bytes *rest, char separator)
+{
+    const uint8_t *at = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+    Bytes part = { rest->p, at ? (size_t)(at - rest->p) : rest->n };
+
+    *rest = bytes_after(*rest, at ? part.n + 1 : rest->n);
+    return part;
+}
+
+bool bytes_take_line(Bytes *rest, Bytes *ret_line)
+{
+    if (rest->n == 0 || !memchr(rest->p, '\n', rest->n))
+        return false;
+    *ret_line = bytes_take_until(rest, '\n');
+    if (ret_line->n > 0 && ret_line->p[ret_line->n - 1] == '\r')
+        ret_line->n--;
+    return true;
+}
+
 void text_make_printable(char *text)
 {
     for (char *c = text; *c; c++)

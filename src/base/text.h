@@ -38,6 +38,18 @@ bool text_has_control(const char *text);
 bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 bool bytes_to_int(Bytes bytes, int64_t min, int64_t max, int64_t *ret_value);
 
+/* The next word of a list whose words have any number of the characters of between around them. Moves *at
+ * behind it; false at the end of the list. */
+bool text_next_word(const char **at, const char *between, Bytes *ret_word);
+
+/* The text without the characters of blanks at its two ends. */
+Bytes bytes_trimmed(Bytes text, const char *blanks);
+
+/* Cut off the front of *rest. take_until: what stands before the separator, which goes as well; all of it when
+ * there is none. take_line: a line without its LF or CR LF; false when no end of a line is there. */
+Bytes bytes_take_until(Bytes *rest, char separator);
+bool bytes_take_line(Bytes *rest, Bytes *ret_line);
+
 /* Puts "?" in the place of every byte that is no printable ASCII: for what a device says, which ends in logs and names. */
 void text_make_printable(char *text);
 

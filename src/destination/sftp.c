@@ -123,16 +123,13 @@ static bool fingerprint_of(const char *key, size_t n, char ret[FINGERPRINT_SIZE]
 /* Is the fingerprint one of the list? Padding, which some tools print, does not count. */
 static bool is_listed(const char *list, const char *fingerprint)
 {
-    static const char between[] = " ,;\t\r\n";
+    Bytes word;
 
-    while (*list) {
-        size_t n = strcspn(list, between), text_n = n;
-
-        while (text_n > 0 && list[text_n - 1] == '=')
-            text_n--;
-        if (text_n == strlen(fingerprint) && memcmp(list, fingerprint, text_n) == 0)
+    while (text_next_word(&list, " ,;\t\r\n", &word)) {
+        while (word.n > 0 && word.p[word.n - 1] == '=')
+            word.n--;
+        if (bytes_equal_text(word, fingerprint))
             return true;
-        list += n + strspn(list + n, between);
     }
     return false;
 }

@@ -67,25 +67,14 @@ static void webhook_close(void *connection)
 
 /* --- lines of settings ------------------------------------------------------------------------------ */
 
-static Bytes trimmed(Bytes text)
-{
-    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
-        text = bytes_after(text, 1);
-    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
+static const char blanks[] = " \t";
 
 /* The next piece of a text before the separator, without blanks around it; false at the end. */
-static bool next_piece(const char **at, char separator, Bytes *ret_piece)
+static bool next_piece(Bytes *rest, char separator, Bytes *ret_piece)
 {
-    const char until[] = { separator, '\0' };
-    size_t n = strcspn(*at, until);
-
-    if (**at == '\0')
+    if (rest->n == 0)
         return false;
-    *ret_piece = trimmed((Bytes){ (const uint8_t *)*at, n });
-    *at += n + ((*at)[n] != '\0');
+    *ret_piece = bytes_trimmed(bytes_take_until(rest, separator), blanks);
     return true;
 }
 
@@ -93,14 +82,11 @@ static bool next_piece(const char **at, char separator, Bytes *ret_piece)
 static bool split(Bytes line, char sign, char *ret_name, size_t name_size, char *ret_value,
                   size_t value_size)
 {
-    const uint8_t *at = memchr(line.p, sign, line.n);
+    Bytes name = bytes_take_until(&line, sign);
 
-    if (!at)
-        return false;
-    size_t n = (size_t)(at - line.p);
-    return text_copy_bytes(ret_name, name_size, trimmed((Bytes){ line.p, n })) &&
-           text_copy_bytes(ret_value, value_size, trimmed(bytes_after(line, n + 1))) &&
-           ret_name[0] && ret_value[0];
+    return text_copy_bytes(ret_name, name_size, bytes_trimmed(name, blanks)) &&
+           text_copy_bytes(ret_value, value_size, bytes_trimmed(line, blanks)) && ret_name[0] &&
+           ret_value[0];
 }
 
 /* --- facts ------------------------------------------------------------------------------------------ */
@@ -110,11 +96,10 @@ static bool put_fields(const Errand *errand, Json *facts)
 {
     const WebhookOptions *options = errand->options;
     Json *fields = json_new_object();
-    const char *at = options->fields;
-    Bytes line;
+    Bytes rest = bytes_of_text(options->fields), line;
 
     json_set_take(facts, "fields", fields);
-    while (next_piece(&at, '\n', &line)) {
+    while (next_piece(&rest, '\n', &line)) {
         AUTO_BUF text = buf_with_max(FACT_BYTES_MAX);
         char name[FACTS_SIZE], pattern[FACTS_SIZE];
         Err err = { 0 };
@@ -252,11 +237,10 @@ static bool is_header_name(const char *name)
 /* The further headers of the settings: they may hold keys, so their values are in no text. */
 static bool put_headers(Transfer *transfer, const WebhookSettings *s)
 {
-    const char *at = s->headers;
+    Bytes rest = bytes_of_text(s->headers), line;
     unsigned number = 0;
-    Bytes line;
 
-    while (next_piece(&at, '\n', &line)) {
+    while (next_piece(&rest, '\n', &line)) {
         char name[HEADERS_SIZE], value[HEADERS_SIZE];
 
         number++;
@@ -301,10 +285,10 @@ static bool read_range(Bytes text, TransferReply *ret_row)
     size_t n = dash ? (size_t)(dash - text.p) : text.n;
     int64_t first, last;
 
-    if (!bytes_to_int(trimmed((Bytes){ text.p, n }), 200, 599, &first))
+    if (!bytes_to_int(bytes_trimmed((Bytes){ text.p, n }, blanks), 200, 599, &first))
         return false;
     last = first;
-    if (dash && !bytes_to_int(trimmed(bytes_after(text, n + 1)), first, 599, &last))
+    if (dash && !bytes_to_int(bytes_trimmed(bytes_after(text, n + 1), blanks), first, 599, &last))
         return false;
     *ret_row = (TransferReply){ (long)first, (long)last, DELIVERY_CLASS_OK, NULL, NULL };
     return true;
@@ -312,12 +296,11 @@ static bool read_range(Bytes text, TransferReply *ret_row)
 
 static bool read_replies(Transfer *transfer, const WebhookSettings *s, Replies *ret)
 {
-    const char *at = s->accepted;
+    Bytes rest = bytes_of_text(s->accepted), piece;
     size_t n = 0;
-    Bytes piece;
 
     *ret = (Replies){ 0 };
-    while (next_piece(&at, ',', &piece))
+    while (next_piece(&rest, ',', &piece))
         if (n == ACCEPTED_MAX || !read_range(piece, &ret->rows[n++]))
             return transfer_failed(transfer, DELIVERY_CLASS_CONFIG, "send",
                                    "Give statuses as 200-299 or 200, 202.",

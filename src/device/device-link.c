@@ -63,22 +63,17 @@ static bool make_doors(DeviceLink *link, const char *interfaces, Err *err)
     if (!link->doors)
         return err_set(err, ERR_TEMPORARY, 0, "no memory for the device link");
     do {
-        const uint8_t *comma = left.n ? memchr(left.p, ',', left.n) : NULL;
-        Bytes name = { left.p, comma ? (size_t)(comma - left.p) : left.n };
         LinkDoor *door = &link->doors[link->door_count];
+        bool is_listed = left.n > 0;
+        Bytes name = bytes_trimmed(bytes_take_until(&left, ','), " ");
 
-        while (name.n > 0 && name.p[0] == ' ')
-            name = bytes_after(name, 1);
-        while (name.n > 0 && name.p[name.n - 1] == ' ')
-            name.n--;
         if (link->door_count == DEVICE_DOORS_MAX)
             return err_set(err, ERR_BAD_INPUT, 0, "more than %d interfaces", DEVICE_DOORS_MAX);
         if (!text_copy_bytes(door->interface, sizeof door->interface, name) ||
-            (name.n == 0 && left.n > 0))
+            (name.n == 0 && is_listed))
             return err_set(err, ERR_BAD_INPUT, 0, "\"%s\" is no list of interfaces", interfaces);
         door->link = link;
         door->number = link->door_count++;
-        left = bytes_after(left, comma ? (size_t)(comma - left.p) + 1 : left.n);
     } while (left.n > 0);
     if (link->doors[0].interface[0] &&
         !(net_address_is_any(&link->bind) && net_address_is_any(&link->bind6)))

@@ -91,14 +91,8 @@ bool json_check_text(Bytes text, Err *err)
                        text.n, JSON_BYTES_MAX);
     if (text_is_utf8(text))
         return true;
-    for (Bytes rest = text; rest.n > 0; line++) {
-        const uint8_t *end = memchr(rest.p, '\n', rest.n);
-        size_t n = end ? (size_t)(end - rest.p) + 1 : rest.n;
-
-        if (!text_is_utf8((Bytes){ rest.p, n }))
-            break;
-        rest = bytes_after(rest, n);
-    }
+    while (text.n > 0 && text_is_utf8(bytes_take_until(&text, '\n')))
+        line++;
     err_set(err, ERR_BAD_INPUT, 0, "line %zu: not UTF-8, or a NUL byte", line);
     return err_remedy(err, "Save the text in the encoding UTF-8.");
 }

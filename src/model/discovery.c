@@ -217,9 +217,9 @@ static bool too_many(Err *err)
 bool address_ranges_parse(const char *text, AddressRanges *ret, Err *err)
 {
     AddressRanges ranges = { .count = 0 };
+    Bytes word;
 
-    while (*(text += strspn(text, " ,\t\r\n"))) {
-        Bytes word = { (const uint8_t *)text, strcspn(text, " ,\t\r\n") };
+    while (text_next_word(&text, " ,\t\r\n", &word)) {
         AddressRange range;
 
         if (!range_parse(word, &range, err))
@@ -229,7 +229,6 @@ bool address_ranges_parse(const char *text, AddressRanges *ret, Err *err)
             return too_many(err);
         ranges.addresses += range.last - range.first + 1;
         ranges.ranges[ranges.count++] = range;
-        text += word.n;
     }
     *ret = ranges;
     return true;

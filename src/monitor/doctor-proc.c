@@ -48,14 +48,12 @@ static bool next_line(const char **at, char *line, size_t size)
 /* Word number i of a line, from 0; "" when there is none. */
 static void word_of(const char *line, unsigned i, char *word, size_t size)
 {
-    static const char blanks[] = " \t\n";
+    Bytes found = { 0 };
+    unsigned words = 0;
 
-    line += strspn(line, blanks);
-    for (; i > 0; i--) {
-        line += strcspn(line, blanks);
-        line += strspn(line, blanks);
-    }
-    (void)text_copy_bytes(word, size, (Bytes){ (const uint8_t *)line, strcspn(line, blanks) });
+    while (words <= i && text_next_word(&line, " \t\n", &found))
+        words++;
+    (void)text_copy_bytes(word, size, words > i ? found : (Bytes){ 0 });
 }
 
 /* --- ports ------------------------------------------------------------------------------------------------ */

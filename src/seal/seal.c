@@ -63,20 +63,16 @@ static bool parse_keys(Bytes text, Sealer *sealer, Err *err)
     size_t line = 0;
 
     for (Bytes rest = text; rest.n > 0;) {
-        const uint8_t *end = memchr(rest.p, '\n', rest.n);
-        size_t n = end ? (size_t)(end - rest.p) : rest.n;
+        Bytes row = bytes_take_until(&rest, '\n');
         char word[KEY_ID_SIZE + 2 * KEY_BYTES + 1] = "";
         uint8_t id[(KEY_ID_SIZE - 1) / 2];
         Key *key = &sealer->keys[sealer->count];
 
         line++;
-        bool nothing = n == 0 || rest.p[0] == '#';
-        bool whole = text_copy_bytes(word, sizeof word, (Bytes){ rest.p, n });
-        rest = bytes_after(rest, n + 1);
-        if (nothing)
+        if (row.n == 0 || row.p[0] == '#')
             continue;
-        if (sealer->count == SEAL_KEYS_MAX || !whole || strlen(word) != sizeof word - 1 ||
-            word[KEY_ID_SIZE - 1] != ' ')
+        if (sealer->count == SEAL_KEYS_MAX || !text_copy_bytes(word, sizeof word, row) ||
+            strlen(word) != sizeof word - 1 || word[KEY_ID_SIZE - 1] != ' ')
             return wrong_keys(line, err);
         word[KEY_ID_SIZE - 1] = '\0';
         if (!text_unhex(word, id, sizeof id) ||

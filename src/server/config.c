@@ -268,14 +268,14 @@ unsigned server_config_names(const ServerConfig *config)
 
 bool server_config_address(const char **list, char *ret_address, size_t size)
 {
-    const char *from = *list + strspn(*list, " ,");
-    size_t n = strcspn(from, " ,");
-    bool brackets = n > 2 && from[0] == '[' && from[n - 1] == ']';
+    Bytes word;
 
-    *list = from + n;
+    if (!text_next_word(list, " ,", &word))
+        return false;
+    bool brackets = word.n > 2 && word.p[0] == '[' && word.p[word.n - 1] == ']';
     (void)text_copy_bytes(ret_address, size,
-                          (Bytes){ (const uint8_t *)from + brackets, n - 2 * brackets });
-    return n > 0;
+                          (Bytes){ word.p + brackets, word.n - 2 * (size_t)brackets });
+    return true;
 }
 
 static bool is_every_address(const char *list)

@@ -61,18 +61,6 @@ bool batch_json_notes(const ScanNotes *notes, Buf *out, Err *err)
     return put_line(json, out, err);
 }
 
-/* The bytes up to the next newline, *rest behind it; false when there is no whole line. */
-static bool take_line(Bytes *rest, Bytes *ret_line)
-{
-    const uint8_t *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
-
-    if (!end)
-        return false;
-    *ret_line = (Bytes){ rest->p, (size_t)(end - rest->p) };
-    *rest = bytes_after(*rest, ret_line->n + 1);
-    return true;
-}
-
 static bool copy_id(char to[ID_TEXT_SIZE], const char *text)
 {
     return id_text_is_valid(text) && text_copy(to, ID_TEXT_SIZE, text);
@@ -83,7 +71,7 @@ bool batch_json_parse_head(Bytes file, Batch *ret_batch, Err *err)
     Batch batch = { .state = BATCH_BROKEN };
     Bytes line;
 
-    if (!take_line(&file, &line))
+    if (!bytes_take_line(&file, &line))
         return err_set(err, ERR_BAD_INPUT, 0, "batch.json is empty or torn");
     AUTO(Json) json = json_parse(line, err);
     if (!json)
@@ -135,9 +123,9 @@ void batch_json_pages(Bytes file, void (*visit)(void *arg, const Page *page), vo
     Bytes line;
     Page page;
 
-    if (!take_line(&file, &line))
+    if (!bytes_take_line(&file, &line))
         return;
-    while (take_line(&file, &line))
+    while (bytes_take_line(&file, &line))
         if (parse_page(line, &page))
             visit(arg, &page);
 }
@@ -148,9 +136,9 @@ void batch_json_read_notes(Bytes file, ScanNotes *ret_notes)
     Err ignored;
 
     *ret_notes = (ScanNotes){ 0 };
-    if (!take_line(&file, &line))
+    if (!bytes_take_line(&file, &line))
         return;
-    while (take_line(&file, &line)) {
+    while (bytes_take_line(&file, &line)) {
         AUTO(Json) json = json_parse(line, &ignored);
 
         if (json_kind(json_get(json, "notes")) == JSON_ARR)

@@ -37,29 +37,6 @@ static const struct {
 
 /* ---- head ---- */
 
-/* Cuts one line off the front, without its CR LF or LF; false when no line end came yet. */
-static bool take_line(Bytes *in, Bytes *ret_line)
-{
-    const uint8_t *end = in->n ? memchr(in->p, '\n', in->n) : NULL;
-
-    if (!end)
-        return false;
-    *ret_line = (Bytes){ in->p, (size_t)(end - in->p) };
-    *in = bytes_after(*in, ret_line->n + 1);
-    if (ret_line->n > 0 && ret_line->p[ret_line->n - 1] == '\r')
-        ret_line->n--;
-    return true;
-}
-
-static Bytes trimmed(Bytes text)
-{
-    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
-        text = bytes_after(text, 1);
-    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
-
 /* Copies a header value of printable ASCII; false when it is something else or too long. */
 static bool copy_value(char *to, size_t size, Bytes value)
 {
@@ -72,12 +49,12 @@ static bool copy_value(char *to, size_t size, Bytes value)
 /* "name : value" or "name: value" into *head; false when a header that matters is malformed. */
 static bool read_header(Bytes line, PushScanHead *head)
 {
-    const uint8_t *colon = memchr(line.p, ':', line.n);
+    static const char blanks[] = " \t";
 
-    if (!colon)
+    if (!memchr(line.p, ':', line.n))
         return false;
-    Bytes name = trimmed((Bytes){ line.p, (size_t)(colon - line.p) });
-    Bytes value = trimmed(bytes_after(line, (size_t)(colon - line.p) + 1));
+    Bytes name = bytes_trimmed(bytes_take_until(&line, ':'), blanks);
+    Bytes value = bytes_trimmed(line, blanks);
 
     if (bytes_equal_nocase(name, "content-length")) {
         int64_t length;
@@ -100,7 +77,7 @@ static WireResult read_headers(Bytes in, Bytes left, PushScanHead *head)
 {
     Bytes line;
 
-    while (take_line(&left, &line)) {
+    while (bytes_take_line(&left, &line)) {
         if (line.n == 0) {
             head->size = in.n - left.n;
             return head->size <= PUSHSCAN_HEAD_MAX ? WIRE_OK : WIRE_BROKEN;
@@ -128,7 +105,7 @@ WireResult pushscan_head_decode(Bytes in, PushScanHead *ret_head)
         return WIRE_NEED_MORE;
     if (!may_start_with(in, "POST /"))
         return WIRE_BROKEN;
-    if (!take_line(&left, &line))
+    if (!bytes_take_line(&left, &line))
         return in.n >= PUSHSCAN_HEAD_MAX ? WIRE_BROKEN : WIRE_NEED_MORE;
     if (!memmem(line.p, line.n, " HTTP/1.", strlen(" HTTP/1.")))
         return WIRE_BROKEN;
@@ -499,7 +476,7 @@ WireResult pushscan_response_decode(Bytes in, PushScanResponse *ret_response, si
 
     if (in.n > 0 && !may_start_with(in, "HTTP/1."))
         return WIRE_BROKEN;
-    if (!take_line(&left, &line))
+    if (!bytes_take_line(&left, &line))
         return in.n >= PUSHSCAN_HEAD_MAX ? WIRE_BROKEN : WIRE_NEED_MORE;
     if (!read_status(line, &response.http_status))
         return WIRE_BROKEN;

@@ -122,29 +122,10 @@ bool slp_reply_encode(const SlpReply *reply, Buf *to)
            put_length(to);
 }
 
-static Bytes trimmed(Bytes text)
-{
-    while (text.n > 0 && text.p[0] == ' ')
-        text = bytes_after(text, 1);
-    while (text.n > 0 && text.p[text.n - 1] == ' ')
-        text.n--;
-    return text;
-}
-
-/* Cuts the part before the separator off the front of *rest; the whole rest when there is none. */
-static Bytes take_until(Bytes *rest, char separator)
-{
-    const uint8_t *at = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-    Bytes part = { rest->p, at ? (size_t)(at - rest->p) : rest->n };
-
-    *rest = bytes_after(*rest, at ? part.n + 1 : rest->n);
-    return part;
-}
-
 bool slp_list_has(Bytes list, const char *item)
 {
     while (list.n > 0)
-        if (bytes_equal_nocase(trimmed(take_until(&list, ',')), item))
+        if (bytes_equal_nocase(bytes_trimmed(bytes_take_until(&list, ','), " "), item))
             return true;
     return false;
 }
@@ -158,11 +139,11 @@ bool slp_request_wants_v3(const SlpRequest *request)
 bool slp_attribute_get(Bytes attributes, const char *key, Bytes *ret_value)
 {
     while (attributes.n > 0) {
-        (void)take_until(&attributes, '(');
-        Bytes value = take_until(&attributes, ')');
-        Bytes name = take_until(&value, '=');
+        (void)bytes_take_until(&attributes, '(');
+        Bytes value = bytes_take_until(&attributes, ')');
+        Bytes name = bytes_take_until(&value, '=');
 
-        if (bytes_equal_nocase(trimmed(name), key)) {
+        if (bytes_equal_nocase(bytes_trimmed(name, " "), key)) {
             *ret_value = value;
             return true;
         }
@@ -180,7 +161,7 @@ static bool address_is_ipv4(Bytes text)
     while (text.n > 0) {
         int64_t number;
 
-        if (!bytes_to_int(take_until(&text, '.'), 0, UINT8_MAX, &number))
+        if (!bytes_to_int(bytes_take_until(&text, '.'), 0, UINT8_MAX, &number))
             return false;
         parts++;
     }

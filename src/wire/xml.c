@@ -4,18 +4,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static Bytes trimmed(Bytes text)
 {
-    while (text.n > 0 && is_blank(text.p[0]))
-        text = bytes_after(text, 1);
-    while (text.n > 0 && is_blank(text.p[text.n - 1]))
-        text.n--;
-    return text;
+    return bytes_trimmed(text, " \t\r\n");
 }
 
 /* Cuts everything up to and with the mark off the front; false when the mark is missing. */
@@ -33,7 +24,9 @@ static bool take_through(Bytes *left, const char *mark, Bytes *ret_before)
 
 static bool is_name_byte(uint8_t c)
 {
-    return !is_blank(c) && !memchr("<>/=&\"'", c, sizeof "<>/=&\"'"); /* and not NUL */
+    static const char others[] = " \t\r\n<>/=&\"'"; /* and NUL */
+
+    return !memchr(others, c, sizeof others);
 }
 
 static Bytes take_name(Bytes *left)

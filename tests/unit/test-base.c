@@ -78,6 +78,25 @@ static void nearest_word_is_found(void **state)
     assert_null(text_nearest("resolution", words));
 }
 
+static void words_of_a_list_come_in_turn(void **state)
+{
+    static const char *const wanted[] = { "a", "bc", "d\xc3\xa4" };
+    const char *at = " ,a\tbc,, ,d\xc3\xa4, ";
+    Bytes word = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        assert_true(text_next_word(&at, " ,\t", &word));
+        assert_true(bytes_equal_text(word, wanted[i]));
+    }
+    assert_false(text_next_word(&at, " ,\t", &word));
+    assert_int_equal(*at, '\0');
+    assert_true(bytes_equal_text(word, wanted[2]));
+    at = ";";
+    assert_true(text_next_word(&at, " ,", &word));
+    assert_true(bytes_equal_text(word, ";"));
+}
+
 static void hex_goes_both_ways(void **state)
 {
     uint8_t raw[3];
@@ -273,6 +292,7 @@ int main(void)
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(nearest_word_is_found),
+        cmocka_unit_test(words_of_a_list_come_in_turn),
         cmocka_unit_test(hex_goes_both_ways),
         cmocka_unit_test(hex_goes_into_a_buffer),
         cmocka_unit_test(buffer_keeps_its_maximum),

@@ -281,144 +281,134 @@ bool client_get_any(Client *client, const char *path, Answer *ret_answer, Err *e
 
 /* --- files ------------------------------------------------------------------------------------------ */
 
-typedef struct Saving {
+/* A body that is taken piece by piece, however long it is. */
+typedef struct Download {
     Client *client;
-    int fd;
-    Answer refusal;
-    Err *err;
-    bool failed; /* to write; *err says why */
-} Saving;
+    bool (*take)(void *arg, Bytes piece); /* false ends it */
+    void *arg;
+    bool ended;     /* take answered false                    */
+    Answer refusal; /* the body when the status is not 200    */
+} Download;
 
-static size_t take_file(char *bytes, size_t size, size_t n, void *arg)
+static size_t take_piece(char *bytes, size_t size, size_t n, void *arg)
 {
-    Saving *saving = arg;
+    Download *download = arg;
     Bytes piece = { (uint8_t *)bytes, size * n };
     long status = 0;
 
-    curl_easy_getinfo(saving->client->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 400)
-        return buf_put(&saving->refusal.body, piece) ? piece.n : 0;
-    saving->failed = !file_write_all(saving->fd, piece, saving->err);
-    return saving->failed ? 0 : piece.n;
+    curl_easy_getinfo(download->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        return buf_put(&download->refusal.body, piece) ? piece.n : 0;
+    download->ended = !download->take(download->arg, piece);
+    return download->ended ? 0 : piece.n;
+}
+
+static bool download_perform(Download *download, Err *err)
+{
+    CURL *curl = download->client->curl;
+    Answer *refusal = &download->refusal;
+    Err ignored;
+
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STREAM_IDLE_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_piece);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
+    CURLcode code = curl_easy_perform(curl);
+    if (download->ended)
+        return true;
+    if (code != CURLE_OK)
+        return unreachable(download->client, code, err);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &refusal->status);
+    if (refusal->status == 200)
+        return true;
+    refusal->json = json_parse(buf_bytes(&refusal->body), &ignored);
+    return refused(refusal, err);
+}
+
+/* Runs until the body is whole or take ends it; more: header lines, the last is NULL. */
+static bool download_run(Download *download, const char *path, const char *const *more, Err *err)
+{
+    Client *client = download->client;
+    struct curl_slist *headers = NULL;
+    bool ok = !client->bearer[0] || add_header(&headers, client->bearer);
+
+    for (; ok && *more; more++)
+        ok = add_header(&headers, *more);
+    if (!ok)
+        (void)err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
+    download->refusal.body = buf_with_max(JSON_BYTES_MAX);
+    if (ok && (ok = request_begin(client, "GET", path, err))) {
+        curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
+        ok = download_perform(download, err);
+    }
+    curl_slist_free_all(headers);
+    answer_done(&download->refusal);
+    return ok;
+}
+
+typedef struct Saving {
+    int fd;
+    Err *err;
+} Saving;
+
+static bool save_piece(void *arg, Bytes piece)
+{
+    Saving *saving = arg;
+
+    return file_write_all(saving->fd, piece, saving->err);
 }
 
 bool client_save(Client *client, const char *path, int fd, Err *err)
 {
-    Saving saving = {
-        .client = client, .fd = fd, .err = err, .refusal = { .body = buf_with_max(JSON_BYTES_MAX) }
-    };
-    struct curl_slist *headers = NULL;
-    CURL *curl = client->curl;
-    Err ignored;
-    bool ok = request_begin(client, "GET", path, err);
+    Saving saving = { fd, err };
+    Download download = { .client = client, .take = save_piece, .arg = &saving };
 
-    if (ok && client->bearer[0] && !add_header(&headers, client->bearer))
-        ok = err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
-    if (ok) {
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STREAM_IDLE_S);
-        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_file);
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &saving);
-        CURLcode code = curl_easy_perform(curl);
-
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &saving.refusal.status);
-        ok = code == CURLE_OK || (!saving.failed && unreachable(client, code, err));
-    }
-    curl_slist_free_all(headers);
-    if (ok && saving.refusal.status >= 400) {
-        saving.refusal.json = json_parse(buf_bytes(&saving.refusal.body), &ignored);
-        ok = refused(&saving.refusal, err);
-    }
-    answer_done(&saving.refusal);
-    return ok;
+    return download_run(&download, path, (const char *const[]){ NULL }, err) && !download.ended;
 }
 
 /* --- event streams (text/event-stream) ------------------------------------------------------------ */
 
 typedef struct Stream {
-    Client *client;
     ClientEvent *visit;
     void *arg;
-    Buf line;      /* of the stream, until its newline   */
-    Buf refusal;   /* the body when the status says no    */
-    bool finished; /* visit answered false               */
+    Buf line; /* of the stream, until its newline   */
 } Stream;
 
 /* "data: {...}" is all that is used: our server writes each event's JSON on one line. */
-static void stream_line(Stream *stream)
+static bool stream_line(Stream *stream)
 {
     static const char name[] = "data: ";
     const char *text = buf_text(&stream->line);
+    bool more = !text_starts_with(text, name) || stream->visit(stream->arg, text + sizeof name - 1);
 
-    if (!stream->finished && text_starts_with(text, name))
-        stream->finished = !stream->visit(stream->arg, text + sizeof name - 1);
     buf_clear(&stream->line);
+    return more;
 }
 
-static size_t take_stream(char *bytes, size_t size, size_t n, void *arg)
+static bool stream_piece(void *arg, Bytes piece)
 {
     Stream *stream = arg;
-    long status = 0;
+    bool more = true;
 
-    curl_easy_getinfo(stream->client->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200)
-        return buf_put(&stream->refusal, (Bytes){ (uint8_t *)bytes, size * n }) ? size * n : 0;
-    for (size_t i = 0; i < size * n && !stream->finished; i++) {
-        if (bytes[i] == '\n')
-            stream_line(stream);
-        else if (bytes[i] != '\r')
-            buf_put_u8(&stream->line, (uint8_t)bytes[i]);
+    for (size_t i = 0; i < piece.n && more; i++) {
+        if (piece.p[i] == '\n')
+            more = stream_line(stream);
+        else if (piece.p[i] != '\r')
+            buf_put_u8(&stream->line, piece.p[i]);
     }
-    return stream->finished ? 0 : size * n;
-}
-
-static bool stream_ended(Stream *stream, CURLcode code, Err *err)
-{
-    AUTO_ANSWER answer = { .body = stream->refusal };
-    Err ignored;
-
-    stream->refusal = (Buf){ 0 };
-    if (stream->finished)
-        return true;
-    curl_easy_getinfo(stream->client->curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    if (code == CURLE_OK && answer.status >= 400) {
-        answer.json = json_parse(buf_bytes(&answer.body), &ignored);
-        return refused(&answer, err);
-    }
-    if (code == CURLE_OK)
-        return err_set(err, ERR_TEMPORARY, 0, "the server ended the stream");
-    return unreachable(stream->client, code, err);
+    return more;
 }
 
 bool client_follow(Client *client, const char *path, int64_t last_id, ClientEvent *visit, void *arg,
                    Err *err)
 {
-    Stream stream = { .client = client,
-                      .visit = visit,
-                      .arg = arg,
-                      .line = buf_with_max(EVENT_BYTES_MAX),
-                      .refusal = buf_with_max(EVENT_BYTES_MAX) };
-    struct curl_slist *headers = NULL;
-    CURL *curl = client->curl;
+    Stream stream = { visit, arg, buf_with_max(EVENT_BYTES_MAX) };
+    Download download = { .client = client, .take = stream_piece, .arg = &stream };
     char line[64];
-    bool ok = request_begin(client, "GET", path, err);
 
     (void)text_printf(line, sizeof line, "Last-Event-ID: %lld", (long long)last_id);
-    if (ok && (!add_header(&headers, "Accept: text/event-stream") ||
-               (client->bearer[0] && !add_header(&headers, client->bearer)) ||
-               (last_id > 0 && !add_header(&headers, line))))
-        ok = err_set(err, ERR_TEMPORARY, 0, "no memory for the request");
-    if (ok) {
-        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STREAM_IDLE_S);
-        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_stream);
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &stream);
-        ok = stream_ended(&stream, curl_easy_perform(curl), err);
-    }
-    curl_slist_free_all(headers);
+    const char *const more[] = { "Accept: text/event-stream", last_id > 0 ? line : NULL, NULL };
+    bool ok = download_run(&download, path, more, err);
     buf_done(&stream.line);
-    buf_done(&stream.refusal);
-    return ok;
+    return ok && (download.ended || err_set(err, ERR_TEMPORARY, 0, "the server ended the stream"));
 }

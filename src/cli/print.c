@@ -53,6 +53,12 @@ static void cell_size(char cell[CELL_SIZE], int64_t bytes)
         (void)text_printf(cell, CELL_SIZE, "%.1f %s", value, units[unit]);
 }
 
+/* Names come from devices: a terminal must not obey them. */
+static char safe(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+}
+
 static void cell_of(char cell[CELL_SIZE], const Json *item, const Column *column)
 {
     const Json *value = json_at(item, column->path);
@@ -72,9 +78,8 @@ static void cell_of(char cell[CELL_SIZE], const Json *item, const Column *column
         (void)text_copy(cell, CELL_SIZE, json_bool(value, false) ? "yes" : "no");
     if (!cell[0])
         (void)text_copy(cell, CELL_SIZE, "-");
-    for (char *c = cell; *c; c++) /* names come from devices: a terminal must not obey them */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    for (char *c = cell; *c; c++)
+        *c = safe(*c);
 }
 
 static void print_cell(const char *cell, size_t width, bool red, bool last)
@@ -91,7 +96,7 @@ static void print_cell(const char *cell, size_t width, bool red, bool last)
 void print_safe(const char *text)
 {
     for (; *text; text++)
-        (void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stdout);
+        (void)fputc(safe(*text), stdout);
 }
 
 void print_table(const Json *items, const Column *columns, size_t column_count)

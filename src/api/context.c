@@ -197,6 +197,13 @@ bool api_path_id(const HttpRequest *req, const char *name, char ret_id[ID_TEXT_S
     return err_remedy(err, "Ids have 26 characters; the lists show them.");
 }
 
+bool api_body(HttpRequest *req, const Field *fields, void *ret_value, size_t size, Err *err)
+{
+    AUTO(Json) body = http_request_json(req, err);
+
+    return body && json_read_fields(body, fields, ret_value, size, err);
+}
+
 bool api_if_match(const HttpRequest *req, int64_t *ret_revision, Err *err)
 {
     const char *text = http_request_header(req, "If-Match");

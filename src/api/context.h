@@ -29,6 +29,9 @@ const ApiConfig *api_config(const Api *api);
 /* The id in the path; ERR_NOT_FOUND when it is none. */
 bool api_path_id(const HttpRequest *req, const char *name, char ret_id[ID_TEXT_SIZE], Err *err);
 
+/* The members of the body into a value of size bytes; errors of http_request_json() and json_read_fields(). */
+bool api_body(HttpRequest *req, const Field *fields, void *ret_value, size_t size, Err *err);
+
 /* Revision named by If-Match; 0 when there is none or "*". ERR_BAD_INPUT when it is no revision. */
 bool api_if_match(const HttpRequest *req, int64_t *ret_revision, Err *err);
 

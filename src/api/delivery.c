@@ -217,13 +217,12 @@ static bool elsewhere_check(HttpRequest *req, const Elsewhere *wish, Err *err)
 
 static bool delivery_elsewhere_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    AUTO(Json) body = http_request_json(req, err);
     Actor actor = api_actor(req);
     DestinationId destination;
     DeliveryId id, made;
     Elsewhere wish;
 
-    if (!body || !json_read_fields(body, elsewhere_fields, &wish, sizeof wish, err) ||
+    if (!api_body(req, elsewhere_fields, &wish, sizeof wish, err) ||
         !elsewhere_check(req, &wish, err) || !api_path_id(req, "id", id.text, err))
         return false;
     (void)id_parse(wish.destination, &destination);

@@ -55,11 +55,9 @@ static bool add_one(HttpRequest *req, AddWrite *w, Err *err)
 
 static bool device_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    AUTO(Json) body = http_request_json(req, err);
     AddWrite w;
 
-    if (!body || !json_read_fields(body, device_new_fields, &w.wish, sizeof w.wish, err) ||
-        !add_one(req, &w, err))
+    if (!api_body(req, device_new_fields, &w.wish, sizeof w.wish, err) || !add_one(req, &w, err))
         return false;
     http_response_set_status(res, 201);
     return device_answer(req, res, &w.id, err);
@@ -334,11 +332,9 @@ static bool discovery_get(HttpRequest *req, HttpResponse *res, Err *err)
 static bool discovery_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiDevices *devices = api_devices_of(req, err);
-    AUTO(Json) body = http_request_json(req, err);
     DiscoveryWish wish;
 
-    if (!devices || !body ||
-        !json_read_fields(body, discovery_wish_fields, &wish, sizeof wish, err) ||
+    if (!devices || !api_body(req, discovery_wish_fields, &wish, sizeof wish, err) ||
         !devices->discover(api_config(api_of(req))->devices_arg, &wish, err))
         return false;
     http_response_set_status(res, 202);

@@ -27,30 +27,38 @@ void device_pairing_show(const ApiRead *read, const DeviceId *id, Json *object)
     json_set_take(object, "pairing", shown);
 }
 
-static bool device_pair(HttpRequest *req, HttpResponse *res, Err *err)
+/* Of both: whose device it is, and the wish for it. NULL on failure. */
+static const ApiDevices *asked(HttpRequest *req, const Field *fields, void *ret_wish, size_t size,
+                               DeviceId *ret_id, Err *err)
 {
     const ApiDevices *devices = api_devices_of(req, err);
-    AUTO(Json) body = http_request_json(req, err);
+
+    return devices && api_path_id(req, "id", ret_id->text, err) &&
+                   api_body(req, fields, ret_wish, size, err)
+               ? devices
+               : NULL;
+}
+
+static bool device_pair(HttpRequest *req, HttpResponse *res, Err *err)
+{
     Actor actor = api_actor(req);
     PairWish wish;
     DeviceId id;
+    const ApiDevices *devices = asked(req, pair_wish_fields, &wish, sizeof wish, &id, err);
 
-    return devices && body && api_path_id(req, "id", id.text, err) &&
-           json_read_fields(body, pair_wish_fields, &wish, sizeof wish, err) &&
+    return devices &&
            devices->pair(api_config(api_of(req))->devices_arg, &actor, &id, &wish, err) &&
            device_answer(req, res, &id, err);
 }
 
 static bool device_unpair(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    const ApiDevices *devices = api_devices_of(req, err);
-    AUTO(Json) body = http_request_json(req, err);
     Actor actor = api_actor(req);
     UnpairWish wish;
     DeviceId id;
+    const ApiDevices *devices = asked(req, unpair_wish_fields, &wish, sizeof wish, &id, err);
 
-    return devices && body && api_path_id(req, "id", id.text, err) &&
-           json_read_fields(body, unpair_wish_fields, &wish, sizeof wish, err) &&
+    return devices &&
            devices->unpair(api_config(api_of(req))->devices_arg, &actor, &id, &wish, err) &&
            device_answer(req, res, &id, err);
 }

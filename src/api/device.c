@@ -258,14 +258,12 @@ static bool device_one_delete(HttpRequest *req, HttpResponse *res, Err *err)
 static bool device_scan(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiConfig *config = api_config(api_of(req));
-    AUTO(Json) body = http_request_json(req, err);
     Actor actor = api_actor(req);
     JobStart start;
     DeviceId id;
     BatchId batch;
 
-    if (!body || !path_device(req, &id, err) ||
-        !json_read_fields(body, job_start_fields, &start, sizeof start, err))
+    if (!path_device(req, &id, err) || !api_body(req, job_start_fields, &start, sizeof start, err))
         return false;
     if (!config->start_scan)
         return err_set(err, ERR_TEMPORARY, 0, "this server serves no devices");

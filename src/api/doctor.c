@@ -192,12 +192,11 @@ static bool doctor_device(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiConfig *config = api_config(api_of(req));
     const ApiDevices *devices = api_devices_of(req, err);
-    AUTO(Json) body = http_request_json(req, err);
     DeviceProbe probe;
     ProbeWish wish;
     Device device;
 
-    if (!devices || !body || !json_read_fields(body, probe_wish_fields, &wish, sizeof wish, err))
+    if (!devices || !api_body(req, probe_wish_fields, &wish, sizeof wish, err))
         return false;
     {
         AUTO_READ read = api_read(req, err); /* not held while the device is waited for */

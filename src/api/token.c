@@ -87,14 +87,13 @@ static bool token_delete_write(Tx *tx, void *arg, Err *err)
 
 static bool token_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    AUTO(Json) body = http_request_json(req, err);
     TokenWrite w = { .actor = api_actor(req) };
     Auth *auth = api_auth(api_of(req));
     char secret[SECRET_TEXT_SIZE];
     TokenSettings settings;
     Json *answer;
 
-    if (!body || !json_read_fields(body, token_fields, &settings, sizeof settings, err) ||
+    if (!api_body(req, token_fields, &settings, sizeof settings, err) ||
         !noun_name_check(settings.name, err) || !secret_make(secret, w.token.sha256, err))
         return false;
     (void)text_copy(w.token.name, sizeof w.token.name, settings.name);

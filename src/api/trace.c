@@ -65,14 +65,13 @@ static bool traces_get(HttpRequest *req, HttpResponse *res, Err *err)
 static bool device_trace_post(HttpRequest *req, HttpResponse *res, Err *err)
 {
     const ApiTraces *traces = traces_of(req, err);
-    AUTO(Json) body = http_request_json(req, err);
     Actor actor = api_actor(req);
     TraceWish wish;
     DeviceId id;
     Trace trace;
 
-    if (!traces || !body || !api_path_id(req, "id", id.text, err) ||
-        !json_read_fields(body, trace_wish_fields, &wish, sizeof wish, err) ||
+    if (!traces || !api_path_id(req, "id", id.text, err) ||
+        !api_body(req, trace_wish_fields, &wish, sizeof wish, err) ||
         !traces->start(traces_arg(req), &actor, &id, &wish, &trace, err))
         return false;
     http_response_set_status(res, 201);

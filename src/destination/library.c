@@ -81,3 +81,16 @@ const char *library_name(const char *name)
 {
     return name + (name[0] == '.');
 }
+
+void library_put_address(Buf *url, const char *address)
+{
+    size_t n = strlen(address);
+
+    while (n > 0 && address[n - 1] == '/')
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)address[i];
+
+        (void)(c <= ' ' || c >= 0x7f ? buf_printf(url, "%%%02X", c) : buf_put_u8(url, c));
+    }
+}

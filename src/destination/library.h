@@ -41,4 +41,7 @@ void library_fit(char name[FILE_NAME_BYTES_MAX + 1], const char *blocked, size_t
 /* Our temporary name begins with a dot, which SharePoint refuses: the name that is used there. */
 const char *library_name(const char *name);
 
+/* Appends an address that a person wrote, without slashes at its end: blanks and what is no ASCII as %XX. */
+void library_put_address(Buf *url, const char *address);
+
 #endif

@@ -8,51 +8,20 @@
  *
  * Sizes are compared and hashes are not: SharePoint writes columns into the files of Office, but changes
  * none that we send. */
-#include "destination/http.h"
-#include "destination/library.h"
+#include "destination/sharepoint-call.h"
 
 #include "base/cleanup.h"
-#include "base/id.h"
 #include "base/text.h"
-#include "base/time.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    URL_BYTES_MAX = 8000,
-    LIBRARY_SIZE = 256,
-    DIGEST_SIZE = 512,
-    SAYS_SIZE = 140,
     GUID_SIZE = 37,
     BLOCK_BYTES = 8 * 1024 * 1024, /* a file of at most one block goes in one piece */
-    DIGEST_S_PRESET = 1800,
-    STATUS_FORBIDDEN = 403,
-    STATUS_NOT_FOUND = 404,
-    STATUS_FAILED = 400,
-    CHECKED_OUT_NONE = 2, /* SP.CheckOutType */
+    CHECKED_OUT_NONE = 2,          /* SP.CheckOutType */
 };
-
-/* Codes inside of answers: HRESULTs, and SharePoint's own. */
-enum {
-    SP_NOT_FOUND = -2147024894,
-    SP_PATH_NOT_FOUND = -2147024893,
-    SP_FILE_NOT_FOUND = -2130575338,
-    SP_DENIED = -2147024891,
-    SP_DIGEST = -2130575252,
-    SP_DIGEST_DAMAGED = -2130575251,
-    SP_EXISTS = -2130575257,
-    SP_BAD_NAME = -2130575245,
-    SP_LOCKED = -2147018894,
-    SP_THRESHOLD = -2147024860,
-    SP_QUOTA = -2130246232,
-};
-
-typedef struct SharepointSettings {
-    HTTP_MEMBERS;
-    char library[LIBRARY_SIZE];
-} SharepointSettings;
 
 static const Field sharepoint_fields[] = {
     HTTP_FIELDS(SharepointSettings, HTTP_AUTH_NTLM,
@@ -61,33 +30,6 @@ static const Field sharepoint_fields[] = {
          "Library as in its address, and existing folders in it: Shared Documents/Scans."),
     FIELDS_END,
 };
-
-/* What differs between versions. MicrosoftSharePointTeamServices tells: 15 is 2013; 16.0.10000 and later are
- * 2019 and the Subscription Edition. Functions for paths with # and % exist from 2019 on, but not for
- * every step, so these characters are replaced everywhere. */
-typedef struct Version {
-    bool blocks;
-    size_t path_chars_max, name_chars_max;
-    const char *blocked;
-} Version;
-
-enum { NUMBER_CHARS = 6 }; /* left for "_9999" behind a name */
-
-static const Version version_2013 = { false, 260, 128 - NUMBER_CHARS, "\"*:<>?/\\|#%~&{}" };
-static const Version version_2016 = { true, 260, 128 - NUMBER_CHARS, "\"*:<>?/\\|#%" };
-static const Version version_2019 = { true, 400, 255, "\"*:<>?/\\|#%" };
-
-/* What is kept between deliveries. */
-typedef struct Sharepoint {
-    Transfer *transfer;
-    const Version *version;
-    char digest[DIGEST_SIZE]; /* "" = none */
-    Mono digest_until;
-    char folder[PATH_TEXT_SIZE]; /* as the job names it, of the last locate */
-    char path[PATH_TEXT_SIZE];   /* the same from the root of the server    */
-    bool located;
-    bool checked_out; /* the file of the last look is */
-} Sharepoint;
 
 static void *sharepoint_open(const void *settings)
 {
@@ -108,271 +50,6 @@ static void sharepoint_close(void *connection)
 
     transfer_free(sp->transfer);
     free(sp);
-}
-
-/* --- addresses -------------------------------------------------------------------------------------- */
-
-/* One call of the interface. Paths and names are given as aliases behind the "?": there they may be long. */
-typedef struct Call {
-    const char *stage;
-    const char *tunnel;   /* X-HTTP-Method, NULL = none                              */
-    Json *body;           /* taken; NULL = none                                      */
-    int64_t offset, n;    /* else the part of the parcel that is the body; n -1 = none */
-    const char *resource; /* behind _api/                                            */
-    const char *file;     /* @f: a path from the root of the server, NULL = none     */
-    const char *name;     /* @n: NULL = none                                         */
-    const char *query;    /* further, "" = none                                      */
-    bool post;
-} Call;
-
-/* 'It''s' of OData, in percent. Slashes stay. */
-static void put_alias(Buf *url, const char *alias, const char *text)
-{
-    (void)buf_put_u8(url, strchr(buf_text(url), '?') ? '&' : '?');
-    (void)buf_printf(url, "@%s='", alias);
-    for (; *text; text++) {
-        char one[2] = { *text, '\0' };
-
-        if (*text == '/')
-            (void)buf_put_u8(url, '/');
-        else
-            (void)(*text == '\'' ? buf_put_text(url, "%27%27") : url_put(url, one));
-    }
-    (void)buf_put_text(url, "'");
-}
-
-static void put_site(Buf *url, const char *site)
-{
-    size_t n = strlen(site);
-
-    while (n > 0 && site[n - 1] == '/')
-        n--;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)site[i];
-
-        (void)(c <= ' ' || c >= 0x7f ? buf_printf(url, "%%%02X", c) : buf_put_u8(url, c));
-    }
-}
-
-static bool put_call(const Errand *errand, const Call *call, Buf *url)
-{
-    const SharepointSettings *s = errand->settings;
-    Sharepoint *sp = errand->connection;
-
-    put_site(url, s->url);
-    (void)buf_printf(url, "/_api/%s", call->resource);
-    if (call->query)
-        (void)buf_printf(url, "?%s", call->query);
-    if (call->file)
-        put_alias(url, "f", call->file);
-    if (call->name)
-        put_alias(url, "n", call->name);
-    if (!url->failed)
-        return true;
-    (void)transfer_begin(sp->transfer, errand);
-    return transfer_failed(sp->transfer, DELIVERY_CLASS_CONFIG, "locate",
-                           "Choose shorter names of folders and files.", "the address is too long");
-}
-
-/* --- exchanges -------------------------------------------------------------------------------------- */
-
-/* What the site said. */
-typedef struct Answer {
-    long status;
-    int64_t code; /* inside of the answer, 0 = none */
-    char says[SAYS_SIZE];
-    Json *json; /* NULL: nothing */
-} Answer;
-
-static void answer_done(Answer *answer)
-{
-    json_free(answer->json);
-    answer->json = NULL;
-}
-
-#define AUTO_ANSWER __attribute__((cleanup(answer_done))) Answer
-
-static const char rights_cure[] = "Give the user the right to contribute to the library.";
-static const char locked_cure[] = "Nothing: it is tried again when nobody edits the file.";
-
-/* Codes come before statuses, which say little: many failures are a 400 or a 500. */
-static const struct {
-    int64_t code;
-    DeliveryClass class;
-    const char *cure;
-} code_rows[] = {
-    { SP_NOT_FOUND, DELIVERY_CLASS_CONFIG, "Make the library and its folders, or correct it." },
-    { SP_PATH_NOT_FOUND, DELIVERY_CLASS_CONFIG, "Make the library and its folders." },
-    { SP_DENIED, DELIVERY_CLASS_CONFIG, rights_cure },
-    { SP_DIGEST, DELIVERY_CLASS_RETRY, "Compare the clocks of the servers of the farm." },
-    { SP_DIGEST_DAMAGED, DELIVERY_CLASS_RETRY, "Compare the clocks of the servers of the farm." },
-    { SP_EXISTS, DELIVERY_CLASS_FATAL, "Remove the file there, or let the job number." },
-    { SP_BAD_NAME, DELIVERY_CLASS_CONFIG, "Choose file names that SharePoint takes." },
-    { SP_LOCKED, DELIVERY_CLASS_RETRY, locked_cure },
-    { SP_THRESHOLD, DELIVERY_CLASS_CONFIG,
-      "Raise the list view threshold, or divide the library." },
-    { SP_QUOTA, DELIVERY_CLASS_RETRY, "Raise the quota of the site, or make room." },
-};
-
-/* Answers with a body that says more. 401, 413, 429 and 503 need none. */
-static const TransferReply call_replies[] = {
-    { 302, 302, DELIVERY_CLASS_AUTH, "login",
-      "The site shows a log-in page: allow Windows authentication for it." },
-    { 400, 400, DELIVERY_CLASS_OK, NULL, NULL },
-    { 403, 404, DELIVERY_CLASS_OK, NULL, NULL },
-    { 406, 412, DELIVERY_CLASS_OK, NULL, NULL },
-    { 423, 423, DELIVERY_CLASS_OK, NULL, NULL },
-    { 500, 500, DELIVERY_CLASS_OK, NULL, NULL },
-    { .first = 0 },
-};
-
-/* {"error":{"code":"-2147024894, System.IO...","message":{"value":"..."}}}; light forms say odata.error. */
-static void read_error(const Json *json, Answer *answer)
-{
-    const Json *error = json_get(json, "error") ? json_get(json, "error")
-                                                : json_get(json, "odata.error");
-    const char *code = json_get_text(error, "code");
-
-    if (!bytes_to_int((Bytes){ (const uint8_t *)code, strcspn(code, ",") }, INT32_MIN, INT32_MAX,
-                      &answer->code))
-        answer->code = 0;
-    (void)text_copy(answer->says, sizeof answer->says,
-                    json_get_text(json_get(error, "message"), "value"));
-}
-
-static bool fail(const Errand *errand, const char *stage, const Answer *answer)
-{
-    static const TransferReply replies[] = {
-        { 404, 404, DELIVERY_CLASS_CONFIG, NULL, /* 404.13 of IIS, for one */
-          "Correct site and library, or let IIS take requests of this size." },
-        { .first = 0 },
-    };
-    Sharepoint *sp = errand->connection;
-
-    for (size_t i = 0; i < COUNT_OF(code_rows); i++)
-        if (code_rows[i].code == answer->code)
-            return transfer_failed(sp->transfer, code_rows[i].class, stage, code_rows[i].cure,
-                                   "the site answered %ld, %lld: %s", answer->status,
-                                   (long long)answer->code, answer->says);
-    if (!answer->says[0])
-        return transfer_replied(sp->transfer, answer->status, stage, replies);
-    return transfer_failed(
-        sp->transfer, answer->status >= 500 ? DELIVERY_CLASS_RETRY : DELIVERY_CLASS_CONFIG, stage,
-        "Look at what the site says, and at its log.", "the site answered %ld, %lld: %s",
-        answer->status, (long long)answer->code, answer->says);
-}
-
-static bool exchange(const Errand *errand, Call *call, Answer *ret)
-{
-    static const char verbose[] = "application/json;odata=verbose";
-    const SharepointSettings *s = errand->settings;
-    Sharepoint *sp = errand->connection;
-    const HttpLogin login = HTTP_LOGIN(s);
-    AUTO_BUF url = buf_with_max(URL_BYTES_MAX);
-
-    answer_done(ret);
-    *ret = (Answer){ .status = 0 };
-    if (!put_call(errand, call, &url) ||
-        !http_begin(sp->transfer, errand, &login, call->post ? "POST" : "GET", buf_text(&url)))
-        return false;
-    http_header(sp->transfer, "Accept: %s", verbose);
-    http_header(sp->transfer, "X-FORMS_BASED_AUTH_ACCEPTED: f");
-    if (call->post && sp->digest[0])
-        http_header(sp->transfer, "X-RequestDigest: %s", sp->digest);
-    if (call->tunnel) {
-        http_header(sp->transfer, "X-HTTP-Method: %s", call->tunnel);
-        http_header(sp->transfer, "IF-MATCH: *");
-    }
-    if (call->body) {
-        if (!http_json(sp->transfer, json_clone(call->body), verbose))
-            return false;
-    } else if (call->n > 0) {
-        http_header(sp->transfer, "Content-Type: application/octet-stream");
-        transfer_send(sp->transfer, &(TransferBody){ .offset = call->offset, .n_bytes = call->n });
-    } else if (call->post) {
-        http_body(sp->transfer, (Bytes){ .n = 0 }, verbose);
-    }
-    if (!transfer_run(sp->transfer, call->stage, call_replies))
-        return false;
-    ret->status = transfer_code(sp->transfer);
-    if (ret->status < STATUS_FAILED)
-        return http_answer_json(sp->transfer, call->stage, &ret->json);
-    Err err;
-    AUTO(Json) error = json_parse(bytes_of_text(transfer_body(sp->transfer)), &err);
-    read_error(error, ret);
-    return true;
-}
-
-/* A digest for the changes to come. It also logs the connection in, before anything large goes, and tells the
- * version of the server. */
-static bool renew_digest(const Errand *errand)
-{
-    Sharepoint *sp = errand->connection;
-    Call call = { .stage = "locate", .post = true, .resource = "contextinfo" };
-    AUTO_ANSWER answer = { .json = NULL };
-
-    sp->digest[0] = '\0';
-    if (!exchange(errand, &call, &answer))
-        return false;
-    const Json *context = json_get(json_get(answer.json, "d"), "GetContextWebInformation");
-    const char *digest = json_get_text(context, "FormDigestValue");
-
-    if (answer.status >= STATUS_FAILED)
-        return fail(errand, "locate", &answer);
-    if (!digest[0] || !text_copy(sp->digest, sizeof sp->digest, digest))
-        return transfer_failed(sp->transfer, DELIVERY_CLASS_CONFIG, "locate",
-                               "Give the address of a SharePoint site.",
-                               "the site gives no digest");
-    int64_t life_s = json_get_int(context, "FormDigestTimeoutSeconds", DIGEST_S_PRESET);
-
-    sp->digest_until = mono_after(mono_now(), life_s * 800); /* four fifths of it */
-    const char *team = http_answer_header(sp->transfer, "MicrosoftSharePointTeamServices");
-    int64_t build = 0;
-
-    if (text_starts_with(team, "16.0.0.")) /* as front ends write it */
-        (void)bytes_to_int((Bytes){ (const uint8_t *)team + 7, strcspn(team + 7, ".") }, 0,
-                           INT32_MAX, &build);
-    else if (text_starts_with(team, "16.0."))
-        (void)bytes_to_int((Bytes){ (const uint8_t *)team + 5, strcspn(team + 5, ".") }, 0,
-                           INT32_MAX, &build);
-    sp->version = !text_starts_with(team, "16.") ? &version_2013
-                  : build >= 10000               ? &version_2019
-                                                 : &version_2016;
-    return true;
-}
-
-/* A call with a digest that is valid. One that the site takes for old is renewed once. */
-static bool call(const Errand *errand, Call *what, Answer *ret)
-{
-    Sharepoint *sp = errand->connection;
-    AUTO(Json) body = what->body;
-
-    for (unsigned attempt = 0; attempt < 2; attempt++) {
-        if (what->post && (!sp->digest[0] || mono_reached(mono_now(), sp->digest_until)) &&
-            !renew_digest(errand))
-            return false;
-        if (!exchange(errand, what, ret))
-            return false;
-        if (ret->status != STATUS_FORBIDDEN ||
-            (ret->code != SP_DIGEST && ret->code != SP_DIGEST_DAMAGED))
-            break;
-        sp->digest[0] = '\0';
-    }
-    return true;
-}
-
-/* The same, when only success is of use. */
-static bool demand(const Errand *errand, Call *what, Answer *ret)
-{
-    return call(errand, what, ret) &&
-           (ret->status < STATUS_FAILED || fail(errand, what->stage, ret));
-}
-
-static bool is_missing(const Answer *answer)
-{
-    return answer->code == SP_NOT_FOUND || answer->code == SP_PATH_NOT_FOUND ||
-           answer->code == SP_FILE_NOT_FOUND ||
-           (answer->code == 0 && answer->status == STATUS_NOT_FOUND);
 }
 
 /* --- folders ---------------------------------------------------------------------------------------- */
@@ -404,33 +81,35 @@ static bool site_path(const Errand *errand, char ret_path[PATH_TEXT_SIZE])
 
 static bool find_folder(const Errand *errand, const char *path, bool *ret_found)
 {
-    Call what = { .stage = "locate",
-                  .resource = "web/GetFolderByServerRelativeUrl(@f)",
-                  .query = "$select=Exists,ItemCount",
-                  .file = path };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = { .stage = "locate",
+                            .resource = "web/GetFolderByServerRelativeUrl(@f)",
+                            .query = "$select=Exists,ItemCount",
+                            .file = path };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
-    if (!call(errand, &what, &answer))
+    if (!sharepoint_call(errand, &what, &answer))
         return false;
-    *ret_found = answer.status < STATUS_FAILED &&
+    *ret_found = answer.status < SHAREPOINT_FAILED &&
                  json_get_bool(json_get(answer.json, "d"), "Exists", true);
-    return *ret_found || answer.status < STATUS_FAILED || is_missing(&answer) ||
-           fail(errand, "locate", &answer);
+    return *ret_found || answer.status < SHAREPOINT_FAILED || sharepoint_is_missing(&answer) ||
+           sharepoint_fail(errand, "locate", &answer);
 }
 
 /* One that is there is made without a failure, or with that code. */
 static bool make_folder(const Errand *errand, const char *path)
 {
     Json *body = json_new_object(), *type = json_new_object();
-    Call what = { .stage = "locate", .post = true, .resource = "web/folders", .body = body };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = {
+        .stage = "locate", .post = true, .resource = "web/folders", .body = body
+    };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
     json_set_text(type, "type", "SP.Folder");
     json_set_take(body, "__metadata", type);
     json_set_text(body, "ServerRelativeUrl", path);
-    return call(errand, &what, &answer) &&
-           (answer.status < STATUS_FAILED || answer.code == SP_EXISTS ||
-            fail(errand, "locate", &answer));
+    return sharepoint_call(errand, &what, &answer) &&
+           (answer.status < SHAREPOINT_FAILED || answer.code == SP_EXISTS ||
+            sharepoint_fail(errand, "locate", &answer));
 }
 
 /* Level by level below the folder of the settings; sp->path goes along. */
@@ -463,7 +142,7 @@ static bool sharepoint_locate(const Errand *errand, const char *folder)
     if (sp->located && text_equal(sp->folder, folder))
         return true;
     sp->located = false;
-    if (!renew_digest(errand))
+    if (!sharepoint_renew_digest(errand))
         return false;
     const char *library = s->library + strspn(s->library, "/");
 
@@ -509,19 +188,19 @@ static bool sharepoint_look(const Errand *errand, const char *name, SiteFile *re
 {
     Sharepoint *sp = errand->connection;
     char path[PATH_TEXT_SIZE];
-    Call what = { .stage = "verify",
-                  .resource = "web/GetFileByServerRelativeUrl(@f)",
-                  .query = "$select=Length,CheckOutType,Exists",
-                  .file = path };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = { .stage = "verify",
+                            .resource = "web/GetFileByServerRelativeUrl(@f)",
+                            .query = "$select=Length,CheckOutType,Exists",
+                            .file = path };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
     *ret_file = (SiteFile){ .size_bytes = -1 };
-    if (!put_path(errand, name, path) || !call(errand, &what, &answer))
+    if (!put_path(errand, name, path) || !sharepoint_call(errand, &what, &answer))
         return false;
     const Json *file = json_get(answer.json, "d");
 
-    if (answer.status >= STATUS_FAILED)
-        return is_missing(&answer) || fail(errand, "verify", &answer);
+    if (answer.status >= SHAREPOINT_FAILED)
+        return sharepoint_is_missing(&answer) || sharepoint_fail(errand, "verify", &answer);
     ret_file->found = ret_file->plain = json_get_bool(file, "Exists", true);
     if (!text_to_int(json_get_text(file, "Length"), 0, INT64_MAX, &ret_file->size_bytes))
         ret_file->size_bytes = json_get_int(file, "Length", -1);
@@ -533,7 +212,7 @@ static bool sharepoint_look(const Errand *errand, const char *name, SiteFile *re
 static bool add(const Errand *errand, const char *name, int64_t n)
 {
     Sharepoint *sp = errand->connection;
-    Call what = {
+    SharepointCall what = {
         .stage = "write",
         .post = true,
         .resource = "web/GetFolderByServerRelativeUrl(@f)/Files/add(url=@n,overwrite=true)",
@@ -541,9 +220,9 @@ static bool add(const Errand *errand, const char *name, int64_t n)
         .name = library_name(name),
         .n = n
     };
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
-    return demand(errand, &what, &answer);
+    return sharepoint_demand(errand, &what, &answer);
 }
 
 static bool new_guid(char ret_guid[GUID_SIZE])
@@ -568,17 +247,17 @@ static bool send_block(const Errand *errand, const char *path, const char *guid,
     bool last = offset + n == errand->parcel->size_bytes;
     const char *verb = offset == 0 ? "StartUpload" : last ? "FinishUpload" : "ContinueUpload";
     char resource[160], at[40] = "";
-    Call what = {
+    SharepointCall what = {
         .stage = "write", .post = true, .resource = resource, .file = path, .offset = offset, .n = n
     };
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
     int64_t total = -1;
 
     if (offset > 0)
         (void)text_printf(at, sizeof at, ",fileOffset=%lld", (long long)offset);
     (void)text_printf(resource, sizeof resource,
                       "web/GetFileByServerRelativeUrl(@f)/%s(uploadId=guid'%s'%s)", verb, guid, at);
-    if (!demand(errand, &what, &answer))
+    if (!sharepoint_demand(errand, &what, &answer))
         return false;
     const Json *got = json_get(json_get(answer.json, "d"), verb);
 
@@ -666,19 +345,20 @@ static bool fill_columns(const Errand *errand, const char *name)
 {
     const LibraryOptions *options = errand->options;
     char path[PATH_TEXT_SIZE];
-    Call what = { .stage = "rename",
-                  .post = true,
-                  .resource = "web/GetFileByServerRelativeUrl(@f)/ListItemAllFields"
-                              "/ValidateUpdateListItem",
-                  .file = path };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = { .stage = "rename",
+                            .post = true,
+                            .resource = "web/GetFileByServerRelativeUrl(@f)/ListItemAllFields"
+                                        "/ValidateUpdateListItem",
+                            .file = path };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
     if (options->column_count == 0)
         return true;
     if (!put_path(errand, name, path))
         return false;
     what.body = form_values(errand);
-    return what.body && demand(errand, &what, &answer) && check_columns(errand, answer.json);
+    return what.body && sharepoint_demand(errand, &what, &answer) &&
+           check_columns(errand, answer.json);
 }
 
 /* --- names ------------------------------------------------------------------------------------------ */
@@ -687,38 +367,40 @@ static bool sharepoint_rename(const Errand *errand, const char *from, const char
                               bool *ret_taken)
 {
     char path[PATH_TEXT_SIZE], new_path[PATH_TEXT_SIZE];
-    Call what = { .stage = "rename",
-                  .post = true,
-                  .resource = replace
-                                  ? "web/GetFileByServerRelativeUrl(@f)/moveto(newurl=@n,flags=1)"
-                                  : "web/GetFileByServerRelativeUrl(@f)/moveto(newurl=@n,flags=0)",
-                  .file = path,
-                  .name = new_path };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = {
+        .stage = "rename",
+        .post = true,
+        .resource = replace ? "web/GetFileByServerRelativeUrl(@f)/moveto(newurl=@n,flags=1)"
+                            : "web/GetFileByServerRelativeUrl(@f)/moveto(newurl=@n,flags=0)",
+        .file = path,
+        .name = new_path
+    };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
     SiteFile file;
 
     *ret_taken = false;
     if (!put_path(errand, from, path) || !put_path(errand, to, new_path) ||
         !sharepoint_look(errand, from, &file) || !fill_columns(errand, from) ||
-        !call(errand, &what, &answer))
+        !sharepoint_call(errand, &what, &answer))
         return false;
     *ret_taken = answer.code == SP_EXISTS && !replace;
-    return answer.status < STATUS_FAILED || *ret_taken || fail(errand, "rename", &answer);
+    return answer.status < SHAREPOINT_FAILED || *ret_taken ||
+           sharepoint_fail(errand, "rename", &answer);
 }
 
 static bool sharepoint_remove(const Errand *errand, const char *name)
 {
     char path[PATH_TEXT_SIZE];
-    Call what = { .stage = "remove",
-                  .post = true,
-                  .tunnel = "DELETE",
-                  .resource = "web/GetFileByServerRelativeUrl(@f)",
-                  .file = path };
-    AUTO_ANSWER answer = { .json = NULL };
+    SharepointCall what = { .stage = "remove",
+                            .post = true,
+                            .tunnel = "DELETE",
+                            .resource = "web/GetFileByServerRelativeUrl(@f)",
+                            .file = path };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
 
-    return put_path(errand, name, path) && call(errand, &what, &answer) &&
-           (answer.status < STATUS_FAILED || is_missing(&answer) ||
-            fail(errand, "remove", &answer));
+    return put_path(errand, name, path) && sharepoint_call(errand, &what, &answer) &&
+           (answer.status < SHAREPOINT_FAILED || sharepoint_is_missing(&answer) ||
+            sharepoint_fail(errand, "remove", &answer));
 }
 
 /* Checks a file in that is checked out to us. */
@@ -727,16 +409,16 @@ static bool sharepoint_finish(const Errand *errand, const char *name)
     const LibraryOptions *options = errand->options;
     Sharepoint *sp = errand->connection;
     char path[PATH_TEXT_SIZE];
-    Call what = { .stage = "rename",
-                  .post = true,
-                  .resource = options->check_in == CHECK_IN_MINOR
-                                  ? "web/GetFileByServerRelativeUrl(@f)"
-                                    "/CheckIn(comment=@n,checkintype=0)"
-                                  : "web/GetFileByServerRelativeUrl(@f)"
-                                    "/CheckIn(comment=@n,checkintype=1)",
-                  .file = path };
+    SharepointCall what = { .stage = "rename",
+                            .post = true,
+                            .resource = options->check_in == CHECK_IN_MINOR
+                                            ? "web/GetFileByServerRelativeUrl(@f)"
+                                              "/CheckIn(comment=@n,checkintype=0)"
+                                            : "web/GetFileByServerRelativeUrl(@f)"
+                                              "/CheckIn(comment=@n,checkintype=1)",
+                            .file = path };
     AUTO_BUF comment = buf_with_max(LIBRARY_TEXT_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_SHAREPOINT_ANSWER answer = { .json = NULL };
     SiteFile file;
 
     if (options->check_in == CHECK_IN_NEVER)
@@ -745,7 +427,7 @@ static bool sharepoint_finish(const Errand *errand, const char *name)
         !library_text(errand, options->comment, &comment))
         return false;
     what.name = buf_text(&comment);
-    return !sp->checked_out || demand(errand, &what, &answer);
+    return !sp->checked_out || sharepoint_demand(errand, &what, &answer);
 }
 
 static const SiteVerbs sharepoint_verbs = {

@@ -8,9 +8,7 @@
  *
  * Sizes are compared and hashes are not: the service tells none that is of use here, and changes only files of
  * Office. */
-#include "destination/http.h"
-#include "destination/library.h"
-#include "destination/oauth.h"
+#include "destination/graph-call.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -19,35 +17,19 @@
 #include <string.h>
 
 enum {
-    URL_BYTES_MAX = 8000,
     UPLOAD_URL_SIZE = 4096,
-    ADDRESS_SIZE = 256,
-    ID_SIZE = 256,
-    PEM_SIZE = 4096,
-    SECRET_SIZE = 256,
-    SAYS_SIZE = 120,
     FRAGMENT_UNIT = 320 * 1024,          /* all but the last are multiples of it */
     FRAGMENT_BYTES = 32 * FRAGMENT_UNIT, /* 10 MiB; less than 60 MiB is allowed  */
     RESUMPTIONS_MAX = 3,
     NAME_CHARS_MAX = 255,
     STATUS_CREATED = 201,
-    STATUS_FAILED = 400,
-    STATUS_UNAUTHORIZED = 401,
     STATUS_NOT_FOUND = 404,
     STATUS_CONFLICT = 409,
     STATUS_RANGE = 416,
 };
 
+static const char again_cure[] = "Nothing: it is tried again.";
 static const char blocked[] = "\"*:<>?/\\|";
-
-typedef struct OnlineSettings {
-    char tenant[SECRET_SIZE], client_id[SECRET_SIZE], client_secret[SECRET_SIZE];
-    char certificate[PEM_SIZE], certificate_key[PEM_SIZE];
-    char site[ADDRESS_SIZE], user[ADDRESS_SIZE], library[ADDRESS_SIZE], folder[ADDRESS_SIZE];
-    char login_url[ADDRESS_SIZE], graph_url[ADDRESS_SIZE];
-    int64_t timeout_s;
-    TLS_MEMBERS;
-} OnlineSettings;
 
 static const Field online_fields[] = {
     TEXT(OnlineSettings, tenant, true, "Id or domain of the tenant: contoso.onmicrosoft.com."),
@@ -71,18 +53,6 @@ static const Field online_fields[] = {
     FIELDS_END,
 };
 
-/* What is kept between deliveries. */
-typedef struct Online {
-    Transfer *transfer;
-    OauthToken token;
-    char drive[ID_SIZE];
-    char folder[PATH_TEXT_SIZE]; /* as the job names it, of the last locate */
-    char path[PATH_TEXT_SIZE];   /* the same from the root of the drive     */
-    bool located;
-    char item[ID_SIZE]; /* of the last look, "" = nothing was there */
-    bool checked_out;   /* it is */
-} Online;
-
 static void *online_open(const void *settings)
 {
     const OnlineSettings *s = settings;
@@ -104,237 +74,31 @@ static void online_close(void *connection)
     free(online);
 }
 
-/* --- exchanges -------------------------------------------------------------------------------------- */
-
-/* One call of Graph. */
-typedef struct Call {
-    const char *stage, *method;
-    const char *path; /* behind the address of Graph, encoded      */
-    Json *body;       /* taken; NULL = none                       */
-    bool whole;       /* the body is the parcel                   */
-} Call;
-
-typedef struct Answer {
-    long status;
-    char code[64], says[SAYS_SIZE],
-        request[64]; /* of a failure; the request's id helps Microsoft */
-    Json *json;      /* NULL: nothing */
-} Answer;
-
-static void answer_done(Answer *answer)
-{
-    json_free(answer->json);
-    answer->json = NULL;
-}
-
-#define AUTO_ANSWER __attribute__((cleanup(answer_done))) Answer
-
-static const char room_cure[] = "Make room in the library, or raise its quota.";
-static const char again_cure[] = "Nothing: it is tried again.";
-
-static const struct {
-    const char *code;
-    DeliveryClass class;
-    const char *stage; /* NULL: the one of the call */
-    const char *cure;
-} code_rows[] = {
-    { "InvalidAuthenticationToken", DELIVERY_CLASS_AUTH, "login",
-      "Grant the application its permissions, and look at the clock of this server." },
-    { "accessDenied", DELIVERY_CLASS_CONFIG, NULL,
-      "Grant the application Sites.Selected and write for this site, or Files.ReadWrite.All." },
-    { "itemNotFound", DELIVERY_CLASS_CONFIG, NULL, "Correct site, library and folder." },
-    { "nameAlreadyExists", DELIVERY_CLASS_FATAL, NULL, "Remove the file there." },
-    { "invalidRequest", DELIVERY_CLASS_CONFIG, NULL,
-      "Correct names of columns, folders and files." },
-    { "quotaLimitReached", DELIVERY_CLASS_RETRY, NULL, room_cure },
-    { "resourceLocked", DELIVERY_CLASS_RETRY, NULL,
-      "Nothing: it is tried again when nobody edits the file." },
-    { "notAllowed", DELIVERY_CLASS_CONFIG, NULL, "Allow this in the settings of the library." },
-};
-
-/* 413, 429 and 5xx say enough by themselves. */
-static const TransferReply call_replies[] = {
-    { 400, 412, DELIVERY_CLASS_OK, NULL, NULL },
-    { 416, 416, DELIVERY_CLASS_OK, NULL, NULL },
-    { 423, 423, DELIVERY_CLASS_OK, NULL, NULL },
-    { 507, 507, DELIVERY_CLASS_OK, NULL, NULL },
-    { .first = 0 },
-};
-
-static void read_error(const Json *json, Answer *answer)
-{
-    const Json *error = json_get(json, "error"), *inner = json_get(error, "innerError");
-
-    (void)text_copy(answer->code, sizeof answer->code, json_get_text(error, "code"));
-    (void)text_copy(answer->says, sizeof answer->says, json_get_text(error, "message"));
-    (void)text_copy(answer->request, sizeof answer->request, json_get_text(inner, "request-id"));
-}
-
-static bool fail(const Errand *errand, const char *stage, const Answer *answer)
-{
-    Online *online = errand->connection;
-
-    for (size_t i = 0; i < COUNT_OF(code_rows); i++)
-        if (text_equal(code_rows[i].code, answer->code))
-            return transfer_failed(online->transfer, code_rows[i].class,
-                                   code_rows[i].stage ? code_rows[i].stage : stage,
-                                   code_rows[i].cure, "%ld %s: %s (request %s)", answer->status,
-                                   answer->code, answer->says, answer->request);
-    return transfer_replied(online->transfer, answer->status, stage, NULL);
-}
-
-/* Runs what was begun and reads its answer, good or bad. */
-static bool receive(const Errand *errand, const char *stage, Answer *ret)
-{
-    Online *online = errand->connection;
-    Err err;
-
-    answer_done(ret);
-    *ret = (Answer){ .status = 0 };
-    curl_easy_setopt(transfer_handle(online->transfer), CURLOPT_USERAGENT,
-                     "NONISV|Platen|Platen/" PLATEN_VERSION); /* as throttled clients should */
-    if (!transfer_run(online->transfer, stage, call_replies))
-        return false;
-    ret->status = transfer_code(online->transfer);
-    if (ret->status < STATUS_FAILED)
-        return http_answer_json(online->transfer, stage, &ret->json);
-    AUTO(Json) error = json_parse(bytes_of_text(transfer_body(online->transfer)), &err);
-    read_error(error, ret);
-    return true;
-}
-
-static bool get_token(const Errand *errand)
-{
-    const OnlineSettings *s = errand->settings;
-    Online *online = errand->connection;
-    AUTO_BUF token_url = buf_with_max(URL_BYTES_MAX), scope = buf_with_max(URL_BYTES_MAX);
-    const char *host = strstr(s->graph_url, "://");
-    size_t origin_n = host ? (size_t)(host + 3 - s->graph_url) + strcspn(host + 3, "/") : 0;
-
-    (void)buf_printf(&token_url, "%s/", s->login_url);
-    (void)url_put(&token_url, s->tenant);
-    (void)buf_put_text(&token_url, "/oauth2/v2.0/token");
-    (void)buf_put(&scope, (Bytes){ (const uint8_t *)s->graph_url, origin_n });
-    (void)buf_put_text(&scope, "/.default");
-    const OauthClient client = { .token_url = buf_text(&token_url),
-                                 .client_id = s->client_id,
-                                 .scope = buf_text(&scope),
-                                 .secret = s->client_secret,
-                                 .certificate = s->certificate,
-                                 .key = s->certificate_key };
-
-    return oauth_get(online->transfer, errand, &client, &online->token);
-}
-
-static bool exchange(const Errand *errand, const Call *call, Answer *ret)
-{
-    const OnlineSettings *s = errand->settings;
-    Online *online = errand->connection;
-    AUTO_BUF url = buf_with_max(URL_BYTES_MAX);
-
-    if (!get_token(errand))
-        return false;
-    const HttpLogin login = { .auth = HTTP_AUTH_BEARER,
-                              .user = "",
-                              .password = online->token.text };
-
-    (void)buf_printf(&url, "%s%s", s->graph_url, call->path);
-    if (!http_begin(online->transfer, errand, &login, call->method, buf_text(&url)))
-        return false;
-    http_header(online->transfer, "Accept: application/json");
-    if (call->body && !http_json(online->transfer, json_clone(call->body), "application/json"))
-        return false;
-    if (call->whole) {
-        http_header(online->transfer, "Content-Type: application/octet-stream");
-        transfer_upload(online->transfer);
-    }
-    return receive(errand, call->stage, ret);
-}
-
-/* A call with a token. One that the service does not take any more is renewed once. */
-static bool call(const Errand *errand, Call *what, Answer *ret)
-{
-    Online *online = errand->connection;
-    AUTO(Json) body = what->body;
-
-    if (!exchange(errand, what, ret))
-        return false;
-    if (ret->status != STATUS_UNAUTHORIZED)
-        return true;
-    oauth_forget(&online->token);
-    return exchange(errand, what, ret);
-}
-
-/* The same, when only success is of use. */
-static bool demand(const Errand *errand, Call *what, Answer *ret)
-{
-    return call(errand, what, ret) &&
-           (ret->status < STATUS_FAILED || fail(errand, what->stage, ret));
-}
-
-/* --- addresses -------------------------------------------------------------------------------------- */
-
-static void put_segments(Buf *path, const char *text)
-{
-    for (; *text; text++) {
-        char one[2] = { *text, '\0' };
-
-        (void)(*text == '/' ? buf_put_u8(path, '/') : url_put(path, one));
-    }
-}
-
-/* /drives/ID/root:/FOLDER/NAME: and what follows; without both the root itself. name NULL: the folder. */
-static const char *put_item(const Errand *errand, const char *folder, const char *name,
-                            const char *verb, Buf *path)
-{
-    Online *online = errand->connection;
-    bool root = !folder[0] && !name;
-
-    (void)buf_put_text(path, "/drives/");
-    (void)url_put(path, online->drive);
-    (void)buf_put_text(path, root ? "/root" : "/root:");
-    if (folder[0]) {
-        (void)buf_put_u8(path, '/');
-        put_segments(path, folder);
-    }
-    if (name) {
-        (void)buf_put_u8(path, '/');
-        (void)url_put(path, library_name(name));
-    }
-    (void)buf_printf(path, "%s%s", root || !verb[0] || verb[0] == '?' ? "" : ":", verb);
-    return buf_text(path);
-}
-
 /* --- where ------------------------------------------------------------------------------------------ */
 
 /* The id of the site whose address is set up. */
-static bool find_site(const Errand *errand, char ret_site[ID_SIZE])
+static bool find_site(const Errand *errand, char ret_site[GRAPH_ID_SIZE])
 {
     const OnlineSettings *s = errand->settings;
     Online *online = errand->connection;
     const char *host = strstr(s->site, "://");
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "locate", .method = "GET" };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "locate", .method = "GET" };
 
     host = host ? host + 3 : s->site;
-    size_t host_n = strcspn(host, "/"), path_n = strlen(host);
+    size_t host_n = strcspn(host, "/");
 
-    while (path_n > host_n && host[path_n - 1] == '/')
-        path_n--;
     (void)buf_put_text(&path, "/sites/");
     (void)buf_put(&path, (Bytes){ (const uint8_t *)host, host_n });
-    if (path_n > host_n) {
+    if (host[host_n + strspn(host + host_n, "/")]) {
         (void)buf_put_u8(&path, ':');
-        for (size_t i = host_n; i < path_n; i++)
-            (void)((uint8_t)host[i] <= ' ' || (uint8_t)host[i] >= 0x7f
-                       ? buf_printf(&path, "%%%02X", (uint8_t)host[i])
-                       : buf_put_u8(&path, (uint8_t)host[i]));
+        library_put_address(&path, host + host_n);
     }
     (void)buf_put_text(&path, "?$select=id");
     what.path = buf_text(&path);
-    return demand(errand, &what, &answer) &&
-           (text_copy(ret_site, ID_SIZE, json_get_text(answer.json, "id")) ||
+    return graph_demand(errand, &what, &answer) &&
+           (text_copy(ret_site, GRAPH_ID_SIZE, json_get_text(answer.json, "id")) ||
             transfer_failed(online->transfer, DELIVERY_CLASS_CONFIG, "locate", again_cure,
                             "the id of the site is too long"));
 }
@@ -351,7 +115,7 @@ static bool take_drive(const Errand *errand, const Json *drive)
                                "Correct the library: its name as people see it.",
                                "the library is not there");
     return free_bytes >= errand->parcel->size_bytes ||
-           transfer_failed(online->transfer, DELIVERY_CLASS_RETRY, "locate", room_cure,
+           transfer_failed(online->transfer, DELIVERY_CLASS_RETRY, "locate", graph_room_cure,
                            "only %lld bytes are free there", (long long)free_bytes);
 }
 
@@ -369,10 +133,10 @@ static bool find_drive(const Errand *errand)
 {
     const OnlineSettings *s = errand->settings;
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "locate", .method = "GET" };
-    char site[ID_SIZE];
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "locate", .method = "GET" };
+    char site[GRAPH_ID_SIZE];
 
     if (!s->site[0] == !s->user[0]) {
         (void)transfer_begin(online->transfer, errand);
@@ -387,46 +151,46 @@ static bool find_drive(const Errand *errand)
     (void)buf_put_text(&path, s->library[0] ? "/drives?$select=id,name,quota"
                                             : "/drive?$select=id,name,quota");
     what.path = buf_text(&path);
-    return demand(errand, &what, &answer) &&
+    return graph_demand(errand, &what, &answer) &&
            take_drive(errand, s->library[0] ? drive_of_name(answer.json, s->library) : answer.json);
 }
 
 static bool find_folder(const Errand *errand, const char *folder, bool *ret_found)
 {
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "locate",
-                  .method = "GET",
-                  .path = put_item(errand, folder, NULL, "?$select=id,folder", &path) };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "locate",
+                       .method = "GET",
+                       .path = graph_put_item(errand, folder, NULL, "?$select=id,folder", &path) };
 
-    if (!call(errand, &what, &answer))
+    if (!graph_call(errand, &what, &answer))
         return false;
-    *ret_found = answer.status < STATUS_FAILED;
+    *ret_found = answer.status < GRAPH_FAILED;
     if (*ret_found && !json_get(answer.json, "folder"))
         return transfer_failed(online->transfer, DELIVERY_CLASS_CONFIG, "locate",
                                "Choose another folder, or remove that file.", "%s is no folder",
                                folder);
-    return *ret_found || answer.status == STATUS_NOT_FOUND || fail(errand, "locate", &answer);
+    return *ret_found || answer.status == STATUS_NOT_FOUND || graph_fail(errand, "locate", &answer);
 }
 
 /* One that was made meanwhile is fine. */
 static bool make_folder(const Errand *errand, const char *upper, const char *name)
 {
     Json *body = json_new_object();
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "locate",
-                  .method = "POST",
-                  .body = body,
-                  .path = put_item(errand, upper, NULL, "/children", &path) };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "locate",
+                       .method = "POST",
+                       .body = body,
+                       .path = graph_put_item(errand, upper, NULL, "/children", &path) };
 
     json_set_text(body, "name", name);
     json_set_take(body, "folder", json_new_object());
     json_set_text(body, "@microsoft.graph.conflictBehavior", "fail");
-    return call(errand, &what, &answer) &&
-           (answer.status < STATUS_FAILED || answer.status == STATUS_CONFLICT ||
-            fail(errand, "locate", &answer));
+    return graph_call(errand, &what, &answer) &&
+           (answer.status < GRAPH_FAILED || answer.status == STATUS_CONFLICT ||
+            graph_fail(errand, "locate", &answer));
 }
 
 /* Level by level below the folder of the settings; online->path goes along. */
@@ -487,20 +251,20 @@ static void online_fit(const Errand *errand, char name[FILE_NAME_BYTES_MAX + 1])
 static bool online_look(const Errand *errand, const char *name, SiteFile *ret_file)
 {
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "verify",
-                  .method = "GET",
-                  .path = put_item(errand, online->path, name,
-                                   "?$select=id,size,file,folder,publication", &path) };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "verify",
+                       .method = "GET",
+                       .path = graph_put_item(errand, online->path, name,
+                                              "?$select=id,size,file,folder,publication", &path) };
 
     *ret_file = (SiteFile){ .size_bytes = -1 };
     online->item[0] = '\0';
     online->checked_out = false;
-    if (!call(errand, &what, &answer))
+    if (!graph_call(errand, &what, &answer))
         return false;
-    if (answer.status >= STATUS_FAILED)
-        return answer.status == STATUS_NOT_FOUND || fail(errand, "verify", &answer);
+    if (answer.status >= GRAPH_FAILED)
+        return answer.status == STATUS_NOT_FOUND || graph_fail(errand, "verify", &answer);
     (void)text_copy(online->item, sizeof online->item, json_get_text(answer.json, "id"));
     online->checked_out = text_equal(json_get_text(json_get(answer.json, "publication"), "level"),
                                      "checkout");
@@ -534,17 +298,18 @@ static bool begin_session(const Errand *errand, const char *name, Session *sessi
 {
     Online *online = errand->connection;
     Json *body = json_new_object(), *item = json_new_object();
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "write",
-                  .method = "POST",
-                  .body = body,
-                  .path = put_item(errand, online->path, name, "/createUploadSession", &path) };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "write",
+                       .method = "POST",
+                       .body = body,
+                       .path = graph_put_item(errand, online->path, name, "/createUploadSession",
+                                              &path) };
 
     json_set_text(item, "@microsoft.graph.conflictBehavior", "replace");
     json_set_take(body, "item", item);
     *session = (Session){ .at = 0 };
-    return demand(errand, &what, &answer) &&
+    return graph_demand(errand, &what, &answer) &&
            ((text_copy(session->url, sizeof session->url,
                        json_get_text(answer.json, "uploadUrl")) &&
              text_starts_with(session->url, "https://")) ||
@@ -564,12 +329,12 @@ static bool begin_on_session(const Errand *errand, const Session *session, const
 static bool resume(const Errand *errand, Session *session)
 {
     Online *online = errand->connection;
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
 
     if (++session->resumed > RESUMPTIONS_MAX)
         return transfer_failed(online->transfer, DELIVERY_CLASS_RETRY, "write", again_cure,
                                "the upload was interrupted %d times", RESUMPTIONS_MAX + 1);
-    if (!begin_on_session(errand, session, "GET") || !receive(errand, "write", &answer))
+    if (!begin_on_session(errand, session, "GET") || !graph_receive(errand, "write", &answer))
         return false;
     session->at = next_offset(answer.json);
     return session->at >= 0 || transfer_failed(online->transfer, DELIVERY_CLASS_RETRY, "write",
@@ -582,14 +347,14 @@ static bool send_fragment(const Errand *errand, Session *session)
     Online *online = errand->connection;
     int64_t size = errand->parcel->size_bytes, left = size - session->at;
     int64_t n = left < FRAGMENT_BYTES ? left : FRAGMENT_BYTES;
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
 
     if (!begin_on_session(errand, session, "PUT"))
         return false;
     http_header(online->transfer, "Content-Range: bytes %lld-%lld/%lld", (long long)session->at,
                 (long long)(session->at + n - 1), (long long)size);
     transfer_send(online->transfer, &(TransferBody){ .offset = session->at, .n_bytes = n });
-    if (!receive(errand, "write", &answer)) {
+    if (!graph_receive(errand, "write", &answer)) {
         const DeliveryResult *result = errand->result;
         /* A pause that was asked for is kept; anything else may have been a moment's trouble. */
         return result->class == DELIVERY_CLASS_RETRY && result->retry_after_s == 0 &&
@@ -597,8 +362,8 @@ static bool send_fragment(const Errand *errand, Session *session)
     }
     if (answer.status == STATUS_RANGE)
         return resume(errand, session);
-    if (answer.status >= STATUS_FAILED && answer.status != STATUS_NOT_FOUND)
-        return fail(errand, "write", &answer);
+    if (answer.status >= GRAPH_FAILED && answer.status != STATUS_NOT_FOUND)
+        return graph_fail(errand, "write", &answer);
     session->whole = answer.status <= STATUS_CREATED;
     session->at = session->whole ? size : next_offset(answer.json);
     return session->at > 0 || transfer_failed(online->transfer, DELIVERY_CLASS_RETRY, "write",
@@ -608,19 +373,19 @@ static bool send_fragment(const Errand *errand, Session *session)
 static bool online_write(const Errand *errand, const char *name)
 {
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
     Session session;
 
     if (errand->parcel->size_bytes <= FRAGMENT_BYTES) {
-        Call what = { .stage = "write",
-                      .method = "PUT",
-                      .whole = true,
-                      .path = put_item(errand, online->path, name,
-                                       "/content?@microsoft.graph.conflictBehavior=replace",
-                                       &path) };
+        GraphCall what = { .stage = "write",
+                           .method = "PUT",
+                           .whole = true,
+                           .path = graph_put_item(
+                               errand, online->path, name,
+                               "/content?@microsoft.graph.conflictBehavior=replace", &path) };
 
-        return demand(errand, &what, &answer);
+        return graph_demand(errand, &what, &answer);
     }
     if (!begin_session(errand, name, &session))
         return false;
@@ -634,11 +399,11 @@ static bool online_write(const Errand *errand, const char *name)
 
 /* Something of the item of the last look: /drives/ID/items/ID and what follows. */
 static bool change_item(const Errand *errand, const char *method, const char *verb, Json *body_take,
-                        Answer *ret)
+                        GraphAnswer *ret)
 {
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    Call what = { .stage = "rename", .method = method, .body = body_take };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    GraphCall what = { .stage = "rename", .method = method, .body = body_take };
 
     (void)buf_put_text(&path, "/drives/");
     (void)url_put(&path, online->drive);
@@ -646,14 +411,14 @@ static bool change_item(const Errand *errand, const char *method, const char *ve
     (void)url_put(&path, online->item);
     (void)buf_put_text(&path, verb);
     what.path = buf_text(&path);
-    return call(errand, &what, ret);
+    return graph_call(errand, &what, ret);
 }
 
 static bool fill_columns(const Errand *errand)
 {
     const LibraryOptions *options = errand->options;
     AUTO(Json) fields = json_new_object();
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
 
     if (options->column_count == 0)
         return true;
@@ -665,14 +430,14 @@ static bool fill_columns(const Errand *errand)
         json_set_text(fields, options->columns[i].name, buf_text(&text));
     }
     return change_item(errand, "PATCH", "/listItem/fields", STEAL(fields), &answer) &&
-           (answer.status < STATUS_FAILED || fail(errand, "rename", &answer));
+           (answer.status < GRAPH_FAILED || graph_fail(errand, "rename", &answer));
 }
 
 static bool online_rename(const Errand *errand, const char *from, const char *to, bool replace,
                           bool *ret_taken)
 {
     Online *online = errand->connection;
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
     SiteFile file = { .found = false };
 
     *ret_taken = false;
@@ -696,21 +461,21 @@ static bool online_rename(const Errand *errand, const char *from, const char *to
     if (!change_item(errand, "PATCH", "", body, &answer))
         return false;
     *ret_taken = answer.status == STATUS_CONFLICT && !replace;
-    return answer.status < STATUS_FAILED || *ret_taken || fail(errand, "rename", &answer);
+    return answer.status < GRAPH_FAILED || *ret_taken || graph_fail(errand, "rename", &answer);
 }
 
 static bool online_remove(const Errand *errand, const char *name)
 {
     Online *online = errand->connection;
-    AUTO_BUF path = buf_with_max(URL_BYTES_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
-    Call what = { .stage = "remove",
-                  .method = "DELETE",
-                  .path = put_item(errand, online->path, name, "", &path) };
+    AUTO_BUF path = buf_with_max(GRAPH_URL_BYTES_MAX);
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
+    GraphCall what = { .stage = "remove",
+                       .method = "DELETE",
+                       .path = graph_put_item(errand, online->path, name, "", &path) };
 
-    return call(errand, &what, &answer) &&
-           (answer.status < STATUS_FAILED || answer.status == STATUS_NOT_FOUND ||
-            fail(errand, "remove", &answer));
+    return graph_call(errand, &what, &answer) &&
+           (answer.status < GRAPH_FAILED || answer.status == STATUS_NOT_FOUND ||
+            graph_fail(errand, "remove", &answer));
 }
 
 static bool online_finish(const Errand *errand, const char *name)
@@ -718,7 +483,7 @@ static bool online_finish(const Errand *errand, const char *name)
     const LibraryOptions *options = errand->options;
     Online *online = errand->connection;
     AUTO_BUF comment = buf_with_max(LIBRARY_TEXT_MAX);
-    AUTO_ANSWER answer = { .json = NULL };
+    AUTO_GRAPH_ANSWER answer = { .json = NULL };
     SiteFile file;
 
     if (options->check_in == CHECK_IN_NEVER)
@@ -733,7 +498,7 @@ static bool online_finish(const Errand *errand, const char *name)
     json_set_text(body, "checkInAs",
                   options->check_in == CHECK_IN_MINOR ? "unspecified" : "published");
     return change_item(errand, "POST", "/checkin", body, &answer) &&
-           (answer.status < STATUS_FAILED || fail(errand, "rename", &answer));
+           (answer.status < GRAPH_FAILED || graph_fail(errand, "rename", &answer));
 }
 
 static const SiteVerbs online_verbs = {

@@ -359,15 +359,20 @@ bool device_warned(Tx *tx, const DeviceId *id, const ScanNotes *warnings, Err *e
                   ARGS(ARG_TEXT(id->text), ARG_TEXT(buf_text(&text))), NULL, err);
 }
 
-bool device_warnings_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
+/* The one text that the query has of the device. */
+static bool append_text(Db *db, const char *sql, const DeviceId *id, Buf *ret_text, Err *err)
 {
-    AUTO_QUERY query = db_query(db, "SELECT warnings FROM device WHERE id = ?1",
-                                ARGS(ARG_TEXT(id->text)));
+    AUTO_QUERY query = db_query(db, sql, ARGS(ARG_TEXT(id->text)));
     bool found = query_next(&query);
 
     if (found && !buf_put_text(ret_text, query_text(&query, 0)))
-        return err_set(err, ERR_TEMPORARY, 0, "no memory for what a device warns of");
+        return err_set(err, ERR_TEMPORARY, 0, "no memory for what a device tells of itself");
     return query_ok(&query, err) && (found || not_found(err, "device", id->text));
+}
+
+bool device_warnings_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
+{
+    return append_text(db, "SELECT warnings FROM device WHERE id = ?1", id, ret_text, err);
 }
 
 bool device_offered(Tx *tx, const DeviceId *id, const DeviceOffer *offer, Err *err)
@@ -381,13 +386,7 @@ bool device_offered(Tx *tx, const DeviceId *id, const DeviceOffer *offer, Err *e
 
 bool device_offer_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
 {
-    AUTO_QUERY query = db_query(db, "SELECT offer FROM device WHERE id = ?1",
-                                ARGS(ARG_TEXT(id->text)));
-    bool found = query_next(&query);
-
-    if (found && !buf_put_text(ret_text, query_text(&query, 0)))
-        return err_set(err, ERR_TEMPORARY, 0, "no memory for what a device offers");
-    return query_ok(&query, err) && (found || not_found(err, "device", id->text));
+    return append_text(db, "SELECT offer FROM device WHERE id = ?1", id, ret_text, err);
 }
 
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)

@@ -377,6 +377,49 @@ static bool count_attempts(void *arg, const Delivery *delivery, const char *dest
 }
 
 /* What waits for a person is retried at once, also while another destination still hangs. */
+static bool run_sql(Tx *tx, void *arg, Err *err)
+{
+    return db_run(tx->db, arg, NO_ARGS, NULL, err);
+}
+
+static void await_page(House *h, uint32_t number, PageState wanted)
+{
+    Page page = { .state = PAGE_STATE_MAX_ };
+    Err err;
+
+    for (int waited = 0; waited < WAIT_MS && page.state != wanted; waited += 20) {
+        pause_ms(20);
+        assert_true(page_get(reader_db(h->reader), &h->batch, number, &page, &err));
+    }
+    assert_int_equal(page.state, wanted);
+}
+
+/* A reader's result and its next claim are one write: what was read of two pages is kept all the same. */
+static void a_page_that_cannot_be_claimed_takes_no_result_with_it(void **state)
+{
+    static char refuse[] = "CREATE TRIGGER refuse BEFORE UPDATE ON page"
+                           " WHEN new.state = 'reading' AND new.number = 3"
+                           " BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+                allow[] = "DROP TRIGGER refuse";
+    House *h = *state;
+    Page page;
+    Err err;
+
+    grant(h, (Wish){ .job = "ok",
+                     .behave = { "ok" },
+                     .destinations = 1,
+                     .pages = 3,
+                     .end = BATCH_EVENT_COMPLETE });
+    assert_true(store_write_wait(h->store, run_sql, refuse, &err));
+    assert_true(queue_start(h->queue, &err));
+    await_page(h, 1, PAGE_READ);
+    await_page(h, 2, PAGE_READ);
+    assert_true(page_get(reader_db(h->reader), &h->batch, 3, &page, &err));
+    assert_int_equal(page.state, PAGE_STORED);
+    assert_true(store_write_wait(h->store, run_sql, allow, &err));
+    await_state(h, BATCH_DONE);
+}
+
 static void a_held_delivery_is_retried_beside_others(void **state)
 {
     House *h = *state;
@@ -697,6 +740,7 @@ int main(void)
         WITH_HOUSE(a_plan_that_the_database_refuses_is_a_failure),
         WITH_HOUSE(a_damaged_page_stops_no_other),
         WITH_HOUSE(a_batch_of_damaged_pages_needs_attention),
+        WITH_HOUSE(a_page_that_cannot_be_claimed_takes_no_result_with_it),
         WITH_HOUSE(a_held_delivery_is_retried_beside_others),
         WITH_HOUSE(a_worker_that_talks_nonsense_is_replaced),
         WITH_HOUSE(a_broken_batch_is_delivered_by_hand),

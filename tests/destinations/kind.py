@@ -5,8 +5,22 @@ settings to deliver with; while it is active the fault is there. A kind that can
 why in `without`: the table in docs/destination-faults.md shows the words."""
 
 import contextlib
+import os
+import signal
 
-from peer import PASSWORD, USER, FaultProxy, free_ports
+from peer import PASSWORD, USER, FaultProxy, free_ports, wait_until
+
+
+def seen_below(folder, is_hidden=lambda name: name.startswith(".")):
+    """{path below the folder: content} of the files that a user sees there."""
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if not is_hidden(name):
+                path = os.path.join(root, name)
+                with open(path, "rb") as f:
+                    found[os.path.relpath(path, folder)] = f.read()
+    return found
 
 
 # What a server may take to answer on a loaded machine; and where it hangs and each second is waited for.
@@ -66,6 +80,10 @@ class Kind:
         yield self.settings(host="no-such-host.invalid")
 
     @contextlib.contextmanager
+    def untrusted(self):
+        yield self.settings(tls_trust="strict", tls_ca="")
+
+    @contextlib.contextmanager
     def refuses(self):
         """Nobody listens; with the block the server is gone and comes back."""
         yield self.through(free_ports(1)[0])
@@ -74,6 +92,38 @@ class Kind:
     def late(self):
         with FaultProxy(self.folder, self.port(), late=1500) as proxy:
             yield self.through(proxy.port)
+
+    # --- faults in the middle of a document ---
+
+    def slowly(self):
+        """Settings with which a document takes long enough for something to happen meanwhile."""
+        raise NotImplementedError
+
+    def uploading(self):
+        """True when some of a document is there; servers without a file for it leave a mark."""
+        return os.path.exists(os.path.join(self.folder, "uploading"))
+
+    def forget_upload(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(self.folder, "uploading"))
+
+    def await_upload(self):
+        wait_until(self.uploading, "the beginning of an upload")
+
+    @contextlib.contextmanager
+    def while_uploading(self, do, undo):
+        def meanwhile():
+            self.await_upload()
+            do()
+
+        settings = self.slowly()
+        try:
+            yield settings, meanwhile
+        finally:
+            undo()
+
+    def while_stopped(self, process):
+        return self.while_uploading(lambda: process.signal(signal.SIGSTOP), lambda: process.signal(signal.SIGCONT))
 
 
 FAULTS = {}

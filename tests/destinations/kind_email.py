@@ -46,10 +46,6 @@ class Email(Kind):
             self.changes = {}
 
     @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
-
-    @contextlib.contextmanager
     def read_only(self):
         yield self.settings(**{"from": "forbidden@peer.test"})
 

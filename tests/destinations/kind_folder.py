@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from kind import Kind
+from kind import Kind, seen_below
 from peer import tmpfs
 
 NO_SERVER = "a folder has no server: what is mounted there is the kernel's affair"
@@ -26,13 +26,7 @@ class Folder(Kind):
         return {"path": self.path, **changes}
 
     def files(self):
-        found = {}
-        for root, _, names in os.walk(self.path):
-            for name in names:
-                if not name.startswith("."):
-                    with open(os.path.join(root, name), "rb") as f:
-                        found[os.path.relpath(os.path.join(root, name), self.path)] = f.read()
-        return found
+        return seen_below(self.path)
 
     def temporary(self):
         return [name for _, _, names in os.walk(self.path) for name in names if name.startswith(".")]

@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 
-from kind import TIMEOUT_S, Kind
-from peer import PASSWORD, USER, Process, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import PASSWORD, USER, Process, authority, free_ports, tmpfs
 
 SLOW_KB_PER_S = 4000
 CONFIG = """
@@ -110,14 +109,7 @@ class Ftp(Kind):
         return os.path.join(self.folder, "home", user)
 
     def files(self, user=USER):
-        found = {}
-        for root, _, names in os.walk(self.home(user)):
-            for name in names:
-                path = os.path.join(root, name)
-                if not name.startswith("."):
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.home(user))] = f.read()
-        return found
+        return seen_below(self.home(user))
 
     def temporary(self):
         return [name for user in (USER, "ro", "full", "slow")
@@ -128,10 +120,6 @@ class Ftp(Kind):
     @contextlib.contextmanager
     def wrong_name(self):
         yield self.settings(path="no/such/folder")
-
-    @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
 
     @contextlib.contextmanager
     def read_only(self):
@@ -147,24 +135,11 @@ class Ftp(Kind):
         return any(os.path.getsize(os.path.join(self.home("slow"), name))
                    for name in os.listdir(self.home("slow")) if name.startswith("."))
 
-    @contextlib.contextmanager
+    def slowly(self):
+        return self.settings(user="slow")
+
     def dies(self):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            self.processes[0].kill()
+        return self.while_uploading(self.processes[0].kill, self.start)
 
-        try:
-            yield self.settings(user="slow"), meanwhile
-        finally:
-            self.start()
-
-    @contextlib.contextmanager
     def hangs(self):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            self.processes[0].signal(signal.SIGSTOP)
-
-        try:
-            yield self.settings(user="slow"), meanwhile
-        finally:
-            self.processes[0].signal(signal.SIGCONT)
+        return self.while_stopped(self.processes[0])

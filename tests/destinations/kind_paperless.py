@@ -3,11 +3,10 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 
-from kind import TIMEOUT_S, Kind
-from peer import Process, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import Process, authority, free_ports, tmpfs
 from web_front import WebFront
 
 TOKEN = "a" * 40
@@ -46,12 +45,7 @@ class Paperless(Kind):
         return self.settings(url=self.url(port=port))
 
     def files(self, version=2):
-        found, folder = {}, os.path.join(self.folder, str(version))
-        for name in os.listdir(folder):
-            if not name.startswith("."):
-                with open(os.path.join(folder, name), "rb") as f:
-                    found[name] = f.read()
-        return found
+        return seen_below(os.path.join(self.folder, str(version)))
 
     def temporary(self):
         return os.listdir(os.path.join(self.folder, "scratch"))
@@ -79,10 +73,6 @@ class Paperless(Kind):
         yield self.settings(url=self.url("/elsewhere"))
 
     @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
-
-    @contextlib.contextmanager
     def read_only(self):
         yield self.settings(token=READER)
 
@@ -91,36 +81,12 @@ class Paperless(Kind):
         with tmpfs(os.path.join(self.folder, "scratch")):
             yield self.settings()
 
-    @contextlib.contextmanager
-    def paced(self):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(self.folder, "uploading"))
-        yield self.settings(url=self.url("/paced"))
+    def slowly(self):
+        self.forget_upload()
+        return self.settings(url=self.url("/paced"))
 
-    def await_upload(self):
-        wait_until(lambda: os.path.exists(os.path.join(self.folder, "uploading")),
-                   "the beginning of an upload")
-
-    @contextlib.contextmanager
     def dies(self):
-        def meanwhile():
-            self.await_upload()
-            self.front.process.kill()
+        return self.while_uploading(self.front.process.kill, self.front.start)
 
-        with self.paced() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.front.start()
-
-    @contextlib.contextmanager
     def hangs(self):
-        def meanwhile():
-            self.await_upload()
-            self.front.process.signal(signal.SIGSTOP)
-
-        with self.paced() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.front.process.signal(signal.SIGCONT)
+        return self.while_stopped(self.front.process)

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import signal
 import sys
 
 import botocore.config
 import botocore.session
 from kind import TIMEOUT_S, Kind
-from peer import PASSWORD, Process, authority, free_ports, tmpfs, wait_until
+from peer import PASSWORD, Process, authority, free_ports, tmpfs
 from web_front import WebFront
 
 BUCKETS = ("docs", "full", "readable", "drop")
@@ -88,10 +87,6 @@ class S3(Kind):
         yield self.settings(bucket="no-such-bucket")
 
     @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
-
-    @contextlib.contextmanager
     def read_only(self):
         yield self.settings(bucket="readable", access_key="test:reader")
 
@@ -100,36 +95,12 @@ class S3(Kind):
         with tmpfs(os.path.join(self.folder, "devices", "d1", "objects-1")):
             yield self.settings(bucket="full")
 
-    def await_upload(self):
-        wait_until(lambda: os.path.exists(os.path.join(self.folder, "uploading")),
-                   "the beginning of an upload")
+    def slowly(self):
+        self.forget_upload()
+        return self.settings(endpoint=self.endpoint("slow"))
 
-    @contextlib.contextmanager
-    def slow(self):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(self.folder, "uploading"))
-        yield self.settings(endpoint=self.endpoint("slow"))
-
-    @contextlib.contextmanager
     def dies(self):
-        def meanwhile():
-            self.await_upload()
-            self.swift.kill()
+        return self.while_uploading(self.swift.kill, self.start_swift)
 
-        with self.slow() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.start_swift()
-
-    @contextlib.contextmanager
     def hangs(self):
-        def meanwhile():
-            self.await_upload()
-            self.swift.signal(signal.SIGSTOP)
-
-        with self.slow() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.swift.signal(signal.SIGCONT)
+        return self.while_stopped(self.swift)

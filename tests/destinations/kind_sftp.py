@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 
-from kind import TIMEOUT_S, Kind
+from kind import TIMEOUT_S, Kind, seen_below
 from peer import (NOBODY, PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
                   wait_until)
 
@@ -128,14 +128,7 @@ class Sftp(Kind):
         return os.path.join(self.folder, "home", user)
 
     def files(self, user=USER):
-        found = {}
-        for root, _, names in os.walk(self.home(user)):
-            for name in names:
-                path = os.path.join(root, name)
-                if not name.startswith("."):
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.home(user))] = f.read()
-        return found
+        return seen_below(self.home(user))
 
     def temporary(self):
         return [name for user in USERS for _, _, names in os.walk(self.home(user))
@@ -168,26 +161,13 @@ class Sftp(Kind):
     def slowly(self):
         return self.settings(user="slow", port=self.slow.port)
 
-    @contextlib.contextmanager
     def dies(self):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            self.signal(signal.SIGKILL)
-
-        try:
-            yield self.slowly(), meanwhile
-        finally:
+        def restart():
             for process in self.processes:
                 process.kill()
             self.start()
 
-    @contextlib.contextmanager
-    def hangs(self):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            self.signal(signal.SIGSTOP)
+        return self.while_uploading(lambda: self.signal(signal.SIGKILL), restart)
 
-        try:
-            yield self.slowly(), meanwhile
-        finally:
-            self.signal(signal.SIGCONT)
+    def hangs(self):
+        return self.while_stopped(self)

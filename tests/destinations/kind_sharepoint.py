@@ -4,14 +4,13 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 
 from apache import DOMAIN, Apache, login
 from kerberos import Kerberos
-from kind import TIMEOUT_S, Kind
-from peer import PASSWORD, USER, FaultProxy, Process, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import PASSWORD, USER, FaultProxy, Process, authority, free_ports, tmpfs
 from sharepoint_farm import LIBRARY
 
 SLOW_KB_PER_S = 4000
@@ -100,14 +99,7 @@ class Sharepoint(Kind):
             return json.load(f)[f"{LIBRARY}/{name}"]
 
     def files(self, _user=USER):
-        found = {}
-        for root, _, names in os.walk(self.library()):
-            for name in names:
-                path = os.path.join(root, name)
-                if not name.endswith(".part"):
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.library())] = f.read()
-        return found
+        return seen_below(self.library(), lambda name: name.endswith(".part"))
 
     def temporary(self):
         return [name for _, _, names in os.walk(self.d + "/site/root") for name in names
@@ -122,10 +114,6 @@ class Sharepoint(Kind):
     @contextlib.contextmanager
     def wrong_name(self):
         yield self.settings(library="No Library/Scans")
-
-    @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
 
     @contextlib.contextmanager
     def read_only(self):
@@ -145,16 +133,8 @@ class Sharepoint(Kind):
                     return True
         return False
 
-    @contextlib.contextmanager
-    def while_uploading(self, do, undo):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            do()
-
-        try:
-            yield self.through(self.slow.port), meanwhile
-        finally:
-            undo()
+    def slowly(self):
+        return self.through(self.slow.port)
 
     def kill(self):
         self.apache.process.kill()
@@ -170,5 +150,4 @@ class Sharepoint(Kind):
         return self.while_uploading(self.kill, self.restart)
 
     def hangs(self):
-        return self.while_uploading(lambda: self.farm.signal(signal.SIGSTOP),
-                                    lambda: self.farm.signal(signal.SIGCONT))
+        return self.while_stopped(self.farm)

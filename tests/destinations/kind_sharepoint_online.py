@@ -4,13 +4,12 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
 import graph_cloud as cloud
-from kind import TIMEOUT_S, Kind
-from peer import FaultProxy, Process, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import FaultProxy, Process, authority, free_ports, tmpfs
 
 SLOW_KB_PER_S = 4000
 
@@ -81,14 +80,7 @@ class SharepointOnline(Kind):
             return json.load(f)[f"{cloud.DRIVES['Documents']}/{name}"]
 
     def files(self):
-        found = {}
-        for root, _, names in os.walk(self.library()):
-            for name in names:
-                if not name.endswith(".part"):
-                    path = os.path.join(root, name)
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.library())] = f.read()
-        return found
+        return seen_below(self.library(), lambda name: name.endswith(".part"))
 
     def temporary(self):
         return [name for _, _, names in os.walk(self.d + "/root") for name in names if name.endswith(".part")]
@@ -102,10 +94,6 @@ class SharepointOnline(Kind):
     @contextlib.contextmanager
     def wrong_name(self):
         yield self.settings(library="No Library")
-
-    @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
 
     @contextlib.contextmanager
     def read_only(self):
@@ -124,16 +112,8 @@ class SharepointOnline(Kind):
                     return True
         return False
 
-    @contextlib.contextmanager
-    def while_uploading(self, do, undo):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            do()
-
-        try:
-            yield self.settings(port=self.slow.port), meanwhile
-        finally:
-            undo()
+    def slowly(self):
+        return self.settings(port=self.slow.port)
 
     def restart(self):
         self.process.kill()
@@ -144,5 +124,4 @@ class SharepointOnline(Kind):
         return self.while_uploading(self.process.kill, self.restart)
 
     def hangs(self):
-        return self.while_uploading(lambda: self.process.signal(signal.SIGSTOP),
-                                    lambda: self.process.signal(signal.SIGCONT))
+        return self.while_stopped(self.process)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 from realm import REALM, Realm
-from kind import TIMEOUT_S, Kind
+from kind import TIMEOUT_S, Kind, seen_below
 from peer import (PASSWORD, USER, FaultProxy, Process, all_ids, as_nobody, free_ports, tmpfs,
                   wait_until)
 
@@ -190,14 +190,7 @@ class Smb(Kind):
         return os.path.join(self.folder, "home", share)
 
     def files(self, share="scans"):
-        found = {}
-        for root, _, names in os.walk(self.home(share)):
-            for name in names:
-                path = os.path.join(root, name)
-                if not name.startswith("."):
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.home(share))] = f.read()
-        return found
+        return seen_below(self.home(share))
 
     def temporary(self):
         return [name for share in SHARES for _, _, names in os.walk(self.home(share))
@@ -238,32 +231,21 @@ class Smb(Kind):
     def slowly(self):
         return self.settings(share="slow", port=self.slow.port)
 
-    @contextlib.contextmanager
     def dies(self):
         server = self.server("usual")
 
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            server.process.kill()
+        return self.while_uploading(server.process.kill, server.start)
 
-        try:
-            yield self.slowly(), meanwhile
-        finally:
-            server.start()
-
-    @contextlib.contextmanager
     def hangs(self):
         server = self.server("usual")
 
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
+        def signal_all(number):
             for pid in server.process.session():
-                os.kill(pid, signal.SIGSTOP)
+                os.kill(pid, number)
 
-        try:
-            yield self.slowly(), meanwhile
-        finally:
-            for pid in server.process.session():
-                os.kill(pid, signal.SIGCONT)
+        def go_on():
+            signal_all(signal.SIGCONT)
             # The lost session's file stays open, and cannot be replaced, until the server has seen the end.
             wait_until(lambda: not self.opened(server), "the server to close the file")
+
+        return self.while_uploading(lambda: signal_all(signal.SIGSTOP), go_on)

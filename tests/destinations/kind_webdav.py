@@ -3,13 +3,12 @@
 import contextlib
 import os
 import shutil
-import signal
 import tempfile
 
 from apache import Apache, login
 from kerberos import Kerberos
-from kind import TIMEOUT_S, Kind
-from peer import PASSWORD, USER, FaultProxy, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import PASSWORD, USER, FaultProxy, authority, free_ports, tmpfs
 
 SLOW_KB_PER_S = 4000
 DOORS = "none basic digest ntlm negotiate bearer".split()
@@ -86,14 +85,7 @@ class Webdav(Kind):
         return os.path.join(self.d, "home", path)
 
     def files(self, _user=USER):
-        found = {}
-        for root, _, names in os.walk(self.home()):
-            for name in names:
-                path = os.path.join(root, name)
-                if not name.startswith("."):
-                    with open(path, "rb") as f:
-                        found[os.path.relpath(path, self.home())] = f.read()
-        return found
+        return seen_below(self.home())
 
     def temporary(self):
         """Apache's own temporary files are not ours: it leaves them when it is killed."""
@@ -111,10 +103,6 @@ class Webdav(Kind):
         yield self.settings(url=self.url(path="no/such/folder"))
 
     @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
-
-    @contextlib.contextmanager
     def read_only(self):
         yield self.settings(url=self.url("readonly"))
 
@@ -128,16 +116,8 @@ class Webdav(Kind):
         return any(os.path.getsize(self.home(name)) for name in os.listdir(self.home())
                    if name.startswith(".davfs.tmp"))
 
-    @contextlib.contextmanager
-    def while_uploading(self, do, undo):
-        def meanwhile():
-            wait_until(self.uploading, "the beginning of an upload")
-            do()
-
-        try:
-            yield self.through(self.slow.port), meanwhile
-        finally:
-            undo()
+    def slowly(self):
+        return self.through(self.slow.port)
 
     def restart(self):
         self.apache.process.kill()
@@ -150,5 +130,4 @@ class Webdav(Kind):
         return self.while_uploading(self.apache.process.kill, self.restart)
 
     def hangs(self):
-        return self.while_uploading(lambda: self.apache.process.signal(signal.SIGSTOP),
-                                    lambda: self.apache.process.signal(signal.SIGCONT))
+        return self.while_stopped(self.apache.process)

@@ -3,11 +3,10 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 
-from kind import TIMEOUT_S, Kind
-from peer import Process, authority, free_ports, tmpfs, wait_until
+from kind import TIMEOUT_S, Kind, seen_below
+from peer import Process, authority, free_ports, tmpfs
 from web_front import WebFront
 from webhook_receiver import SECRET
 
@@ -49,12 +48,7 @@ class Webhook(Kind):
         return self.settings(url=self.url(port=port))
 
     def files(self, folder="documents"):
-        found = {}
-        for name in os.listdir(os.path.join(self.folder, folder)):
-            if not name.startswith("."):
-                with open(os.path.join(self.folder, folder, name), "rb") as f:
-                    found[name] = f.read()
-        return found
+        return seen_below(os.path.join(self.folder, folder))
 
     def temporary(self):
         return [name for folder in ("documents", "full")
@@ -79,10 +73,6 @@ class Webhook(Kind):
         yield self.settings(url=self.url("/none"))
 
     @contextlib.contextmanager
-    def untrusted(self):
-        yield self.settings(tls_trust="strict", tls_ca="")
-
-    @contextlib.contextmanager
     def read_only(self):
         yield self.settings(url=self.url("/ro"))
 
@@ -91,36 +81,12 @@ class Webhook(Kind):
         with tmpfs(os.path.join(self.folder, "full")):
             yield self.settings(url=self.url("/full"))
 
-    def await_upload(self):
-        wait_until(lambda: os.path.exists(os.path.join(self.folder, "uploading")),
-                   "the beginning of an upload")
+    def slowly(self):
+        self.forget_upload()
+        return self.settings(url=self.url("/slow"))
 
-    @contextlib.contextmanager
-    def slow(self):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(self.folder, "uploading"))
-        yield self.settings(url=self.url("/slow"))
-
-    @contextlib.contextmanager
     def dies(self):
-        def meanwhile():
-            self.await_upload()
-            self.front.process.kill()
+        return self.while_uploading(self.front.process.kill, self.front.start)
 
-        with self.slow() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.front.start()
-
-    @contextlib.contextmanager
     def hangs(self):
-        def meanwhile():
-            self.await_upload()
-            self.front.process.signal(signal.SIGSTOP)
-
-        with self.slow() as settings:
-            try:
-                yield settings, meanwhile
-            finally:
-                self.front.process.signal(signal.SIGCONT)
+        return self.while_stopped(self.front.process)

@@ -12,24 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
-from common import free_ports  # noqa: F401  # pylint: disable=unused-import  (for those who make servers)
+from common import free_ports, wait_until  # noqa: F401  # pylint: disable=unused-import  (for those who make servers)
 
 USER, PASSWORD = "scan", "Scan-Pass-1"
-READY_SECONDS = 60
 END_SECONDS = 10
 NOBODY = 65534
-
-
-def wait_until(true, what, seconds=READY_SECONDS):
-    end = time.monotonic() + seconds
-    while True:
-        answer = true()
-        if answer:
-            return answer
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.01)
 
 
 def answers(port):

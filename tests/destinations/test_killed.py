@@ -241,9 +241,7 @@ def test_a_mail_that_was_cut_off_twice_waits_for_a_person(homes):
 
 def slow_way(kind, word):
     """Settings, and how files() looks there."""
-    if word == "ftp":
-        return kind.settings(user="slow"), {"user": "slow"}
-    if word == "sftp":
+    if word in ("ftp", "sftp"):
         return kind.slowly(), {"user": "slow"}
     if word == "smb":
         return kind.slowly(), {"share": "slow"}

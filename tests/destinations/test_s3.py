@@ -128,8 +128,7 @@ def test_a_failed_upload_in_parts_is_ended(s3, tmp_path):
         s3.await_upload()
         os.truncate(document.path, 6 << 20)
 
-    with s3.slow() as settings:
-        result = result_of(document.task("s3", settings), meanwhile=meanwhile)
+    result = result_of(document.task("s3", s3.slowly()), meanwhile=meanwhile)
     assert (result["class"], result["stage"]) == ("fatal", "verify"), result
     assert document.name not in s3.files() and not uploads_of(s3, document.name)
 
@@ -159,16 +158,15 @@ def test_an_etag_that_is_no_md5(s3, tmp_path):
 
 def test_a_worker_that_is_killed_leaves_nothing_once_it_is_repeated(s3, tmp_path):
     document = Document(tmp_path, 12 << 20, unique("killed"))
-    with s3.slow() as settings:
-        task = document.task("s3", settings)
-        with Served(DELIVER) as program:
-            program.send(task)
-            while program.receive()["type"] != "question":
-                pass
-            program.send({"type": "answer", "id": task["id"], "answer": "go"})
-            s3.await_upload()
-            program.process.kill()
-        assert uploads_of(s3, document.name) == [document.name] and document.name not in s3.files()
+    task = document.task("s3", s3.slowly())
+    with Served(DELIVER) as program:
+        program.send(task)
+        while program.receive()["type"] != "question":
+            pass
+        program.send({"type": "answer", "id": task["id"], "answer": "go"})
+        s3.await_upload()
+        program.process.kill()
+    assert uploads_of(s3, document.name) == [document.name] and document.name not in s3.files()
     result = result_of(dict(task, settings=s3.settings(), reserved_name=document.name))
     assert result["class"] == "ok" and result["remote_name"] == document.name, result
     assert s3.content(document.name) == document.content and not uploads_of(s3, document.name)

@@ -139,8 +139,21 @@ static bool node_write(PdfWriter *pdf, const TreeNode *node, uint32_t parent, Er
     return true;
 }
 
-/* Makes sure that the node of this level takes one more kid: a full one is written and becomes the kid
- * of a node above. */
+static bool node_ready(PdfWriter *pdf, int level, Err *err);
+
+/* Writes the node of this level, which is a kid of the one above from then on. */
+static bool node_close(PdfWriter *pdf, int level, Err *err)
+{
+    TreeNode *node = &pdf->tree[level], *above = node + 1;
+
+    if (!node_ready(pdf, level + 1, err) || !node_write(pdf, node, above->number, err))
+        return false;
+    above->kids[above->kid_count++] = node->number;
+    above->page_count += node->page_count;
+    return true;
+}
+
+/* Makes sure that the node of this level takes one more kid: a full one is closed, and a new one begun. */
 static bool node_ready(PdfWriter *pdf, int level, Err *err)
 {
     TreeNode *node = &pdf->tree[level];
@@ -150,13 +163,8 @@ static bool node_ready(PdfWriter *pdf, int level, Err *err)
     if (node->number) {
         if (level + 1 == LEVELS)
             return err_set(err, ERR_PERMANENT, 0, "too many pages for one PDF");
-        if (!node_ready(pdf, level + 1, err))
+        if (!node_close(pdf, level, err))
             return false;
-        TreeNode *above = &pdf->tree[level + 1];
-        if (!node_write(pdf, node, above->number, err))
-            return false;
-        above->kids[above->kid_count++] = node->number;
-        above->page_count += node->page_count;
     }
     *node = (TreeNode){ .number = object_number(pdf, err) };
     return node->number != 0;
@@ -173,13 +181,8 @@ static bool tree_finish(PdfWriter *pdf, uint32_t *ret_root, Err *err)
             *ret_root = node->number;
             return node_write(pdf, node, 0, err);
         }
-        if (!node_ready(pdf, level + 1, err))
+        if (!node_close(pdf, level, err))
             return false;
-        TreeNode *above = &pdf->tree[level + 1];
-        if (!node_write(pdf, node, above->number, err))
-            return false;
-        above->kids[above->kid_count++] = node->number;
-        above->page_count += node->page_count;
     }
     return err_set(err, ERR_BUG, 0, "page tree has no root");
 }

@@ -100,6 +100,7 @@ static bool doctor_get(HttpRequest *req, HttpResponse *res, Err *err)
     Report report = { .items = items, .addresses = addresses };
     Json *answer = json_new_object();
     facts->config = config->doctor;
+    facts->key_is_credential = config->sealer && sealer_is_credential(config->sealer);
     look_at_certificate(config->certificate, &facts->certificate);
     doctor_look(facts);
     doctor_examine(facts, read.db, add_finding, &report);

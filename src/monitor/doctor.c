@@ -5,7 +5,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,22 +112,11 @@ static void look_at_network(DoctorFacts *facts)
         (void)text_copy(facts->network_error, sizeof facts->network_error, err.text);
 }
 
-/* As seal/ looks for it. */
-static bool has_credential(void)
-{
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    char path[PATH_TEXT_SIZE];
-
-    return folder && text_printf(path, sizeof path, "%s/platen-master-key", folder) &&
-           access(path, F_OK) == 0;
-}
-
 void doctor_look(DoctorFacts *facts)
 {
     facts->proc_path = "/proc";
     facts->user = (unsigned)geteuid();
     facts->now = wall_now();
     facts->built = (Wall){ PLATEN_BUILT_S * 1000LL };
-    facts->key_is_credential = has_credential();
     look_at_network(facts);
 }

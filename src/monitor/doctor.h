@@ -91,7 +91,7 @@ typedef struct DoctorTold {
 typedef void DoctorSay(void *arg, const Finding *finding);
 typedef void DoctorTell(void *arg, const DoctorTold *told);
 
-/* Fills all but config and certificate from the system. */
+/* Fills all but config, certificate and key_is_credential from the system. */
 void doctor_look(DoctorFacts *facts);
 
 /* Says every finding, in the order of the checks. A database that cannot be read is a finding as well. */

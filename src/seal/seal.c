@@ -173,6 +173,11 @@ Sealer *sealer_open(int folder_fd, Err *err)
     return STEAL(sealer);
 }
 
+bool sealer_is_credential(const Sealer *sealer)
+{
+    return sealer->from_credential;
+}
+
 static bool keys_are_a_file(const Sealer *sealer, Err *err)
 {
     if (!sealer->from_credential)

@@ -31,6 +31,9 @@ Sealer *sealer_open(int folder_fd, Err *err);
 void sealer_free(Sealer *sealer); /* wipes the keys; accepts NULL */
 DEFINE_AUTO(Sealer, sealer_free);
 
+/* True when the keys came from the credential. */
+bool sealer_is_credential(const Sealer *sealer);
+
 /* True when a text is sealed (by whatever key). */
 bool seal_is_sealed(const char *text);
 

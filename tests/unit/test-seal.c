@@ -187,6 +187,7 @@ static void a_credential_goes_before_the_file(void **state)
     put_file("platen-master-key",
              "0123abcd 0000000000000000000000000000000000000000000000000000000000000000\n", 0400);
     AUTO(Sealer) of_credential = open_keys();
+    assert_true(sealer_is_credential(of_credential) && !sealer_is_credential(still_of_file));
     assert_false(seal_open(of_credential, "p", buf_text(&sealed), &opened, &err));
     assert_non_null(strstr(err.remedy, "master.key"));
     assert_false(sealer_add_key(folder, &of_credential, &err));

@@ -265,8 +265,10 @@ static bool give_back(const Visit *visit)
 {
     SiteFile temporary = { 0 };
 
-    return !visit->proposed || (visit->verbs->look(visit->errand, visit->temporary, &temporary) &&
-                                temporary.found && errand_release(visit->errand));
+    if (!visit->proposed || visit->verbs->hash)
+        return true;
+    return visit->verbs->look(visit->errand, visit->temporary, &temporary) && temporary.found &&
+           errand_release(visit->errand);
 }
 
 /* Nothing of a failed attempt stays; why it failed is what is told. */

@@ -388,7 +388,7 @@ static void a_taken_name_is_overwritten_or_refused(void **state)
     world->options = "{\"same_name\":\"refuse\"}";
     assert_int_equal(deliver(world), DELIVERY_CLASS_FATAL);
     assert_non_null(strstr(world->result.text, "a.pdf"));
-    assert_int_equal(world->asked, 2); /* for the name, and to give it back */
+    assert_int_equal(world->asked, 1); /* nobody looks before */
     world->options = "{\"same_name\":\"overwrite\"}";
     assert_int_equal(deliver(world), DELIVERY_CLASS_OK);
     assert_delivered_as(world, "a.pdf");

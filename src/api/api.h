@@ -74,7 +74,7 @@ typedef struct ApiConfig {
     const Sealer *sealer;        /* seals secrets that come in                                 */
     HttpEvents *events;          /* streams; may be NULL in tests                              */
     const char *spool_path;      /* absolute                                                   */
-    int64_t spool_reserve_bytes; /* health complains when less is left                         */
+    int64_t spool_reserve_bytes; /* health complains when not more is left: no scan is begun then */
     unsigned panel_names;        /* names this server can show on a panel, 0 = one             */
     const QuirkBook *quirks;     /* what models do otherwise; NULL: nothing is known           */
     ApiStartScan *start_scan;    /* NULL: this server has no devices                           */

@@ -354,7 +354,8 @@ static bool open_api(Platend *p, Err *err)
                       .traces = &server_traces,
                       .traces_arg = scan_service_traces(p->scans),
                       .spool_path = p->spool_path,
-                      .spool_reserve_bytes = p->config->free_space_mib * MIB,
+                      .spool_reserve_bytes = p->config->free_space_mib * MIB +
+                                             SPOOL_SCAN_RESERVE_BYTES,
                       .panel_names = server_config_names(p->config),
                       .doctor = &p->doctor,
                       .certificate = p->config->http_port ? &p->certificate : NULL,

@@ -36,11 +36,11 @@ const char *spool_path(const Spool *spool);
 /* Room on the disk of the spool. A scan begins when left >= wanted. */
 enum { SPOOL_SCAN_RESERVE_BYTES = 64 * 1024 * 1024 };
 typedef struct SpoolSpace {
-    int64_t
-        left; /* bytes                                                                            */
+    int64_t left; /* bytes */
     int64_t
         wanted; /* the reserve, and SPOOL_SCAN_RESERVE_BYTES for each running scan and the new one */
 } SpoolSpace;
+
 /* From any thread. False with the errors of base/file.h when the disk cannot be asked. */
 bool spool_space(Spool *spool, SpoolSpace *ret_space, Err *err);
 

@@ -273,7 +273,7 @@ const Route destination_routes[] = {
       "Tries a destination stage by stage and leaves nothing there; one that was stopped goes on "
       "when it "
       "works.",
-      .query = no_query, .answer = "DestinationTest" },
+      .flags = ROUTE_WAITS, .query = no_query, .answer = "DestinationTest" },
     { "POST", "/api/v1/destinations/{id}/stop", "destinations.write", destination_stop_post,
       "Stops a destination: its deliveries are held.", .query = no_query, .answer = "Destination" },
     { "POST", "/api/v1/destinations/{id}/resume", "destinations.write", destination_resume_post,

@@ -65,10 +65,11 @@ static bool device_unpair(HttpRequest *req, HttpResponse *res, Err *err)
 
 const Route device_pair_routes[] = {
     { "POST", "/api/v1/devices/{id}/pair", "devices.write", device_pair,
-      "Pairs a scanner that has only a button with this server, by SNMP.", .query = no_query,
-      .body_fields = pair_wish_fields, .answer = "Device" },
+      "Pairs a scanner that has only a button with this server, by SNMP.", .flags = ROUTE_WAITS,
+      .query = no_query, .body_fields = pair_wish_fields, .answer = "Device" },
     { "POST", "/api/v1/devices/{id}/unpair", "devices.write", device_unpair,
-      "Takes the name of this server out of a scanner that has only a button.", .query = no_query,
-      .body_fields = unpair_wish_fields, .answer = "Device" },
+      "Takes the name of this server out of a scanner that has only a button.",
+      .flags = ROUTE_WAITS, .query = no_query, .body_fields = unpair_wish_fields,
+      .answer = "Device" },
     { .method = NULL },
 };

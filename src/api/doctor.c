@@ -221,6 +221,7 @@ const Route doctor_routes[] = {
     { "POST", "/api/v1/doctor/device", "devices.write", doctor_device,
       "Tries a device stage by stage, with the time of each, and scans nothing: connect, tls, "
       "identify.",
-      .query = no_query, .body_fields = probe_wish_fields, .answer = "DeviceProbe" },
+      .flags = ROUTE_WAITS, .query = no_query, .body_fields = probe_wish_fields,
+      .answer = "DeviceProbe" },
     { .method = NULL },
 };

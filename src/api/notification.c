@@ -211,7 +211,7 @@ const Route notification_routes[] = {
       "Changes who is told what by mail; what waits is tried at once.", .query = no_query,
       .body_fields = notification_fields, .answer = "NotificationSetting" },
     { "POST", "/api/v1/notification/test", "config.write", notification_test_post,
-      "Sends a mail now and answers how that went.", .query = no_query,
+      "Sends a mail now and answers how that went.", .flags = ROUTE_WAITS, .query = no_query,
       .answer = "NotificationTest" },
     { "GET", "/api/v1/notifications", "batches.read", notifications_get,
       "Lists what waits to be told, was told, or could not be; newest first.", .query = list_query,

@@ -62,6 +62,7 @@ struct HttpServer {
     pthread_cond_t quiet; /* active became 0                      */
     HttpRequest **queue;  /* ring of config.queue_max             */
     unsigned queue_first, queue_count;
+    unsigned waits;  /* requests of ROUTE_WAITS in the queue or at work */
     unsigned active; /* requests begun and not completed */
     size_t body_bytes;
     bool stopping, watching;

@@ -14,12 +14,42 @@ static struct timespec when(Mono mono)
 
 /* --- the queue --------------------------------------------------------------------------------- */
 
+enum { THREADS_THAT_NEVER_WAIT = 2 };
+
+static bool is_waiting(const HttpRequest *req)
+{
+    return (req->route->flags & ROUTE_WAITS) != 0;
+}
+
+/* Somebody must always be there for who only wants to look. */
+static unsigned waits_max(const HttpServer *server)
+{
+    return server->thread_count > THREADS_THAT_NEVER_WAIT
+               ? server->thread_count - THREADS_THAT_NEVER_WAIT
+               : 1;
+}
+
+static void refuse_busy(HttpRequest *req, bool stopping, bool patient)
+{
+    Err err;
+
+    err_set(&err, ERR_TEMPORARY, 0, "%s",
+            stopping  ? "the server is stopping"
+            : patient ? "as many requests wait for devices and destinations as may"
+                      : "too many requests are waiting");
+    err_remedy(&err, "Try again in a moment.");
+    http_response_header(&req->response, "Retry-After", "1");
+    http_problem(req, 503, "busy", &err);
+}
+
 bool http_server_submit(HttpServer *server, HttpRequest *req)
 {
     pthread_mutex_lock(&server->lock);
-    bool room = !server->stopping && server->queue_count < server->config.queue_max;
+    bool patient = is_waiting(req) && server->waits >= waits_max(server);
+    bool room = !server->stopping && server->queue_count < server->config.queue_max && !patient;
     bool stopping = server->stopping;
     if (room) {
+        server->waits += is_waiting(req);
         /* Suspended first: a thread may resume it as soon as it is in the queue. */
         MHD_suspend_connection(req->mhd);
         unsigned at = (server->queue_first + server->queue_count) % server->config.queue_max;
@@ -30,9 +60,7 @@ bool http_server_submit(HttpServer *server, HttpRequest *req)
     pthread_mutex_unlock(&server->lock);
     if (room)
         return true;
-    http_response_header(&req->response, "Retry-After", "1");
-    http_refuse(req, 503, "busy",
-                stopping ? "the server is stopping" : "too many requests are waiting");
+    refuse_busy(req, stopping, patient);
     return false;
 }
 
@@ -76,12 +104,14 @@ static void *api_thread(void *arg)
         bool stopping = server->stopping;
         pthread_mutex_unlock(&server->lock);
         struct MHD_Connection *mhd = req->mhd;
+        bool waited = is_waiting(req);
         if (stopping)
             http_refuse(req, 503, "busy", "the server is stopping");
         else
             http_request_run(req);
-        MHD_resume_connection(mhd); /* from here on the request belongs to its polling thread */
         pthread_mutex_lock(&server->lock);
+        server->waits -= waited;
+        MHD_resume_connection(mhd); /* from here on the request belongs to its polling thread */
     }
     pthread_mutex_unlock(&server->lock);
     return NULL;

@@ -89,7 +89,7 @@ static const Field deliver_fields[] = {
 
 static const Field limit_fields[] = {
     INTEGER(ServerConfig, spool_threads, 1, 4, 2, "Threads that write pages."),
-    INTEGER(ServerConfig, api_threads, 1, 16, 4, "Threads that answer the API."),
+    INTEGER(ServerConfig, api_threads, 1, 16, 6, "Threads that answer the API."),
     INTEGER(ServerConfig, readers, 1, 16, 2, "Processes that read pages."),
     INTEGER(ServerConfig, composers, 1, 16, 1, "Processes that write documents."),
     INTEGER(ServerConfig, traces_mib, 4, 65536, 512,

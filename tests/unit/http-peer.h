@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "http/server.h"
+#include "json/json.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,6 +158,24 @@ static inline bool is_closed_within(int fd, int64_t ms)
     while ((n = read(fd, bytes, sizeof bytes)) > 0)
         continue;
     return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* The answer is a problem document (RFC 9457) of this status and code. */
+static inline void assert_problem(const Answer *answer, int status, const char *code)
+{
+    Err err;
+    char type[80];
+
+    assert_int_equal(answer->status, status);
+    assert_string_equal(header_of(answer, "Content-Type"), "application/problem+json");
+    AUTO(Json) json = json_parse((Bytes){ (const uint8_t *)answer->body, answer->body_n }, &err);
+    if (!json)
+        fail_msg("%s: %s", err.text, answer->body);
+    text_printf(type, sizeof type, "urn:platen:problem:%s", code);
+    assert_string_equal(json_get_text(json, "type"), type);
+    assert_int_equal(json_get_int(json, "status", 0), status);
+    assert_true(json_get_text(json, "title")[0] != '\0');
+    assert_true(json_get_text(json, "detail")[0] != '\0');
 }
 
 #endif

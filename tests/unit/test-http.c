@@ -24,7 +24,6 @@ static const Field item_fields[] = {
 static HttpServer *server;
 static uint16_t port;
 static Answer answer;
-static sem_t may_go_on;
 static int server_word;
 
 static bool get_hello(HttpRequest *req, HttpResponse *res, Err *err)
@@ -127,12 +126,6 @@ static bool get_number(HttpRequest *req, HttpResponse *res, Err *err)
     return true;
 }
 
-static bool get_blocked(HttpRequest *req, HttpResponse *res, Err *err)
-{
-    sem_wait(&may_go_on);
-    return get_special(req, res, err);
-}
-
 static bool get_broken(HttpRequest *req, HttpResponse *res, Err *err)
 {
     (void)req;
@@ -161,7 +154,6 @@ static const Route first_routes[] = {
       NULL },
     { "GET", "/broken", NULL, get_broken, "Fails.", 0, NULL, NULL, 0, NULL, NULL },
     { "GET", "/bug", NULL, get_bug, "Fails.", 0, NULL, NULL, 0, NULL, NULL },
-    { "GET", "/blocked", NULL, get_blocked, "Waits.", 0, NULL, NULL, 0, NULL, NULL },
     { .method = NULL },
 };
 
@@ -186,7 +178,7 @@ static bool authorise(void *arg, HttpRequest *req, const char *permission, Err *
 {
     const char *user = http_request_header(req, "X-User");
 
-    assert_ptr_equal(arg, &may_go_on);
+    assert_ptr_equal(arg, &server_word);
     if (user)
         http_request_set_caller(req, user);
     if (!permission || (user && strcmp(user, "admin") == 0))
@@ -199,7 +191,7 @@ static bool authorise(void *arg, HttpRequest *req, const char *permission, Err *
 static HttpConfig config(void)
 {
     return (HttpConfig){
-        .routes = routes, .authorise = authorise, .authorise_arg = &may_go_on, .arg = &server_word
+        .routes = routes, .authorise = authorise, .authorise_arg = &server_word, .arg = &server_word
     };
 }
 
@@ -207,7 +199,6 @@ static int start_with(const HttpConfig *with)
 {
     Err err;
 
-    sem_init(&may_go_on, 0, 0);
     server = http_server_new(with, &err);
     assert_non_null(server);
     assert_true(http_server_listen(server, "127.0.0.1", 0, NULL, &port, &err));
@@ -226,25 +217,7 @@ static int stop(void **state)
 {
     (void)state;
     http_server_free(STEAL(server));
-    sem_destroy(&may_go_on);
     return 0;
-}
-
-static void assert_problem(int status, const char *code)
-{
-    Err err;
-    char type[80];
-
-    assert_int_equal(answer.status, status);
-    assert_string_equal(header_of(&answer, "Content-Type"), "application/problem+json");
-    AUTO(Json) json = json_parse((Bytes){ (const uint8_t *)answer.body, answer.body_n }, &err);
-    if (!json)
-        fail_msg("%s: %s", err.text, answer.body);
-    text_printf(type, sizeof type, "urn:platen:problem:%s", code);
-    assert_string_equal(json_get_text(json, "type"), type);
-    assert_int_equal(json_get_int(json, "status", 0), status);
-    assert_true(json_get_text(json, "title")[0] != '\0');
-    assert_true(json_get_text(json, "detail")[0] != '\0');
 }
 
 /* --- requests that work ------------------------------------------------------------------------ */
@@ -262,10 +235,10 @@ static void test_keep_alive(void **state)
         ask(fd, &answer, "GET /fast HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_string_equal(answer.body, "fast\n");
         ask(fd, &answer, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
-        assert_problem(404, "not-found");
+        assert_problem(&answer, 404, "not-found");
         ask(fd, &answer,
             "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"); /* body drained */
-        assert_problem(405, "method-not-allowed");
+        assert_problem(&answer, 405, "method-not-allowed");
     }
 }
 
@@ -297,13 +270,13 @@ static void test_routes_and_variables(void **state)
     ask_once(port, &answer, "GET /items/%C3%A4%20b", "X-User: admin\r\n");
     assert_string_equal(answer.body, "\xc3\xa4 b");
     ask_once(port, &answer, "GET /items/", "");
-    assert_problem(404, "not-found");
+    assert_problem(&answer, 404, "not-found");
     ask_once(port, &answer, "GET /items/a/b", "");
-    assert_problem(404, "not-found");
+    assert_problem(&answer, 404, "not-found");
     ask_once(port, &answer, "GET /items/%ff", "");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     ask_once(port, &answer, "PATCH /items/a", "");
-    assert_problem(405, "method-not-allowed");
+    assert_problem(&answer, 405, "method-not-allowed");
     assert_string_equal(header_of(&answer, "Allow"), "GET, HEAD, DELETE");
 }
 
@@ -315,12 +288,12 @@ static void test_query_parameters(void **state)
     ask_once(port, &answer, "GET /number", "");
     assert_string_equal(answer.body, "50 -");
     ask_once(port, &answer, "GET /number?limit=101", "");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     assert_non_null(strstr(answer.body, "\"field\":\"limit\""));
     ask_once(port, &answer, "GET /number?limt=1", "");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     ask_once(port, &answer, "GET /number?after=%ff", "");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
 }
 
 static void test_bodies(void **state)
@@ -339,22 +312,22 @@ static void test_bodies(void **state)
     ask(fd, &answer,
         "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; x=y\r\n"
         "Transfer-Encoding: chunked\r\n\r\n8\r\n{\"name\":\r\n6\r\n\"old\"}\r\n0\r\n\r\n");
-    assert_problem(412, "changed-meanwhile");
+    assert_problem(&answer, 412, "changed-meanwhile");
     ask(fd, &answer,
         "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         "Content-Length: 13\r\n\r\n{\"nam\":\"mug\"}");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     assert_non_null(strstr(answer.body, "\"field\":\"nam\""));
     ask(fd, &answer,
         "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         "Content-Length: 1\r\n\r\n{");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     ask(fd, &answer, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    assert_problem(400, "bad-input");
+    assert_problem(&answer, 400, "bad-input");
     ask(fd, &answer,
         "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
         "Content-Length: 14\r\n\r\n{\"name\":\"mug\"}");
-    assert_problem(415, "media-type");
+    assert_problem(&answer, 415, "media-type");
     ask(fd, &answer,
         "PUT /text HTTP/1.1\r\nHost: x\r\nContent-Type: application/yaml\r\n"
         "Content-Length: 10\r\n\r\n0123456789");
@@ -369,12 +342,12 @@ static void test_permissions(void **state)
     ask_once(port, &answer, "GET /items/a", "X-User: admin\r\n");
     assert_int_equal(answer.status, 200);
     ask_once(port, &answer, "GET /items/a", "X-User: guest\r\n");
-    assert_problem(403, "denied");
+    assert_problem(&answer, 403, "denied");
     ask_once(port, &answer, "GET /items/a", "");
-    assert_problem(401, "unauthorised");
+    assert_problem(&answer, 401, "unauthorised");
     assert_string_equal(header_of(&answer, "WWW-Authenticate"), "Bearer");
     ask_once(port, &answer, "GET /fast/secret", "");
-    assert_problem(401, "unauthorised");
+    assert_problem(&answer, 401, "unauthorised");
     ask_once(port, &answer, "GET /hello", "X-User: guest\r\n");
     assert_non_null(strstr(answer.body, "\"caller\":\"guest\""));
 }
@@ -387,7 +360,7 @@ static void test_nobody_without_an_authoriser(void **state)
     with.authorise = NULL;
     start_with(&with);
     ask_once(port, &answer, "GET /items/a", "X-User: admin\r\n");
-    assert_problem(403, "denied");
+    assert_problem(&answer, 403, "denied");
     ask_once(port, &answer, "GET /hello", "");
     assert_int_equal(answer.status, 200);
     stop(NULL);
@@ -397,11 +370,11 @@ static void test_errors_of_handlers(void **state)
 {
     (void)state;
     ask_once(port, &answer, "GET /items/none", "X-User: admin\r\n");
-    assert_problem(404, "not-found");
+    assert_problem(&answer, 404, "not-found");
     assert_non_null(strstr(answer.body, "\"remedy\":\"List the items first.\""));
     assert_non_null(strstr(answer.body, "\"instance\":\"/items/none\""));
     ask_once(port, &answer, "GET /bug", "");
-    assert_problem(500, "bug");
+    assert_problem(&answer, 500, "bug");
     ask_once(port, &answer, "GET /broken", "");
     assert_int_equal(answer.status, 500);
 }
@@ -416,13 +389,13 @@ static void test_bodies_too_large(void **state)
     ask(fd, &answer,
         "PUT /text HTTP/1.1\r\nHost: x\r\nContent-Type: application/yaml\r\n"
         "Content-Length: 11\r\n\r\n0123456789a");
-    assert_problem(413, "too-large");
+    assert_problem(&answer, 413, "too-large");
     ask(fd, &answer, "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
-    assert_problem(413, "too-large"); /* no body is wanted */
+    assert_problem(&answer, 413, "too-large"); /* no body is wanted */
     ask(fd, &answer,
         "PUT /text HTTP/1.1\r\nHost: x\r\nContent-Type: application/yaml\r\n"
         "Expect: 100-continue\r\nContent-Length: 11\r\n\r\n");
-    assert_problem(413, "too-large"); /* before the body is sent */
+    assert_problem(&answer, 413, "too-large"); /* before the body is sent */
 
     AUTO_FD second = dial(port); /* chunked: counted, drained, answered */
     assert_true(say(second, "PUT /text HTTP/1.1\r\nHost: x\r\nContent-Type: application/yaml\r\n"
@@ -431,13 +404,13 @@ static void test_bodies_too_large(void **state)
         n += (size_t)snprintf(chunks + n, sizeof chunks - n, "a\r\n0123456789\r\n");
     assert_true(say(second, chunks));
     ask(second, &answer, "0\r\n\r\n");
-    assert_problem(413, "too-large");
+    assert_problem(&answer, 413, "too-large");
 
     AUTO_FD third = dial(port); /* more than anybody drains: refused at once */
     ask(third, &answer,
         "PUT /text HTTP/1.1\r\nHost: x\r\nContent-Type: application/yaml\r\n"
         "Content-Length: 99999999999\r\n\r\n");
-    assert_problem(413, "too-large");
+    assert_problem(&answer, 413, "too-large");
 }
 
 static void test_endless_chunks_are_cut(void **state)
@@ -469,50 +442,6 @@ static void test_large_headers(void **state)
     say(fd, "\r\n\r\n");
     hear(fd, &answer, true);
     assert_int_equal(answer.status, 431);
-}
-
-static void *ask_blocked(void *arg)
-{
-    Answer *own = arg;
-    AUTO_FD fd = dial(port);
-
-    ask(fd, own, "GET /blocked HTTP/1.1\r\nHost: x\r\n\r\n");
-    return NULL;
-}
-
-static void test_full_queue(void **state)
-{
-    enum { THREADS = 2, QUEUE = 3, CLIENTS = THREADS + QUEUE + 2 };
-    static Answer answers[CLIENTS];
-    pthread_t clients[CLIENTS];
-    HttpConfig with = config();
-    int done = 0, busy = 0;
-
-    (void)state;
-    with.api_threads = THREADS;
-    with.queue_max = QUEUE;
-    start_with(&with);
-    for (int i = 0; i < CLIENTS; i++) {
-        pthread_create(&clients[i], NULL, ask_blocked, &answers[i]);
-        if (i == THREADS - 1) /* a burst would fill the queue before the threads can empty it */
-            rest_ms(200);
-    }
-    rest_ms(200);
-    ask_once(port, &answer, "GET /hello", "");
-    assert_problem(503, "busy");
-    assert_string_equal(header_of(&answer, "Retry-After"), "1");
-    ask_once(port, &answer, "GET /fast", ""); /* does not wait for the others */
-    assert_int_equal(answer.status, 200);
-    for (int i = 0; i < CLIENTS; i++)
-        sem_post(&may_go_on);
-    for (int i = 0; i < CLIENTS; i++) {
-        pthread_join(clients[i], NULL);
-        done += answers[i].status == 200;
-        busy += answers[i].status == 503;
-    }
-    assert_int_equal(done, THREADS + QUEUE);
-    assert_int_equal(busy, 2);
-    stop(NULL);
 }
 
 /* --- slow and wrong peers ---------------------------------------------------------------------- */
@@ -586,7 +515,7 @@ static void test_all_bodies_together_are_bounded(void **state)
     for (int i = 0; i < (HTTP_BODIES_BYTES_MAX - LARGE_BYTES_MAX) / MIB + 1; i++)
         assert_true(say(second, piece));
     hear(second, &answer, false);
-    assert_problem(503, "busy");
+    assert_problem(&answer, 503, "busy");
 
     ask(first, &answer, "\r\n0\r\n\r\n");
     assert_string_equal(answer.body, "62914560");
@@ -654,51 +583,6 @@ static void test_random_bytes(void **state)
     assert_int_equal(answer.status, 200);
 }
 
-static void *stop_in_background(void *arg)
-{
-    (void)arg;
-    http_server_stop(server);
-    return NULL;
-}
-
-static bool takes_connections(uint16_t at)
-{
-    struct sockaddr_in to = { .sin_family = AF_INET,
-                              .sin_port = htons(at),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
-}
-
-static void test_stop_lets_handlers_finish(void **state)
-{
-    static Answer blocked, waiting;
-    pthread_t client, second, stopper;
-    HttpConfig with = config();
-    AUTO_FD idle = -1;
-
-    (void)state;
-    with.api_threads = 1;
-    start_with(&with);
-    idle = dial(port);
-    pthread_create(&client, NULL, ask_blocked, &blocked);
-    rest_ms(100);
-    pthread_create(&second, NULL, ask_blocked, &waiting);
-    rest_ms(100);
-    pthread_create(&stopper, NULL, stop_in_background, NULL);
-    rest_ms(100);
-    assert_false(takes_connections(port)); /* while a handler is at work */
-    sem_post(&may_go_on);
-    pthread_join(stopper, NULL);
-    pthread_join(client, NULL);
-    pthread_join(second, NULL);
-    assert_int_equal(blocked.status, 200);
-    assert_int_equal(waiting.status, 503);
-    assert_true(is_closed_within(idle, 1000));
-    stop(NULL);
-}
-
 /* --- what is wrong at the start, and OpenAPI --------------------------------------------------- */
 
 static void test_wrong_tables_and_addresses(void **state)
@@ -741,7 +625,7 @@ static void test_openapi(void **state)
     (void)state;
     assert_true(json_write(json, &text));
     assert_string_equal(json_get_text(json, "openapi"), "3.1.0");
-    assert_int_equal(json_count(paths), 12);
+    assert_int_equal(json_count(paths), 11);
     assert_non_null(json_get(json_get(paths, "/items/{id}"), "delete"));
     assert_string_equal(json_get_text(item, "operationId"), "get_items_id");
     assert_string_equal(json_get_text(item, "x-permission"), "items.read");
@@ -774,14 +658,12 @@ int main(void)
         SERVER_TEST(test_bodies_too_large),
         SERVER_TEST(test_endless_chunks_are_cut),
         SERVER_TEST(test_large_headers),
-        cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_slow_peers_are_cut),
         cmocka_unit_test(test_slow_bodies_are_cut),
         SERVER_TEST(test_all_bodies_together_are_bounded),
         cmocka_unit_test(test_idle_connections_are_closed),
         cmocka_unit_test(test_connections_per_address),
         SERVER_TEST(test_random_bytes),
-        cmocka_unit_test(test_stop_lets_handlers_finish),
         SERVER_TEST(test_wrong_tables_and_addresses),
         cmocka_unit_test(test_openapi),
     };

@@ -160,11 +160,6 @@ class MemoryWatch:
         self.thread.join()
 
 
-def warm_memory():
-    """Touches as much as the corpus and gives it back."""
-    subprocess.run([sys.executable, "-c", "bytearray(b'x') * (1400 << 20)"], check=True)
-
-
 # For each kind: settings for the bench, and the client that is looped, which uses TLS where the server does.
 def plan_of(word, kind):
     if word == "ftp":
@@ -190,7 +185,7 @@ def plan_of(word, kind):
 def loop(client, files):
     """Seconds of a shell loop with one process per file."""
     script = "".join(" ".join(f"'{w}'" for w in client(f)) + " || exit 1\n" for f in files)
-    warm_memory()
+    compose.warm_memory()
     begun = time.monotonic()
     subprocess.run(["sh"], input=script, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - begun
@@ -204,7 +199,7 @@ def deliver(office, job, name):
     assert state["state"] == "attention", state
     os.sync()
     where = office.id_of_destination(name)
-    warm_memory()
+    compose.warm_memory()
     office.cli("destination", "resume", name)
     seconds = office.wait_sent(where)
     assert office.rests(batch)["state"] == "done"
@@ -259,7 +254,7 @@ def seconds_to_healthy(pages_folder, others):
         wait_until(lambda: office.state(batch)["deliveries"]["held"] == 1000, "the pages", PATIENCE_S)
         os.sync()  # what the scan has written is not written back while the clock runs
         where = office.id_of_destination("Healthy")
-        warm_memory()
+        compose.warm_memory()
         office.cli("destination", "resume", "Healthy")
         return office.wait_sent(where)
 

@@ -12,7 +12,8 @@ ones of some 1.07 MB, here with a stamp each (platen-mfp --stamp), so that no tw
           readers are processes of their own, behind the pages.
   peak    the same scanners as fast as they are asked. Beside it, in the same round: a bare loop that writes,
           syncs, renames and commits (SQLite) the same number of the same files with 4 threads and no network; and ab,
-          which sends as many to nginx by PUT, which syncs nothing. Goal: 0.7 x the rate of the loop.
+          which sends as many to nginx by PUT, which syncs nothing. Goal: 0.7 x the rate of the loop. Each of the three
+          begins with memory that was used a moment ago: bench-deliver.py says why.
 
 Every page that a scanner saw acknowledged must be in the spool with the bytes that were fed, under its row. Then the
 server is killed: documents are not measured here. The figures are medians of the rounds."""
@@ -139,6 +140,7 @@ def ingest(folder, pages, sheets, pages_a_minute=0):
             fleet.wait_shown()
             wait_until(lambda: all(d["serial"] for d in house.devices().values()), "the serial numbers")
             pid = house.process.pid
+            compose.warm_memory()
             cpu, committed, begun = cpu_seconds(pid), commits(house), time.monotonic()
             with MemoryWatch(pid) as memory:
                 fleet.press()
@@ -229,6 +231,7 @@ def verdict(holds, text):
 def in_scratch(function, *arguments):
     """What the function gives, called with an empty folder that is gone behind it; what waits is written before."""
     os.sync()
+    compose.warm_memory()
     folder = tempfile.mkdtemp(prefix="platen-bench-")
     try:
         return function(folder, *arguments)

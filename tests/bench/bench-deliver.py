@@ -15,7 +15,7 @@ some 1.07 MB. For each kind with a real server on loopback (tests/destinations):
 
 Kinds: ftp, webdav (over TLS, as this product wants it unless told otherwise), webdav-plain (http), smb. Each measured
 part begins with memory that was used a moment ago: in a virtual machine the host may have to find a page that is
-touched for the first time, which costs both sides more than all the rest of their work.
+touched for the first time: where this was found, 1,000 PUTs took Apache 5 s of the kernel's time instead of 1.6.
 
 and once, with folders: 1,000 documents to a healthy one, alone and then beside a dead and a slow
 destination. Goal: at most 1.25 x the time. The figures are medians of the rounds."""

@@ -25,7 +25,7 @@ struct TcpStream {
     bool eof;        /* the peer sends no more                                             */
     bool broken;     /* nothing can be sent any more                                       */
     bool paused;
-    bool tell_drained; /* something was written since the last on_drained                    */
+    bool tell_drained; /* something waited to be sent since the last on_drained                 */
     bool in_callback;  /* freed inside its own callback: the memory goes afterwards          */
     bool dead;
     TlsLink *tls;        /* NULL: plain                                                          */

@@ -299,9 +299,8 @@ void stream_put_on_wire(TcpStream *stream, Bytes bytes)
         stream_break_later(stream, ENOMEM); /* a part may be sent: the stream cannot go on */
         return;
     }
-    /* Who does not ask to be told needs no turn of the loop when all is sent. */
-    bool asks = stream->events && stream->events->on_drained;
-    if (!connecting && (asks || tcp_queued_bytes(stream) > 0))
+    /* What is sent at once needs no turn of the loop. */
+    if (!connecting && (stream->tell_drained || tcp_queued_bytes(stream) > 0))
         watch_writable(stream);
 }
 
@@ -321,11 +320,12 @@ bool tcp_write(TcpStream *stream, Bytes bytes, Err *err)
                        queued);
     }
     tell_tap(stream, TCP_TAP_WRITTEN, bytes, "");
-    stream->tell_drained = true;
     if (stream->tls)
         stream_tls_write(stream, bytes);
     else
         stream_put_on_wire(stream, bytes);
+    if (tcp_queued_bytes(stream) > 0 || stream->early.n > 0)
+        stream->tell_drained = true;
     return true;
 }
 

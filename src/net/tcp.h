@@ -46,7 +46,7 @@ const char *tcp_end_name(TcpEnd end);
 typedef struct TcpEvents {
     void (*on_connected)(void *arg);         /* tcp_connect succeeded                           */
     void (*on_read)(void *arg, Bytes bytes); /* borrowed for the call; all of it is consumed    */
-    void (*on_drained)(void *arg);           /* after tcp_write: the kernel has taken it all    */
+    void (*on_drained)(void *arg);           /* bytes that tcp_write left in the queue are sent */
     /* Called once; nothing is read afterwards. The owner must still close or abort the stream.
      * After TCP_END_EOF writing goes on; should it fail, tcp_write says so and tcp_close copes. */
     void (*on_end)(void *arg, TcpEnd end, const Err *err);

@@ -27,12 +27,14 @@ static uint8_t pattern[QUEUE_BYTES / 2];
 
 static void send_next(Side *side)
 {
-    size_t n = side->to_send < sizeof pattern ? side->to_send : sizeof pattern;
     Err err;
 
-    side->to_send -= n;
-    if (n > 0)
+    while (side->to_send > 0 && tcp_queued_bytes(side->stream) == 0) {
+        size_t n = side->to_send < sizeof pattern ? side->to_send : sizeof pattern;
+
+        side->to_send -= n;
         assert_true(tcp_write(side->stream, (Bytes){ pattern, n }, &err));
+    }
 }
 
 static void side_connected(void *arg)

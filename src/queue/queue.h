@@ -16,6 +16,7 @@
 #include "model/delivery.h"
 #include "seal/seal.h"
 #include "store/config-rows.h"
+#include "store/spool.h"
 #include "store/store.h"
 #include "json/json.h"
 
@@ -36,9 +37,10 @@ typedef struct Retention {
 
 typedef struct QueueConfig {
     Store *store;
-    const Sealer *sealer;        /* opens secrets for deliveries     */
-    const char *data_path;       /* folder of workers.lock           */
-    const char *spool_path;      /* absolute                         */
+    const Sealer *sealer;   /* opens secrets for deliveries     */
+    const char *data_path;  /* folder of workers.lock           */
+    const char *spool_path; /* absolute                         */
+    Spool *spool; /* its devices go before what is looked at; NULL: none; outlives the queue */
     const char *worker_program;  /* absolute path of platen-worker   */
     const char *deliver_program; /* absolute path of platen-deliver  */
     const QueueProgram

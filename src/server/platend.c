@@ -195,14 +195,15 @@ static bool open_data(Platend *p, Err *err)
     p->sealer = data < 0 ? NULL : sealer_open(data, err);
     if (!p->sealer)
         return false;
-    queue.store = p->store;
-    queue.sealer = p->sealer;
-    p->queue = queue_new(&queue, err);
-    if (!p->queue)
-        return false;
     p->spool = spool_open(p->spool_path, (unsigned)p->config->spool_threads,
                           p->config->free_space_mib * MIB, err);
-    return p->spool &&
+    if (!p->spool)
+        return false;
+    queue.store = p->store;
+    queue.sealer = p->sealer;
+    queue.spool = p->spool;
+    p->queue = queue_new(&queue, err);
+    return p->queue &&
            store_fsck(p->store, p->spool_path, true, false, say_finding, NULL, &report, err) &&
            queue_recover(p->queue, err);
 }

@@ -235,6 +235,8 @@ static void run_close(SpoolBatch *b)
     }
     if (b->folder_fd >= 0)
         close(b->folder_fd);
+    if (b->full) /* the share has grown smaller meanwhile: nobody was told */
+        atomic_fetch_sub(&b->spool->full, 1);
     atomic_fetch_sub(&b->spool->scans, 1);
     pthread_mutex_destroy(&b->mutex);
     free(b);
@@ -252,6 +254,8 @@ static void bytes_written(SpoolBatch *b, size_t n)
     b->unwritten -= n;
     if (b->full && b->unwritten < spool_share(b->spool) / 2) {
         b->full = false;
+        atomic_store(&b->spool->last_full, mono_now().ms);
+        atomic_fetch_sub(&b->spool->full, 1);
         drained = b->drained;
         arg = b->drained_arg;
     }

@@ -61,7 +61,9 @@ struct Spool {
     char path[PATH_TEXT_SIZE];
     int root_fd;
     int64_t reserve_bytes;
-    atomic_int scans; /* batches open: each has its reserve */
+    atomic_int scans;       /* batches open: each has its reserve */
+    atomic_int full;        /* of these: whose device waits for the disk */
+    atomic_llong last_full; /* a Mono: when one of them was told to go on */
     unsigned thread_count, next_thread;
     SpoolThread threads[SPOOL_THREADS_MAX];
 };

@@ -136,7 +136,9 @@ static void hand_over(SpoolBatch *b, char side)
     fill->lost = b->unwritten + op->n > SPOOL_UNWRITTEN_LIMIT;
     if (!fill->lost) {
         b->unwritten += op->n;
-        b->full = b->full || b->unwritten > spool_share(b->spool);
+        bool fills = !b->full && b->unwritten > spool_share(b->spool);
+        b->full = b->full || fills;
+        atomic_fetch_add(&b->spool->full, fills);
     }
     pthread_mutex_unlock(&b->mutex);
     if (fill->lost)
@@ -254,6 +256,12 @@ bool spool_is_full(const SpoolBatch *batch)
     bool full = b->full;
     pthread_mutex_unlock(&b->mutex);
     return full;
+}
+
+bool spool_devices_wait(Spool *spool)
+{
+    return atomic_load(&spool->full) > 0 ||
+           mono_now().ms < atomic_load(&spool->last_full) + SPOOL_CALM_MS;
 }
 
 size_t spool_unwritten(const SpoolBatch *batch)

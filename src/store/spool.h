@@ -25,6 +25,7 @@ enum {
     SPOOL_UNWRITTEN_MAX = 1024 * 1024,
     SPOOL_UNWRITTEN_MIN = 128 * 1024,
     SPOOL_UNWRITTEN_ALL = 16 * 1024 * 1024,
+    SPOOL_CALM_MS = 250,
 };
 
 /* path: the spool folder (made when missing). threads: 1..8. reserve_bytes: free space that must stay.
@@ -72,6 +73,8 @@ void spool_notes(SpoolBatch *batch, const ScanNotes *notes);
 size_t spool_unwritten(const SpoolBatch *batch);
 /* They were more than the session's share, and have not fallen below half of it since; any thread. */
 bool spool_is_full(const SpoolBatch *batch);
+/* Pages come faster than they are written: some batch is full, or was within SPOOL_CALM_MS. Any thread. */
+bool spool_devices_wait(Spool *spool);
 /* Called on the spool thread each time it is not full any more. */
 void spool_on_drained(SpoolBatch *batch, void (*drained)(void *arg), void *arg);
 

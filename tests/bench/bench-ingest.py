@@ -110,12 +110,20 @@ def assert_all_there(house, fleet, pages, sheets):
     return len(rows)
 
 
-class Figures:
-    """What a run took. Of the server alone: CPU seconds, most private MiB, commits."""
+def stored_rate(house):
+    """Pages a second from the first page that was durable to the last: pressing 64 panels is not in it."""
+    with house.database() as database:
+        count, first, last = database.execute("SELECT count(*), min(stored_at), max(stored_at) FROM page").fetchone()
+    return (count - 1) * 1000 / (last - first)
 
-    def __init__(self, pages, seconds, cpu, memory, commits):
-        self.pages, self.seconds, self.cpu, self.memory, self.commits = pages, seconds, cpu, memory, commits
-        self.rate, self.load = pages / seconds, cpu / seconds
+
+class Figures:
+    """What a run took; rate: pages a second. Of the server alone: CPU seconds, most private MiB, commits."""
+
+    def __init__(self, pages, rate, seconds, cpu, memory, commits):
+        self.pages, self.rate, self.seconds = pages, rate, seconds
+        self.cpu, self.memory, self.commits = cpu, memory, commits
+        self.load = cpu / seconds
 
     def say(self, what):
         print(f"{what}: {self.pages} pages in {self.seconds:.1f} s, {self.rate:.0f} pages/s; server {self.load:.2f} of"
@@ -146,7 +154,7 @@ def ingest(folder, pages, sheets, pages_a_minute=0):
                 fleet.press()
                 ended = fleet.wait_ends(PATIENCE_S)
             seconds = time.monotonic() - begun
-            figures = Figures(sum(ended.values()), seconds, cpu_seconds(pid) - cpu, memory.most,
+            figures = Figures(sum(ended.values()), stored_rate(house), seconds, cpu_seconds(pid) - cpu, memory.most,
                               commits(house) - committed)
             assert set(ended.values()) == {sheets}
             assert assert_all_there(house, fleet, pages, sheets) == figures.pages

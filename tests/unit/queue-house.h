@@ -24,6 +24,7 @@ typedef struct House {
     DestinationId destinations[DESTINATIONS_MAX];
     BatchId batch;
     Retention retention;
+    Spool *spool; /* NULL: no device scans */
 } House;
 
 static const Actor tester __attribute__((unused)) = { "tester", "local" };
@@ -41,6 +42,7 @@ static inline void open_house(House *h)
                            .sealer = h->sealer,
                            .data_path = h->folder,
                            .spool_path = h->folder,
+                           .spool = h->spool,
                            .worker_program = h->worker,
                            .deliver_program = h->worker,
                            .others = &h->other,

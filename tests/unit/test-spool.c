@@ -197,9 +197,11 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
     spool_on_drained(handle, count_drained, NULL);
     sem_wait(&gate); /* the disk stands still */
+    assert_false(spool_devices_wait(s.spool));
     spool_page_begin(handle, 1, 'A', PAGE_FORMAT_JPEG);
     spool_page_bytes(handle, 'A', (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
     assert_true(spool_is_full(handle));
+    assert_true(spool_devices_wait(s.spool));
     assert_int_equal(atomic_load(&drained_calls), 0);
     sem_post(&gate);
     spool_page_end(handle, 'A', &(PageNotes){ .scan_dpi = 300 }, waited_page, &w);
@@ -219,6 +221,9 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     assert_false(w.ok);
     assert_int_equal(w.err.kind, ERR_TEMPORARY);
     spool_batch_closed(handle, &w);
+    for (int i = 0; i < 1000 && spool_devices_wait(s.spool); i++)
+        usleep(10000);
+    assert_false(spool_devices_wait(s.spool));
     spool_close(s.spool);
     file_ops_set(NULL);
     free(bytes);

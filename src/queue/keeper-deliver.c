@@ -326,7 +326,7 @@ static bool start_successor(Keeper *keeper)
 {
     Err err;
 
-    return keeper_start(keeper->queue, keeper_deliver, keeper->queue->deliver_program, &err);
+    return keeper_start(keeper->queue, KEEPER_DELIVER, &err);
 }
 
 /* Serves the destination the keeper is bound to until it was idle for long enough; one of several waits

@@ -12,11 +12,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* What a keeper sees to; queue.c has a row for each sort. */
+typedef enum KeeperSort {
+    KEEPER_READ,
+    KEEPER_COMPOSE,
+    KEEPER_DELIVER,
+    KEEPER_NOTIFY,
+    KEEPER_RETAIN, /* has no worker process */
+    KEEPER_SORT_MAX_,
+} KeeperSort;
+
 /* One keeper thread. The queue's mutex guards pid, in_use and bound. */
 typedef struct Keeper {
     Queue *queue;
     pthread_t thread;
-    void (*run)(struct Keeper *keeper);
+    KeeperSort sort;
     const char *program;
     WorkerProcess *worker; /* NULL until the first task, and after a death */
     StoreReader *reader;
@@ -24,6 +34,12 @@ typedef struct Keeper {
     bool in_use;
     DestinationId bound; /* delivery keepers: whose queue; "" = looking for one */
 } Keeper;
+
+/* What the keepers of a sort sleep on. Under the queue's mutex. */
+typedef struct Bell {
+    pthread_cond_t rings;
+    uint64_t count; /* of rings, so that none is missed between look and sleep */
+} Bell;
 
 /* The keepers of one destination. Under the queue's mutex. */
 typedef struct Lane {
@@ -42,24 +58,20 @@ struct Queue {
     atomic_uint tests;     /* of destinations, that run now */
     atomic_bool hurry;     /* the drain is over */
     pthread_mutex_t mutex; /* guards everything below */
-    pthread_cond_t changed;
-    pthread_cond_t turn; /* what keepers of deliveries sleep on: a delivery ended, or changed */
-    pthread_cond_t page; /* what readers sleep on: a page was stored, or changed */
-    uint64_t wakes;      /* counts queue_wake, so that none is missed between look and sleep */
-    uint64_t turns;      /* counts keeper_turn */
-    uint64_t pages;      /* counts queue_page_stored */
+    Bell bells[KEEPER_SORT_MAX_];
     bool stopping;
-    unsigned running; /* keeper threads alive */
+    unsigned running;    /* keeper threads alive */
+    pthread_cond_t gone; /* one less runs        */
     Keeper keepers[32 + 2 + QUEUE_DELIVER_KEEPERS_MAX];
     Lane lanes[QUEUE_DELIVER_KEEPERS_MAX];
 };
 
-/* The loops of the five sorts; each returns when the queue is stopping. */
+/* The loops of the sorts; each returns when the queue is stopping. */
 void keeper_read(Keeper *keeper);
 void keeper_compose(Keeper *keeper);
 void keeper_deliver(Keeper *keeper);
 void keeper_notify(Keeper *keeper);
-void keeper_retain(Keeper *keeper); /* has no worker process */
+void keeper_retain(Keeper *keeper);
 
 /* Inside a write: what an attempt's end says about the destination's log-in. The second refusal in a row
  * stops the destination, before an account is locked; success forgets them. */
@@ -69,12 +81,12 @@ bool queue_login_settle(Tx *tx, const DestinationId *id, const DeliveryResult *r
 const char *keeper_program_of(const Queue *queue, const char *kind);
 
 /* Starts a thread in a free slot; false when there is none or no thread can be had. */
-bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err);
+bool keeper_start(Queue *queue, KeeperSort sort, Err *err);
 
 /* Wakes the keepers of deliveries and nobody else: one has ended. Any thread. */
 void keeper_turn(Queue *queue);
 
-/* The number of wakes so far; taken before looking for work. */
+/* How often the bell of the keeper's sort has rung; taken before looking for work. */
 uint64_t keeper_ticket(Keeper *keeper);
 
 /* Sleeps until a wake after the ticket, the stop, or timeout_ms (< 0 = none). False: stopping. */

@@ -141,9 +141,9 @@ Queue *queue_new(const QueueConfig *config, Err *err)
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
-    pthread_cond_init(&queue->changed, &clock);
-    pthread_cond_init(&queue->turn, &clock);
-    pthread_cond_init(&queue->page, &clock);
+    for (size_t i = 0; i < COUNT_OF(queue->bells); i++)
+        pthread_cond_init(&queue->bells[i].rings, &clock);
+    pthread_cond_init(&queue->gone, &clock);
     pthread_condattr_destroy(&clock);
     queue->lock_fd = -1;
     queue->config = *config;
@@ -162,28 +162,27 @@ Queue *queue_new(const QueueConfig *config, Err *err)
 bool queue_start(Queue *queue, Err *err)
 {
     for (unsigned i = 0; i < queue->config.readers; i++)
-        if (!keeper_start(queue, keeper_read, queue->worker_program, err))
+        if (!keeper_start(queue, KEEPER_READ, err))
             return false;
     for (unsigned i = 0; i < queue->config.composers; i++)
-        if (!keeper_start(queue, keeper_compose, queue->worker_program, err))
+        if (!keeper_start(queue, KEEPER_COMPOSE, err))
             return false;
-    return keeper_start(queue, keeper_retain, queue->worker_program, err) &&
-           keeper_start(queue, keeper_notify, queue->deliver_program, err) &&
-           keeper_start(queue, keeper_deliver, queue->deliver_program, err);
+    return keeper_start(queue, KEEPER_RETAIN, err) && keeper_start(queue, KEEPER_NOTIFY, err) &&
+           keeper_start(queue, KEEPER_DELIVER, err);
 }
 
 /* Under the mutex. */
 static void wake_all(Queue *queue)
 {
-    pthread_cond_broadcast(&queue->changed);
-    pthread_cond_broadcast(&queue->turn);
-    pthread_cond_broadcast(&queue->page);
+    for (size_t i = 0; i < COUNT_OF(queue->bells); i++) {
+        queue->bells[i].count++;
+        pthread_cond_broadcast(&queue->bells[i].rings);
+    }
 }
 
 void queue_wake(Queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);
-    queue->wakes++;
     wake_all(queue);
     pthread_mutex_unlock(&queue->mutex);
 }
@@ -191,8 +190,9 @@ void queue_wake(Queue *queue)
 void queue_page_stored(Queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);
-    queue->pages++;
-    pthread_cond_signal(&queue->page); /* who reads looks for the next page anyway */
+    queue->bells[KEEPER_READ].count++;
+    /* who reads looks for the next page anyway */
+    pthread_cond_signal(&queue->bells[KEEPER_READ].rings);
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -223,15 +223,24 @@ static void keeper_finish(Keeper *keeper)
     pthread_mutex_lock(&queue->mutex);
     keeper->in_use = false;
     queue->running--;
-    pthread_cond_broadcast(&queue->changed);
+    pthread_cond_broadcast(&queue->gone);
     pthread_mutex_unlock(&queue->mutex);
 }
+
+static const struct {
+    void (*run)(Keeper *keeper);
+    bool delivers; /* its worker process is that of deliveries */
+} sorts[] = {
+    [KEEPER_READ] = { keeper_read, false },      [KEEPER_COMPOSE] = { keeper_compose, false },
+    [KEEPER_DELIVER] = { keeper_deliver, true }, [KEEPER_NOTIFY] = { keeper_notify, true },
+    [KEEPER_RETAIN] = { keeper_retain, false },
+};
 
 static void *keeper_main(void *arg)
 {
     Keeper *keeper = arg;
 
-    keeper->run(keeper);
+    sorts[keeper->sort].run(keeper);
     keeper_finish(keeper);
     return NULL;
 }
@@ -253,7 +262,7 @@ static Keeper *take_slot(Queue *queue)
     return slot;
 }
 
-bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err *err)
+bool keeper_start(Queue *queue, KeeperSort sort, Err *err)
 {
     Keeper *keeper = take_slot(queue);
     pthread_attr_t attributes;
@@ -261,8 +270,8 @@ bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err 
     if (!keeper)
         return err_set(err, ERR_TEMPORARY, 0, "as many keepers run as are allowed");
     keeper->queue = queue;
-    keeper->run = run;
-    keeper->program = program;
+    keeper->sort = sort;
+    keeper->program = sorts[sort].delivers ? queue->deliver_program : queue->worker_program;
     keeper->reader = store_reader_open(queue->config.store, err);
     if (!keeper->reader) {
         keeper_finish(keeper);
@@ -280,28 +289,18 @@ bool keeper_start(Queue *queue, void (*run)(Keeper *), const char *program, Err 
     return true;
 }
 
-/* Wakes that concern the keeper. Under the mutex. */
-static uint64_t wakes_of(const Keeper *keeper)
-{
-    const Queue *queue = keeper->queue;
-
-    return queue->wakes + (keeper->run == keeper_deliver ? queue->turns
-                           : keeper->run == keeper_read  ? queue->pages
-                                                         : 0);
-}
-
 void keeper_turn(Queue *queue)
 {
     pthread_mutex_lock(&queue->mutex);
-    queue->turns++;
-    pthread_cond_broadcast(&queue->turn);
+    queue->bells[KEEPER_DELIVER].count++;
+    pthread_cond_broadcast(&queue->bells[KEEPER_DELIVER].rings);
     pthread_mutex_unlock(&queue->mutex);
 }
 
 uint64_t keeper_ticket(Keeper *keeper)
 {
     pthread_mutex_lock(&keeper->queue->mutex);
-    uint64_t ticket = wakes_of(keeper);
+    uint64_t ticket = keeper->queue->bells[keeper->sort].count;
     pthread_mutex_unlock(&keeper->queue->mutex);
     return ticket;
 }
@@ -315,15 +314,13 @@ bool keeper_sleep(Keeper *keeper, uint64_t ticket, int64_t timeout_ms)
 {
     Queue *queue = keeper->queue;
     struct timespec until = timespec_of(mono_after(mono_now(), timeout_ms));
-    pthread_cond_t *woken = keeper->run == keeper_deliver ? &queue->turn
-                            : keeper->run == keeper_read  ? &queue->page
-                                                          : &queue->changed;
+    Bell *bell = &queue->bells[keeper->sort];
     int code = 0;
 
     pthread_mutex_lock(&queue->mutex);
-    while (!queue->stopping && wakes_of(keeper) == ticket && code == 0)
-        code = timeout_ms < 0 ? pthread_cond_wait(woken, &queue->mutex)
-                              : pthread_cond_timedwait(woken, &queue->mutex, &until);
+    while (!queue->stopping && bell->count == ticket && code == 0)
+        code = timeout_ms < 0 ? pthread_cond_wait(&bell->rings, &queue->mutex)
+                              : pthread_cond_timedwait(&bell->rings, &queue->mutex, &until);
     bool go_on = !queue->stopping;
     pthread_mutex_unlock(&queue->mutex);
     return go_on;
@@ -429,7 +426,7 @@ static bool keepers_gone(Queue *queue, Mono deadline)
 
     pthread_mutex_lock(&queue->mutex);
     while (queue->running > 0 && code == 0)
-        code = pthread_cond_timedwait(&queue->changed, &queue->mutex, &until);
+        code = pthread_cond_timedwait(&queue->gone, &queue->mutex, &until);
     bool gone = queue->running == 0;
     pthread_mutex_unlock(&queue->mutex);
     return gone;
@@ -465,9 +462,9 @@ void queue_stop(Queue *queue, int64_t drain_ms)
             kill_workers(queue);
     if (queue->lock_fd >= 0)
         close(queue->lock_fd);
-    pthread_cond_destroy(&queue->changed);
-    pthread_cond_destroy(&queue->turn);
-    pthread_cond_destroy(&queue->page);
+    for (size_t i = 0; i < COUNT_OF(queue->bells); i++)
+        pthread_cond_destroy(&queue->bells[i].rings);
+    pthread_cond_destroy(&queue->gone);
     pthread_mutex_destroy(&queue->mutex);
     free(queue);
 }

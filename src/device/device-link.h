@@ -186,6 +186,9 @@ uint16_t device_link_tcp_port(const DeviceLink *link);
 void device_link_close(DeviceLink *link);
 DEFINE_AUTO(DeviceLink, device_link_close);
 
+/* The panel has hung up or waited too long: device_press_accept would answer NULL. The press must still be answered. */
+bool device_press_is_gone(const DevicePress *press);
+
 /* Answers ERROR; the panel shows a failure. The press is gone. */
 void device_press_refuse(DevicePress *press);
 

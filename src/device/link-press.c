@@ -79,7 +79,7 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 
     (void)err;
     if (end == TCP_END_EOF)
-        push_session_eof(&press->session);
+        push_session_eof(&press->session, mono_now());
     else
         push_session_lost(&press->session);
     drive(press);
@@ -164,6 +164,11 @@ void link_press_accepted(void *arg, TcpStream *stream_take)
     link_tap(link, DEVICE_CHANNEL_PANEL, press->stream, true);
     tcp_attach(press->stream, RESPONSE_QUEUE_MAX, &press_events, press);
     loop_timer_start(press->timer, push_session_deadline(&press->session));
+}
+
+bool device_press_is_gone(const DevicePress *press)
+{
+    return press->session.state != PUSH_ASKED;
 }
 
 void device_press_refuse(DevicePress *press)

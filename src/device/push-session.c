@@ -116,6 +116,7 @@ static void read_body(PushSession *s, Mono now)
     body.n = n;
     bool read = pushscan_body_decode(body, &s->body) == WIRE_OK;
     s->late_at = mono_after(now, push_patience_ms[PUSH_ASKED]);
+    s->half_closed_by = mono_after(now, PUSH_HALF_CLOSE_MS);
     step(s, read ? root_events[s->body.root] : PUSH_EVENT_UNFIT);
 }
 
@@ -138,9 +139,11 @@ void push_session_feed(PushSession *s, Bytes in, Mono now)
         read_body(s, now);
 }
 
-void push_session_eof(PushSession *s)
+void push_session_eof(PushSession *s, Mono now)
 {
-    step(s, PUSH_EVENT_EOF);
+    bool hangs_up = s->state == PUSH_ASKED && mono_reached(now, s->half_closed_by);
+
+    step(s, hangs_up ? PUSH_EVENT_LOST : PUSH_EVENT_EOF);
 }
 
 void push_session_lost(PushSession *s)

@@ -10,7 +10,8 @@
  *
  * The request must be whole within ten seconds of the connection; the host's answer has a time of its own. A
  * device that has shut its side after the request still reads our answer, so EOF is an event only
- * before the request is whole. */
+ * before the request is whole, and PUSH_HALF_CLOSE_MS after it: who shuts his side so late was waiting for the
+ * answer, and has hung up (LOST). Choice: no device was seen to do either. */
 #ifndef PLATEN_DEVICE_PUSH_SESSION_H
 #define PLATEN_DEVICE_PUSH_SESSION_H
 
@@ -53,6 +54,8 @@ typedef struct PushRule {
 extern const PushRule push_rules[PUSH_STATE_MAX_][PUSH_EVENT_MAX_];
 extern const int64_t push_patience_ms[PUSH_STATE_MAX_];
 
+enum { PUSH_HALF_CLOSE_MS = 500 };
+
 /* What the driver has to do, after each call. */
 typedef struct PushSession {
     PushState state;
@@ -60,9 +63,10 @@ typedef struct PushSession {
     PushScanHead head;
     PushScanBody body; /* when asked */
     Mono late_at;
-    bool ask;   /* the driver asks the host and clears this                              */
-    bool close; /* the driver sends out (may be empty) and closes                        */
-    bool ok;    /* the answer in out is OK                                               */
+    Mono half_closed_by; /* of ASKED: an EOF from then on is no half-close */
+    bool ask;            /* the driver asks the host and clears this                              */
+    bool close;          /* the driver sends out (may be empty) and closes                        */
+    bool ok;             /* the answer in out is OK                                               */
 } PushSession;
 
 void push_session_init(PushSession *s, Mono now); /* done with push_session_done */
@@ -70,7 +74,7 @@ void push_session_done(PushSession *s);
 
 /* Bytes came; the end of the device's side; the connection is gone. */
 void push_session_feed(PushSession *s, Bytes in, Mono now);
-void push_session_eof(PushSession *s);
+void push_session_eof(PushSession *s, Mono now);
 void push_session_lost(PushSession *s);
 
 /* The host's answer; ignored when it comes too late. list: what the acceptance of a LIST tells, else

@@ -116,11 +116,26 @@ void run_begin(Run *run)
 static bool admit_write(Tx *tx, void *arg, Err *err);
 static void admit_done(void *arg, bool ok, const Err *err);
 
+/* Nobody at the panel waits for it any more: neither a scan nor a refusal. */
+static void forget(void *arg)
+{
+    Run *run = arg;
+
+    log_line(LOG_INFO, "scan.forgotten", "device=%s choice=%s reason=%s", run->address, run->choice,
+             panel_gone.code);
+    run_refuse(run);
+    run_gone(run);
+}
+
 /* Whoever it is now: may Start be? */
 static void look_over(void *arg)
 {
     Run *run = arg;
 
+    if (run->press && device_press_is_gone(run->press)) {
+        loop_post(run->service->config.loop, forget, run); /* the caller goes through the runs */
+        return;
+    }
     store_write(run->service->config.store, admit_write, admit_done, run);
 }
 

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         s.ask = false;
     }
     if (!s.close) {
-        push_session_eof(&s);
+        push_session_eof(&s, now);
         now = push_session_deadline(&s);
         push_session_tick(&s, now);
     }

@@ -41,7 +41,8 @@ static void a_press_is_asked_and_answered(void **state)
             assert_string_equal(s.body.product, "PID 11D1");
             assert_string_equal(s.body.choice, "02");
             assert_string_equal(s.body.address, "127.0.0.1");
-            push_session_eof(&s); /* a half-closed device still wants its answer */
+            /* a half-closed device still wants its answer */
+            push_session_eof(&s, mono_after(start, PUSH_HALF_CLOSE_MS - 1));
             assert_false(s.close);
             push_session_answer(&s, accept, NULL);
             assert_true(answered(&s, accept ? ">OK<" : ">ERROR<"));
@@ -145,6 +146,15 @@ static void slow_and_late_presses_end(void **state)
     push_session_tick(&s, push_session_deadline(&s));
     assert_true(answered(&s, ">ERROR<"));
     push_session_answer(&s, true, NULL); /* too late */
+    assert_false(s.ok);
+    push_session_done(&s);
+
+    /* Who waits for the answer and then shuts his side has hung up. */
+    push_session_init(&s, start);
+    push_session_feed(&s, buf_bytes(&request), start);
+    push_session_eof(&s, mono_after(start, PUSH_HALF_CLOSE_MS));
+    assert_true(s.close && s.out.n == 0);
+    push_session_answer(&s, true, NULL);
     assert_false(s.ok);
     push_session_done(&s);
 

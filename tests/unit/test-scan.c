@@ -1,5 +1,6 @@
 /* tests/unit/test-scan.c - presses become batches: the scan service with a real link, store and spool
  * on loopback, and a fake scanner. What goes wrong has an end: the batch says why, the device is free. */
+#include "device/push-session.h"
 #include "net/tcp.h"
 #include "scan/run.h"
 #include "store/db.h"
@@ -444,6 +445,52 @@ static void the_same_device_scans_again(void **state)
     }
 }
 
+static void hang_up_with_a_reset(House *h)
+{
+    tcp_abort(STEAL(h->panel));
+}
+
+static void hang_up_in_order(House *h)
+{
+    tcp_close(STEAL(h->panel));
+}
+
+static bool count_batch(void *arg, const Batch *batch)
+{
+    (void)batch;
+    ++*(unsigned *)arg;
+    return true;
+}
+
+/* Start is pressed while the end of the former scan is on its way, and the panel does not wait so long. */
+static void a_held_press_is_forgotten_when_its_panel_hangs_up(void **state)
+{
+    static void (*const ways[])(House *) = { hang_up_with_a_reset, hang_up_in_order };
+    House *h = *state;
+    unsigned batches = 0;
+    Err err;
+
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        fake_done(&h->fake);
+        fake_init(&h->fake);
+        h->fake.pages = 1;
+        h->fake.empty_polls = 100; /* it ends while the press is held */
+        press_start(h);
+        run_until_scans(h, 1);
+        run_for(h, 50);
+        assert_null(h->panel);
+        press_start(h); /* held: the former one still scans */
+        run_for(h, PUSH_HALF_CLOSE_MS + 200);
+        assert_int_equal(scan_service_running(h->scans), 2);
+        ways[i](h);
+        run_until_scans(h, 0);
+        run_until_idle(h);
+        assert_int_equal(batch_of(h).state, BATCH_RECEIVED);
+    }
+    assert_true(batch_list(fixture_db(h->f), "", -1, 100, count_batch, &batches, &err));
+    assert_int_equal(batches, COUNT_OF(ways)); /* those that scanned */
+}
+
 int main(void)
 {
 #define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -456,6 +503,7 @@ int main(void)
         WITH_HOUSE(a_page_that_does_not_end_is_left),
         WITH_HOUSE(another_device_at_the_address_is_refused),
         WITH_HOUSE(the_same_device_scans_again),
+        WITH_HOUSE(a_held_press_is_forgotten_when_its_panel_hangs_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,16 +71,16 @@ typedef struct ApiTraces {
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
-    const Sealer *sealer;        /* seals secrets that come in                                 */
-    HttpEvents *events;          /* streams; may be NULL in tests                              */
-    const char *spool_path;      /* absolute                                                   */
-    int64_t spool_reserve_bytes; /* health complains when not more is left: no scan is begun then */
-    unsigned panel_names;        /* names this server can show on a panel, 0 = one             */
-    const QuirkBook *quirks;     /* what models do otherwise; NULL: nothing is known           */
-    ApiStartScan *start_scan;    /* NULL: this server has no devices                           */
-    ApiCancelScan *cancel_scan;  /* the same                                                   */
-    void *scan_arg;              /* of both                                                    */
-    const ApiDevices *devices;   /* NULL: this server has no devices                           */
+    const Sealer *sealer;       /* seals secrets that come in                                 */
+    HttpEvents *events;         /* streams; may be NULL in tests                              */
+    const char *spool_path;     /* absolute                                                   */
+    struct Spool *spool;        /* health complains when it would begin no scan               */
+    unsigned panel_names;       /* names this server can show on a panel, 0 = one             */
+    const QuirkBook *quirks;    /* what models do otherwise; NULL: nothing is known           */
+    ApiStartScan *start_scan;   /* NULL: this server has no devices                           */
+    ApiCancelScan *cancel_scan; /* the same                                                   */
+    void *scan_arg;             /* of both                                                    */
+    const ApiDevices *devices;  /* NULL: this server has no devices                           */
     void *devices_arg;
     const struct DoctorConfig *doctor; /* what the doctor looks at; NULL: nobody is asked     */
     const ApiCertificate *certificate; /* of HTTPS, NULL: there is none                       */

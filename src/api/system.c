@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "store/notification-rows.h"
+#include "store/spool.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-enum { METRICS_BYTES_MAX = 64 * 1024 };
+enum { METRICS_BYTES_MAX = 64 * 1024, MB = 1000000 };
 
 /* What was known at one moment. */
 typedef struct Facts {
@@ -21,7 +22,7 @@ typedef struct Facts {
     NotificationHealth notification;
     Mono taken;
     Wall taken_at;
-    int64_t spool_left_bytes; /* -1: could not be asked */
+    SpoolSpace spool; /* left -1: could not be asked */
     int64_t resident_bytes, open_fds;
     double cpu_seconds;
 } Facts;
@@ -100,14 +101,14 @@ static void process_take(Facts *facts)
 
 bool snapshot_take(Snapshot *snapshot, Db *db, Err *err)
 {
-    Facts facts = { .spool_left_bytes = -1 };
+    Facts facts = { .spool.left = -1 };
     Err ignored;
 
     if (!store_counts(db, &facts.counts, err) || !notification_health(db, &facts.notification, err))
         return false;
     AUTO_FD spool = file_open_folder(AT_FDCWD, snapshot->config->spool_path, &ignored);
-    if (spool < 0 || !file_space_left(spool, &facts.spool_left_bytes, &ignored))
-        facts.spool_left_bytes = -1;
+    if (spool < 0 || !spool_space(snapshot->config->spool, &facts.spool, &ignored))
+        facts.spool.left = -1;
     process_take(&facts);
     facts.taken = mono_now();
     facts.taken_at = wall_now();
@@ -154,16 +155,17 @@ static bool check_store(Json *checks, const Facts *facts)
                      "Look at the log of platend and at the disk the database is on.");
 }
 
-static bool check_spool(Json *checks, const Facts *facts, int64_t reserve_bytes)
+static bool check_spool(Json *checks, const Facts *facts)
 {
-    bool ok = facts->spool_left_bytes > reserve_bytes;
+    const SpoolSpace *space = &facts->spool;
+    bool ok = spool_space_is_enough(space);
     char text[96];
 
-    if (facts->spool_left_bytes < 0)
+    if (space->left < 0)
         (void)text_copy(text, sizeof text, "the spool folder cannot be opened");
     else
-        (void)text_printf(text, sizeof text, "%lld MB are left for pages",
-                          (long long)(facts->spool_left_bytes / 1000000));
+        (void)text_printf(text, sizeof text, "%lld MB are left for pages; a scan wants %lld MB",
+                          (long long)(space->left / MB), (long long)(space->wanted / MB));
     return check_add(checks, "spool", ok, text,
                      "Make room on the disk of the spool: new scans are refused until then.");
 }
@@ -192,13 +194,12 @@ static bool check_notification(Json *checks, const Facts *facts)
 
 static bool health_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
-    const ApiConfig *config = api_config(api_of(req));
     Facts facts = facts_of(req);
     Json *answer = json_new_object(), *checks = json_new_array();
     bool ok = check_store(checks, &facts);
 
     (void)err;
-    ok = check_spool(checks, &facts, config->spool_reserve_bytes) && ok;
+    ok = check_spool(checks, &facts) && ok;
     ok = check_notification(checks, &facts) && ok;
     json_set_text(answer, "status", ok ? "ok" : "failing");
     json_set_text(answer, "version", PLATEN_VERSION);
@@ -264,7 +265,7 @@ static bool metrics_get(HttpRequest *req, HttpResponse *res, Err *err)
            "Age of the oldest delivery that is not done.",
            oldest ? (facts.taken_at.ms - oldest) / 1000 : 0);
     metric(&out, "platen_spool_free_bytes", "gauge", "Space left for pages.",
-           facts.spool_left_bytes < 0 ? 0 : facts.spool_left_bytes);
+           facts.spool.left < 0 ? 0 : facts.spool.left);
     metric(&out, "platen_worker_deaths_total", "counter", "Workers that died under a task.",
            (int64_t)queue_worker_deaths(api_config(api)->queue));
     metric(&out, "platen_store_commits_total", "counter", "Commits of the database.",

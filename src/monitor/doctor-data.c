@@ -83,7 +83,7 @@ static void check_space(Doctor *d)
     if (!spool_space(config->spool, &space, &err))
         doctor_say(d, FINDING_COULD_NOT_LOOK, config->data_path, NULL,
                    "The space that is left could not be asked: %s.", err.text);
-    else if (space.left < space.wanted)
+    else if (!spool_space_is_enough(&space))
         doctor_say(d, FINDING_DISK_FULL, config->data_path, NULL,
                    "%lld MB are left; a scan wants %lld MB.", (long long)(space.left / MB),
                    (long long)(space.wanted / MB));

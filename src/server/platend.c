@@ -355,8 +355,7 @@ static bool open_api(Platend *p, Err *err)
                       .traces = &server_traces,
                       .traces_arg = scan_service_traces(p->scans),
                       .spool_path = p->spool_path,
-                      .spool_reserve_bytes = p->config->free_space_mib * MIB +
-                                             SPOOL_SCAN_RESERVE_BYTES,
+                      .spool = p->spool,
                       .panel_names = server_config_names(p->config),
                       .doctor = &p->doctor,
                       .certificate = p->config->http_port ? &p->certificate : NULL,
@@ -471,8 +470,9 @@ static void end(Platend *p)
     http_server_free(p->http);
     pairer_free(p->pairer);
     drain_queue(p);
-    spool_close(p->spool);
+    spool_finish(p->spool);
     store_close(p->store);
+    spool_close(p->spool);
     sealer_free(p->sealer);
     api_free(p->api);
     http_events_free(p->events);

@@ -55,12 +55,17 @@ Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err
     return NULL;
 }
 
+void spool_finish(Spool *spool)
+{
+    for (unsigned i = 0; spool && i < spool->thread_count; i++)
+        spool_thread_stop(&spool->threads[i]);
+}
+
 void spool_close(Spool *spool)
 {
     if (!spool)
         return;
-    for (unsigned i = 0; i < spool->thread_count; i++)
-        spool_thread_stop(&spool->threads[i]);
+    spool_finish(spool);
     if (spool->root_fd >= 0)
         close(spool->root_fd);
     free(spool);
@@ -80,6 +85,11 @@ bool spool_space(Spool *spool, SpoolSpace *ret_space, Err *err)
     return true;
 }
 
+bool spool_space_is_enough(const SpoolSpace *space)
+{
+    return space->left >= space->wanted;
+}
+
 bool spool_space_check(Spool *spool, Err *err)
 {
     const int64_t mib = 1024 * 1024;
@@ -87,7 +97,7 @@ bool spool_space_check(Spool *spool, Err *err)
 
     if (!spool_space(spool, &space, err))
         return false;
-    if (space.left >= space.wanted)
+    if (spool_space_is_enough(&space))
         return true;
     err_set(err, ERR_TEMPORARY, 0, "the disk of %s has %lld MiB left, a scan wants %lld MiB",
             spool->path, (long long)(space.left / mib), (long long)(space.wanted / mib));

@@ -12,6 +12,7 @@
 #ifndef PLATEN_STORE_SPOOL_H
 #define PLATEN_STORE_SPOOL_H
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "model/batch.h"
 #include "model/device.h"
@@ -31,10 +32,14 @@ enum {
 /* path: the spool folder (made when missing). threads: 1..8. reserve_bytes: free space that must stay.
  * NULL with err set: errors of base/file.h, ERR_TEMPORARY when no thread can be had. */
 Spool *spool_open(const char *path, unsigned threads, int64_t reserve_bytes, Err *err);
-void spool_close(Spool *spool); /* finishes what was submitted; accepts NULL */
+/* Does what was submitted and ends the threads: nothing may be called then but spool_space, spool_space_check and
+ * spool_close. For a store that is closed in between, whose writer asks for room. Accepts NULL. */
+void spool_finish(Spool *spool);
+void spool_close(Spool *spool); /* finishes; accepts NULL */
+DEFINE_AUTO(Spool, spool_close);
 const char *spool_path(const Spool *spool);
 
-/* Room on the disk of the spool. A scan begins when left >= wanted. */
+/* Room on the disk of the spool. */
 enum { SPOOL_SCAN_RESERVE_BYTES = 64 * 1024 * 1024 };
 typedef struct SpoolSpace {
     int64_t left; /* bytes */
@@ -44,6 +49,9 @@ typedef struct SpoolSpace {
 
 /* From any thread. False with the errors of base/file.h when the disk cannot be asked. */
 bool spool_space(Spool *spool, SpoolSpace *ret_space, Err *err);
+
+/* Would a scan be begun? */
+bool spool_space_is_enough(const SpoolSpace *space);
 
 /* ERR_TEMPORARY with a remedy when a new scan must be refused for want of room. From any thread. */
 bool spool_space_check(Spool *spool, Err *err);

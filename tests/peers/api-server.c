@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "http/server.h"
+#include "store/spool.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,15 +70,17 @@ static int serve(Fixture *f, int argc, char **argv)
     AUTO_FD keys = file_open_folder(AT_FDCWD, f->folder, &err);
     AUTO(Sealer) sealer = sealer_open(keys, &err);
     AUTO(HttpEvents) events = sealer ? http_events_new(8, &err) : NULL;
+    AUTO(Spool) pages = spool_open(spool, 1, 1, &err);
     AUTO(Api)
-    api = events ? api_new(&(ApiConfig){ .store = f->store,
-                                         .queue = &twin,
-                                         .sealer = sealer,
-                                         .events = events,
-                                         .spool_path = spool,
-                                         .destinations_json = kinds },
-                           &err)
-                 : NULL;
+    api = events && pages ? api_new(&(ApiConfig){ .store = f->store,
+                                                  .queue = &twin,
+                                                  .sealer = sealer,
+                                                  .events = events,
+                                                  .spool_path = spool,
+                                                  .spool = pages,
+                                                  .destinations_json = kinds },
+                                    &err)
+                          : NULL;
     if (!api || !store_on_event(f->store, api_on_event, api, &err))
         return complain("api", &err);
     fill_store(f);

@@ -227,6 +227,8 @@ static inline bool twin_trace_remove(void *arg, const Actor *actor, const TraceI
     return trace_file_remove(fx->folder, id, err);
 }
 
+static int64_t api_reserve_bytes = 1; /* of the spool, taken by api_start */
+
 static inline void api_start(void)
 {
     static const ApiDevices devices = { twin_discover, twin_discovered, twin_look,
@@ -239,7 +241,7 @@ static inline void api_start(void)
     Err err = { 0 };
 
     api_doctor.data_path = fx->folder;
-    api_doctor.spool = spool_open(spool_folder, 1, 1, &err);
+    api_doctor.spool = spool_open(spool_folder, 1, api_reserve_bytes, &err);
     assert_non_null(api_doctor.spool);
     (void)text_printf(api_certificate.path, sizeof api_certificate.path, "%s/tls.pem", fx->folder);
     (void)text_printf(api_certificate.key_path, sizeof api_certificate.key_path, "%s/tls.key",
@@ -257,6 +259,7 @@ static inline void api_start(void)
                                 .devices = &devices,
                                 .traces = &traces,
                                 .spool_path = spool_folder,
+                                .spool = api_doctor.spool,
                                 .doctor = &api_doctor,
                                 .certificate = &api_certificate,
                                 .destinations_json = buf_text(&kinds) },

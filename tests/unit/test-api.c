@@ -2,6 +2,7 @@
 #include "tests/unit/api-devices.h"
 #include "tests/unit/api-doctor.h"
 #include "tests/unit/api-fixture.h"
+#include "tests/unit/api-health.h"
 #include "tests/unit/api-notifications.h"
 #include "tests/unit/api-scans.h"
 #include "tests/unit/api-traces.h"
@@ -662,40 +663,6 @@ static void tokens_outlive_a_restart(void **state)
 
 /* --- the server about itself ------------------------------------------------------------------------------ */
 
-static void health_and_metrics_come_from_memory(void **state)
-{
-    World world;
-
-    (void)state;
-    assert_status(200, call_tcp("GET", "/health", NULL));
-    assert_string_equal(said("status"), "ok");
-    assert_string_equal(said("version"), PLATEN_VERSION);
-    assert_status(200, call("GET", "/metrics", NULL));
-    assert_non_null(strstr(answer.body, "platen_batches{state=\"composing\"} 0\n"));
-    world_make(fx, &world);
-    (void)world_composing(fx, &world, 2);
-    api_tick(api);
-    assert_write(fx, true); /* behind the tick in the writer's queue */
-    assert_status(200, call("GET", "/metrics", NULL));
-    assert_non_null(strstr(answer.body, "platen_batches{state=\"composing\"} 1\n"));
-    assert_non_null(strstr(answer.body, "platen_pages_total 2\n"));
-    assert_non_null(strstr(answer.body, "platen_worker_deaths_total 3\n"));
-    assert_non_null(strstr(answer.body, "process_resident_memory_bytes "));
-    assert_string_equal(header_of(&answer, "Content-Type"),
-                        "text/plain; version=0.0.4; charset=utf-8");
-}
-
-static void health_complains_when_the_spool_is_gone(void **state)
-{
-    (void)state;
-    assert_int_equal(rmdir(spool_folder), 0);
-    api_tick(api);
-    assert_write(fx, true);
-    assert_status(503, call("GET", "/health", NULL));
-    assert_string_equal(said("status"), "failing");
-    assert_non_null(strstr(answer.body, "remedy"));
-}
-
 static void the_description_of_the_api_is_served(void **state)
 {
     (void)state;
@@ -775,6 +742,7 @@ int main(void)
         API_TEST(what_is_told_is_listed),
         API_TEST(health_and_metrics_come_from_memory),
         API_TEST(health_complains_when_the_spool_is_gone),
+        API_TEST(health_counts_the_scans_that_run),
         API_TEST(the_description_of_the_api_is_served),
         API_TEST(a_config_is_exported_planned_and_applied),
         API_TEST(a_scan_is_started_without_a_panel),

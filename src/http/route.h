@@ -28,7 +28,7 @@ typedef enum RouteFlags {
     ROUTE_STREAM =
         2, /* answers with http_response_events: text/event-stream in OpenAPI           */
     ROUTE_WAITS =
-        4, /* waits for others, devices for example: may not have all api threads (503)    */
+        4, /* waits for others, devices for example, or a disk: may not have all api threads (503) */
 } RouteFlags;
 
 /* One query parameter. A list ends with name NULL. */

@@ -19,6 +19,8 @@
 #include "json/json.h"
 
 #include <fcntl.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 /* --- the server ----------------------------------------------------------------------------------- */
@@ -196,9 +198,26 @@ static inline bool twin_trace_start(void *arg, const Actor *actor, const DeviceI
     return fd >= 0 && file_write_all(fd, bytes_of_text("{\"trace\":1}\n"), err);
 }
 
+/* A disk that has not the last lines of a trace yet: who stops one waits for it, some seconds at most. */
+static sem_t trace_written;
+static atomic_bool trace_disk_is_slow;
+static atomic_int trace_waits_given_up;
+
+static inline void trace_wait_written(void)
+{
+    enum { PATIENCE_S = 5 };
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    if (trace_disk_is_slow && sem_timedwait(&trace_written, &until) != 0)
+        trace_waits_given_up++;
+}
+
 static inline bool twin_trace_stop(void *arg, const Actor *actor, const TraceId *id, Err *err)
 {
     (void)arg;
+    trace_wait_written();
     assert_true(actor->name[0]);
     if (!text_equal(id->text, trace_running.text))
         return err_set(err, ERR_CONFLICT, 0, "it has ended");

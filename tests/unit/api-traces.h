@@ -37,4 +37,35 @@ static inline void a_device_is_traced(void **state)
     assert_status(404, call("GET", at("traces", "x", ""), NULL));
 }
 
+/* As many as there are threads stop a trace while the disk stalls: two threads are left to who only looks. */
+static inline void who_stops_a_trace_leaves_threads(void **state)
+{
+    enum { CLIENTS = 4, LEFT = 2 }; /* the threads of a server that is not told how many */
+    int fds[CLIENTS], busy = 0;
+
+    (void)state;
+    assert_int_equal(sem_init(&trace_written, 0, 0), 0);
+    trace_disk_is_slow = true;
+    trace_waits_given_up = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = dial_unix(socket_path);
+        assert_true(say(fds[i], "POST /api/v1/traces/00000000000000000000000000/stop HTTP/1.1\r\n"
+                                "Host: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+    }
+    rest_ms(200);
+    assert_status(200, call("GET", "/api/v1/traces", NULL));
+    assert_int_equal(trace_waits_given_up, 0); /* not because somebody made room */
+    for (int i = 0; i < CLIENTS; i++)
+        (void)sem_post(&trace_written);
+    for (int i = 0; i < CLIENTS; i++) {
+        hear(fds[i], &answer, false);
+        assert_true(answer.status == 503 || answer.status == 409);
+        busy += answer.status == 503;
+        close(fds[i]);
+    }
+    assert_int_equal(busy, CLIENTS - LEFT);
+    trace_disk_is_slow = false;
+    (void)sem_destroy(&trace_written);
+}
+
 #endif

@@ -61,7 +61,7 @@ static const Reason reasons[] = {
     { "connection-lost", "The connection to the device was lost.",
       "Check the network and scan the missing pages again." },
     { "no-answer", "The device stopped answering.", "Restart it if that happens again." },
-    { "no-progress", "The device delivered nothing for a minute.",
+    { "no-progress", "The device delivered nothing for a minute and a half.",
       "Look at its panel, then scan again." },
     { "device-timeout", "The device ended the session because it took too long.",
       "Scan again; check that the server's disk is not overloaded." },

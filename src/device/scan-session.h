@@ -85,8 +85,11 @@ enum {
     SCAN_POLL_FEED_MAX_MS = 40,
     SCAN_POLL_FEED_PART = 2,
     SCAN_POLL_PART = 1000,
-    SCAN_PROGRESS_MS = 60000, /* without a byte of image or a page token: give up    */
-    SCAN_GOODBYE_MS = 5000,   /* for each answer when a device that stalls is left, or in a hurry */
+    /* Without a byte of image or a page token, of a device that answers all the time: give up. The slowest feeder (1 page
+     * a minute) has a minute between two pages, and half of that to spare. One that is stuck says so, as an error; only
+     * one whose program hangs answers on, and is left long before its lock ends (SCAN_LOCK_SECONDS). */
+    SCAN_PROGRESS_MS = 90000,
+    SCAN_GOODBYE_MS = 5000, /* for each answer when a device that stalls is left, or in a hurry */
 };
 
 typedef enum ScanActionKind {

@@ -4,8 +4,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { MINUTE_MS = 60000 };
-
 /* The server came, was refused and has gone: nobody waits for it any more. Clients that nobody called at the panel
  * may try as they like. */
 static void take_refusal(Device *device, const char *fault)
@@ -29,12 +27,8 @@ static void take_note(Client *client, const ScanNote *note)
     if (note->kind == NOTE_BEGIN) {
         device->waiting = false;
         loop_timer_stop(device->waiting_timer);
-        client->scan_begun = mono_now();
         device_say(device, "scan-begin client=%s", client->peer);
     } else if (note->kind == NOTE_PAGE) {
-        if (device->options->pages_a_minute > 0)
-            client->hold = mono_after(client->scan_begun, (int64_t)MINUTE_MS * note->pages /
-                                                              device->options->pages_a_minute);
         device_say(device, "page %u bytes=%zu", note->pages, note->bytes);
     } else if (note->kind == NOTE_ACKNOWLEDGED) {
         device_say(device, "page-acknowledged %u", note->pages);
@@ -44,6 +38,8 @@ static void take_note(Client *client, const ScanNote *note)
         device_say(device, "job-list bytes=%zu", note->bytes);
     } else if (note->kind == NOTE_JOB_ASKED) {
         device_say(device, "job-asked number=%u", device->unit.job_number);
+    } else if (note->kind == NOTE_FEEDS) {
+        client->hold = mono_after(mono_now(), note->wait_ms);
     } else if (note->kind == NOTE_REFUSED) {
         take_refusal(device, note->fault);
     } else {
@@ -83,7 +79,7 @@ static bool pump_drip(Client *client)
     return false;
 }
 
-/* The end of a page waits until its sheet has gone through the feeder. False: the timer will come. */
+/* What is said while a sheet feeds takes its time. False: the timer will come. */
 static bool pump_feeder(Client *client)
 {
     if (mono_reached(mono_now(), client->hold))

@@ -19,8 +19,8 @@ typedef struct Client {
     MfpSession *session;
     LoopTimer *timer;
     Drip drip;
-    bool scanned;          /* a scan of its has ended */
-    Mono scan_begun, hold; /* with --ppm: nothing is sent before the page at hand is out */
+    bool scanned; /* a scan of its has ended */
+    Mono hold;    /* with --ppm: nothing is sent before */
     char peer[NET_ADDRESS_TEXT_SIZE];
 } Client;
 

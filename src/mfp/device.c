@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SCAN_BACKLOG = 16 };
+enum { SCAN_BACKLOG = 16, MINUTE_MS = 60000 };
 
 static const char *const state_names[DEVICE_STATE_MAX_] = {
     [DEVICE_READY] = "ready",           [DEVICE_CONTACTING] = "contacting",
@@ -136,6 +136,9 @@ Device *device_new(Loop *loop, const Options *options, Tray *tray, DeviceEndFn *
                               .job_control = options->registration == 3,
                               .interleaves = options->duplex == MFP_DUPLEX_INTERLEAVED,
                               .says_events = options->says_events,
+                              .page_ms = options->pages_a_minute
+                                             ? MINUTE_MS / options->pages_a_minute
+                                             : 0,
                               .stamps = options->stamps,
                               .line_padding = options->line_padding,
                               .fault = options->fault };

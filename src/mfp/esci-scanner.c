@@ -58,6 +58,7 @@ static void begin_scan(EsciScanner *esci)
     if (esci->running)
         return;
     esci->running = true;
+    esci->scanner->begun_at = esci->scanner->now;
     esci->scanner->pages = esci->scanner->drawn = 0;
     unit_of(esci)->scanning = true;
     unit_of(esci)->cancel = false;
@@ -369,15 +370,40 @@ static void put_start(const EsciBlocks *blocks, ScannerOutput *output)
     (void)esci_blocks_encode(output->reply, blocks);
 }
 
+/* The next page is on its way, and it is to be said so. A device may answer FS G late, or that there are no blocks yet;
+ * SANE knows only the first, and an answer that does not come looks like a device that hangs. So what comes soon is
+ * waited for. */
+static bool feeds(EsciScanner *esci)
+{
+    enum { SOON_MS = 5000 };
+    Scanner *scanner = esci->scanner;
+    bool empty = esci->source != ESCI_FLATBED && is_empty(esci);
+
+    if (unit_of(esci)->page_ms == 0 || unit_of(esci)->fault.standing || empty)
+        return false;
+    begin_scan(esci);
+    int64_t left = scanner_feeds_ms(scanner, scanner->drawn + 1);
+    bool soon = left <= SOON_MS;
+    if (left > 0)
+        scanner_note(scanner, (ScanNote){ .kind = NOTE_FEEDS,
+                                          .wait_ms = soon ? left : SCANNER_FEED_ANSWER_MS });
+    return !soon;
+}
+
 /* The answer, and behind it in the queue the first block, for the pure read that follows. */
 static void do_start(EsciScanner *esci, ScannerOutput *output)
 {
-    const EsciBlocks nothing = { .status = ESCI_BLOCK_FATAL };
+    const EsciBlocks nothing = { .status = ESCI_BLOCK_FATAL },
+                     not_yet = { .status = BLOCKS_STATUS };
     PageWish wish = wish_of(esci);
     Err err = { 0 };
 
     if (!esci->has_parameters) {
         (void)buf_put_u8(output->reply, IS_NAK);
+        return;
+    }
+    if (feeds(esci)) {
+        put_start(&not_yet, output);
         return;
     }
     const Picture *picture = unit_of(esci)->fault.standing ? NULL : draw(esci);

@@ -33,6 +33,7 @@ const char *scanner_part(const Scanner *scanner)
 static void begin_scan(Scanner *scanner)
 {
     scanner->mode = SCANNER_DATA;
+    scanner->begun_at = scanner->now;
     scanner->polls_left = SCANNER_EMPTY_POLLS;
     scanner->side_count = 0;
     scanner->pages = scanner->drawn = 0;
@@ -239,6 +240,13 @@ static PageWish wish_of(const Scanner *scanner, bool back)
     };
 }
 
+int64_t scanner_feeds_ms(const Scanner *scanner, uint32_t pages)
+{
+    int64_t left = scanner->begun_at.ms + (int64_t)scanner->unit->page_ms * pages - scanner->now.ms;
+
+    return scanner->unit->page_ms > 0 && left > 0 ? left : 0;
+}
+
 /* Draws the next sheet, or what lies on the glass. */
 static bool draw(Scanner *scanner)
 {
@@ -273,6 +281,19 @@ static size_t next_side(const Scanner *scanner)
     if (scanner->unit->interleaves && !scanner->sides[other].ended)
         return other;
     return scanner->sides[0].ended ? scanner->side_count - 1 : 0;
+}
+
+/* The next page is on its way. A device answers meanwhile that there is nothing yet, thousands of times if it is asked
+ * so often, some milliseconds after each question. */
+static bool feeds(Scanner *scanner)
+{
+    const ScannerSide *side = scanner->side_count > 0 ? &scanner->sides[next_side(scanner)] : NULL;
+
+    if ((side && side->begun) ||
+        scanner_feeds_ms(scanner, side ? side->number : scanner->drawn + 1) == 0)
+        return false;
+    scanner_note(scanner, (ScanNote){ .kind = NOTE_FEEDS, .wait_ms = SCANNER_FEED_ANSWER_MS });
+    return true;
 }
 
 static bool wanted_pages_sent(const Scanner *scanner)
@@ -368,7 +389,7 @@ void scanner_do_img(Scanner *scanner, Bytes parameters, ScannerOutput *output)
         say_cancel(scanner, &reply);
     } else if (scanner->polls_left > 0) {
         scanner->polls_left--;
-    } else {
+    } else if (!feeds(scanner)) {
         send_block(scanner, &reply, output);
     }
     reply.length = (uint32_t)output->image.n;

@@ -17,6 +17,9 @@ void scanner_note(Scanner *scanner, ScanNote what);
 /* No sheet is left, or the fault "empty" says so. */
 bool scanner_feeder_is_empty(const Scanner *scanner);
 
+/* How long so many pages of the running scan still need until they are through the feeder; 0: they are. */
+int64_t scanner_feeds_ms(const Scanner *scanner, uint32_t pages);
+
 /* "ADF " or "FB  ": the part that errors name, by the source of the parameters, else the one with paper. Static. */
 const char *scanner_part(const Scanner *scanner);
 

@@ -19,6 +19,7 @@
 #define PLATEN_MFP_SCANNER_H
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "mfp/fault.h"
 #include "mfp/model.h"
 #include "mfp/page.h"
@@ -29,6 +30,7 @@ enum {
     SCANNER_PARAMETERS_MAX = 1536, /* #DSZ, what real devices announce                      */
     SCANNER_BLOCK_MAX = 86592,     /* image bytes of one reply, as real devices send        */
     SCANNER_EMPTY_POLLS = 3,       /* IMG answered "nothing yet" before the first page      */
+    SCANNER_FEED_ANSWER_MS = 10,   /* and so late while a sheet feeds: 100 answers a second */
     SCANNER_REPLY_MAX = 2048,      /* reply header and the longest block but images         */
     SCANNER_NOTES_MAX = 6,         /* page acknowledged, job ended, another begun, a fault  */
     SCANNER_JOB_LIST_MAX = 1024,   /* bytes of what JOBW tells                               */
@@ -71,11 +73,13 @@ typedef struct ScanNote {
         NOTE_JOB_LIST,  /* JOBW came, of so many bytes */
         NOTE_JOB_ASKED, /* JOBR was answered           */
         NOTE_REFUSED,   /* the client goes without a scan: its parameters or TRDT were refused */
+        NOTE_FEEDS,     /* the sheet still feeds: what is sent next waits for wait_ms */
     } kind;
     uint32_t pages;      /* pages sent so far; NOTE_PAGE counts its own        */
     size_t bytes;        /* NOTE_PAGE: what was sent of it                     */
     const char *fault;   /* NOTE_FAULT, NOTE_REFUSED: name of its kind, or a sentence */
     ScanOutcome outcome; /* NOTE_END                                           */
+    int64_t wait_ms;     /* NOTE_FEEDS                                         */
 } ScanNote;
 
 /* The device behind all connections. Owned by the program; lives longer than every Scanner. */
@@ -89,6 +93,7 @@ typedef struct MfpUnit {
     bool interleaves;                   /* blocks of both sides come by turns           */
     bool says_events;                   /* informational events too: not for SANE       */
     uint32_t line_padding;              /* bytes behind each raw line                   */
+    uint32_t page_ms;                   /* what the feeder needs for a page; 0: nothing */
     bool stamps;                        /* each JPEG tells its device and its number    */
     uint32_t stamped;                   /* pages that began with a stamp                */
     Fault fault;
@@ -118,6 +123,8 @@ typedef struct ScannerSide {
 
 typedef struct Scanner {
     MfpUnit *unit; /* borrowed */
+    Mono now;      /* set by who calls, before each call                                  */
+    Mono begun_at; /* of the running scan                                                 */
     ScannerMode mode;
     Esci2Para para; /* of this control session                                  */
     bool feeding;   /* the running scan uses the feeder, not the glass            */

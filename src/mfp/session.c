@@ -68,6 +68,7 @@ MfpSession *mfp_session_new(MfpUnit *unit, Mono now, Err *err)
     }
     session->unit = unit;
     scanner_init(&session->scanner, unit);
+    session->scanner.now = now;
     esci_scanner_init(&session->esci, &session->scanner);
     session->input = buf_with_max(INPUT_MAX);
     session->reply = buf_with_max(SCANNER_REPLY_MAX);
@@ -388,6 +389,7 @@ static bool has_packet(const MfpSession *session)
 
 void mfp_session_feed(MfpSession *session, Bytes bytes, Mono now)
 {
+    session->scanner.now = now;
     if (session->over)
         return;
     buf_drop_front(&session->input, session->input_at);
@@ -403,6 +405,7 @@ void mfp_session_feed(MfpSession *session, Bytes bytes, Mono now)
 
 void mfp_session_tick(MfpSession *session, Mono now)
 {
+    session->scanner.now = now;
     if (!session->over && mono_reached(now, mfp_session_deadline(session)))
         close_with(session, IS_EVENT_TIMEOUT);
 }

@@ -173,6 +173,28 @@ def test_no_faster_than_the_feeder(pages):
         assert time.monotonic() - begun >= len(fed(pages)) * 0.1
 
 
+def test_a_slow_feeder_answers_all_the_time(pages):
+    """It is never silent while a sheet feeds: each question is answered that there is nothing yet, at a bounded pace."""
+    seconds = 1.5
+    with start(pages, "--ppm", int(60 / seconds)) as mfp:
+        client = Client(mfp)
+        client.begin()
+        empty, longest, begun = 0, 0, time.monotonic()
+        while True:
+            asked = time.monotonic()
+            header = client.ask(b"IMG x0000000")
+            longest = max(longest, time.monotonic() - asked)
+            if b"#pst" in header:
+                break
+            assert header.startswith(b"IMG x0000000#---")
+            empty += 1
+        waited = time.monotonic() - begun
+        client.socket.close()
+    assert seconds <= waited < 2 * seconds
+    assert 20 < empty <= waited / 0.01 + 4  # the first three are answered at once
+    assert longest < 0.5
+
+
 @pytest.mark.parametrize("raw", [["--legacy"], ["--formats", "raw"]])
 def test_raw_lines_take_no_stamp(pages, raw):
     mfp = common.Program(common.program("src/mfp/platen-mfp"), "--pages", str(pages), "--port", "0", "--stamp", *raw)

@@ -205,6 +205,39 @@ static void a_page_that_is_left(void **state)
     }
 }
 
+/* One page a minute: FS G says that there are no blocks yet, and in the end waits (SANE sees but the waiting). The
+ * golden answer is what the real one of a WF-3620 would be with no blocks. */
+static void a_slow_feeder_has_no_blocks_yet(void **state)
+{
+    static const uint8_t not_yet[ESCI_BLOCKS_SIZE] = { 0x02, 0x12 };
+    const uint32_t line = 3 * 56;
+    Bytes answer;
+
+    (void)state;
+    connect_legacy();
+    unit.page_ms = 60000;
+    lock_like_epson2();
+    set_parameters(56, 56, ESCI_FLATBED);
+    const Mono begun = talk.now;
+    for (int64_t ms = 0; ms < 55000; ms += 9000) {
+        talk.now = mono_after(begun, ms);
+        answer = ask(ESCI_START, ESCI_BLOCKS_SIZE);
+        assert_bytes_equal(answer, (Bytes){ not_yet, sizeof not_yet });
+        assert_int_equal(talk.notes[talk.note_count - 1].wait_ms, SCANNER_FEED_ANSWER_MS);
+        assert_int_equal(ask(ESCI_STATUS, ESCI_STATUS_SIZE).p[0] & ESCI_DEVICE_FATAL, 0);
+    }
+    talk.now = mono_after(begun, 57000);
+    answer = ask(ESCI_START, ESCI_BLOCKS_SIZE);
+    assert_int_equal(talk.notes[talk.note_count - 1].kind, NOTE_FEEDS);
+    assert_int_equal(talk.notes[talk.note_count - 1].wait_ms, 3000);
+    assert_int_equal(answer.p[6], 2); /* blocks of 20 lines, and one of 16 */
+    assert_int_equal(talk_read(&talk, line * 20 + 1).n, line * 20 + 1);
+    assert_int_equal(ask(ESCI_NEXT_BLOCK, line * 20 + 1).n, line * 20 + 1);
+    assert_int_equal(ask(ESCI_NEXT_BLOCK, line * 16 + 1).n, line * 16 + 1);
+    assert_int_equal(talk.notes[talk.note_count - 1].kind, NOTE_PAGE);
+    end();
+}
+
 /* --- ENPC ---------------------------------------------------------------------------------------- */
 
 static void who_looks_for_devices_is_answered(void **state)
@@ -260,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_gamma_table_is_for_a_colour),
         cmocka_unit_test(refuses_pictures_it_cannot_make),
         cmocka_unit_test(a_page_that_is_left),
+        cmocka_unit_test(a_slow_feeder_has_no_blocks_yet),
         cmocka_unit_test(who_looks_for_devices_is_answered),
         cmocka_unit_test(who_asks_too_often_waits),
     };

@@ -170,6 +170,38 @@ static void sides_come_one_after_the_other_or_by_turns(void **state)
     }
 }
 
+/* Each page comes when so many are through the feeder, a back as well. The first block of a page
+ * that comes in turn with another one waits as well. */
+static void sides_wait_for_the_feeder(void **state)
+{
+    static const char *const starts[] = { "#psti0001687d000i0002190#typIMGA",
+                                          "#psti0001687d000i0002190#typIMGB" };
+    enum { PAGE_MS = 60000, EARLY_MS = 1 };
+
+    (void)state;
+    for (MfpDuplex duplex = MFP_DUPLEX_SEQUENTIAL; duplex <= MFP_DUPLEX_INTERLEAVED; duplex++) {
+        begin(duplex, 1);
+        unit.page_ms = PAGE_MS;
+        talk_start(&talk, ADF_JPEG "#ADFDPLX");
+        const Mono begun = talk.now;
+        for (int i = 0; i < SCANNER_EMPTY_POLLS; i++)
+            (void)talk_command(&talk, "IMG ", "");
+        for (int page = 0; page < SCANNER_SIDES; page++) {
+            const char *reply;
+
+            talk.now = mono_after(begun, (page + 1) * (int64_t)PAGE_MS - EARLY_MS);
+            do { /* what is left of the former page */
+                reply = talk_command(&talk, "IMG ", "");
+            } while (strstr(reply, "#typ"));
+            assert_string_equal(reply, "IMG x0000000");
+            talk.now = mono_after(talk.now, EARLY_MS);
+            reply = talk_command(&talk, "IMG ", "");
+            assert_non_null(strstr(reply, starts[page]));
+        }
+        end();
+    }
+}
+
 static void one_sided_devices_refuse_two(void **state)
 {
     (void)state;
@@ -404,6 +436,7 @@ int main(void)
         cmocka_unit_test(what_models_offer_is_read_from_their_texts),
         cmocka_unit_test(sheet_fed_models_send_their_flags),
         cmocka_unit_test(sides_come_one_after_the_other_or_by_turns),
+        cmocka_unit_test(sides_wait_for_the_feeder),
         cmocka_unit_test(one_sided_devices_refuse_two),
         cmocka_unit_test(every_cause_is_said_with_its_word),
         cmocka_unit_test(the_connection_ends_within_a_block),

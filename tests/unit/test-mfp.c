@@ -311,6 +311,42 @@ static void feeder_sends_sheet_after_sheet(void **state)
     assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000#errADF PE  ");
 }
 
+/* One page a minute: the device is asked all the time, and answers that there is nothing yet. */
+static void a_slow_feeder_says_nothing_yet(void **state)
+{
+    enum { PAGE_MS = 60000 };
+    const Mono begun = talk.now;
+
+    (void)state;
+    unit.page_ms = PAGE_MS;
+    talk_start(&talk, ADF_JPEG);
+    for (int i = 0; i < SCANNER_EMPTY_POLLS; i++)
+        (void)talk_command(&talk, "IMG ", "");
+    for (int page = 1; page <= 2; page++) {
+        talk.note_count = 0;
+        for (int64_t ms = 0; ms < PAGE_MS; ms += PAGE_MS / 10 - 1) {
+            talk.now = mono_after(begun, (page - 1) * (int64_t)PAGE_MS + ms);
+            assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000");
+            assert_int_equal(talk.notes[talk.note_count - 1].kind, NOTE_FEEDS);
+            assert_int_equal(talk.notes[talk.note_count - 1].wait_ms, SCANNER_FEED_ANSWER_MS);
+        }
+        talk.now = mono_after(begun, page * (int64_t)PAGE_MS);
+        fetch_page(page == 1 ? PAGE_END "#typIMGA" : PAGE_END "#lftd000#typIMGA");
+    }
+}
+
+/* Who presses Cancel while a sheet feeds need not wait for it. */
+static void a_slow_feeder_is_cancelled(void **state)
+{
+    (void)state;
+    unit.page_ms = 60000;
+    talk_start(&talk, ADF_JPEG);
+    for (int i = 0; i <= SCANNER_EMPTY_POLLS; i++)
+        assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000");
+    assert_true(mfp_unit_cancel(&unit));
+    assert_string_equal(talk_command(&talk, "IMG ", ""), "IMG x0000000#atnCAN ");
+}
+
 static void image_blocks_obey_the_client(void **state)
 {
     AUTO_BUF page = buf_with_max(TALK_PAGE_BYTES);
@@ -602,6 +638,8 @@ int main(void)
         T(a_mode_excludes_the_others, adf_locked),
         T(bad_parameters_fail, adf_locked),
         T(feeder_sends_sheet_after_sheet, adf_scanning),
+        T(a_slow_feeder_says_nothing_yet, adf_locked),
+        T(a_slow_feeder_is_cancelled, adf_locked),
         T(image_blocks_obey_the_client, adf_locked),
         T(header_and_block_in_one_read, adf_scanning),
         T(glass_sends_one_page_at_a_time, flatbed_locked),

@@ -3,6 +3,8 @@
 #include "device/scan-reason.h"
 #include "tests/unit/scan-run.h"
 
+#include <limits.h>
+
 static void feeder_is_scanned_until_it_is_empty(void **state)
 {
     Run run;
@@ -405,6 +407,47 @@ static void thousands_of_empty_answers_are_no_stall(void **state)
     run_done(&run);
 }
 
+/* The device answers that there is nothing yet until so much time has passed since its last page. */
+static void run_slowly(Run *run, int64_t page_ms)
+{
+    Mono page_at = run->now;
+    unsigned pages = 0;
+
+    for (int i = 0; i < STEPS_MAX && !run->ended; i++) {
+        if (run->pages > pages)
+            page_at = run->now;
+        pages = run->pages;
+        run->fake.empty_polls = mono_reached(run->now, mono_after(page_at, page_ms)) ? 0 : UINT_MAX;
+        take_actions(run);
+        if (run->ended || feed_some(run))
+            continue;
+        run->now = scan_session_deadline(run->session);
+        scan_session_tick(run->session, run->now);
+    }
+    assert_true(run->ended);
+}
+
+/* A page a minute is slow; a device that never has a page is stuck, though it answers all the time. */
+static void slow_is_told_from_stuck(void **state)
+{
+    enum { SPARE_MS = 2000 };
+    Run run;
+
+    (void)state;
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run_slowly(&run, 61000);
+    assert_end(&run, SCAN_END_COMPLETE, "", 2);
+    assert_in_range(run.now.ms, 2 * 61000, 2 * 61000 + 2 * SPARE_MS);
+    run_done(&run);
+
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run_slowly(&run, INT64_MAX / 2);
+    assert_end(&run, SCAN_END_BROKEN, "no-progress", 0);
+    assert_in_range(run.now.ms, SCAN_PROGRESS_MS, SCAN_PROGRESS_MS + SPARE_MS);
+    assert_true(run.fake.unlocked); /* it is left in order */
+    run_done(&run);
+}
+
 static void a_page_without_its_end_marker_is_broken(void **state)
 {
     Run run;
@@ -628,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_mode_that_was_left_is_ended),
         cmocka_unit_test(a_mode_that_is_always_refused),
         cmocka_unit_test(thousands_of_empty_answers_are_no_stall),
+        cmocka_unit_test(slow_is_told_from_stuck),
         cmocka_unit_test(a_page_without_its_end_marker_is_broken),
         cmocka_unit_test(legacy_devices_are_handed_over),
         cmocka_unit_test(small_parameter_blocks_are_sent_in_parts),

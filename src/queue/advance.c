@@ -51,7 +51,6 @@ static bool wish_recorded(Tx *tx, const PersonsWish *wish, const char *action, E
 static bool deliver_write(Tx *tx, void *arg, Err *err)
 {
     const PersonsWish *wish = arg;
-    const Reason none = { 0 };
     BatchSummary summary;
 
     if (!batch_summary(tx_db(tx), wish->id, &summary, err))
@@ -72,7 +71,7 @@ static bool deliver_write(Tx *tx, void *arg, Err *err)
     return batch_files_check(tx_db(tx), wish->id, err) &&
            wish_recorded(tx, wish, "batch.deliver", err) &&
            batch_adopt_destinations(tx, wish->id, err) &&
-           batch_apply(tx, wish->id, BATCH_EVENT_DELIVER, &none, err) &&
+           batch_apply(tx, wish->id, BATCH_EVENT_DELIVER, NULL, err) && /* the reason stays */
            queue_batch_advance(tx, wish->id, err);
 }
 

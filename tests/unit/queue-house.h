@@ -149,7 +149,7 @@ static inline bool wish_write(Tx *tx, void *arg, Err *err)
     StoredJob job = { .id = id_new(JobId, tx_now(tx)),
                       .job = { .dpi = 300, .jpeg_quality = 80, .file_name = "{seq:3}" } };
     DeviceSettings settings = { .name = "" };
-    const Reason none = { 0 };
+    const Reason why = { .code = "paper-jam", .text = "Paper is jammed." };
     Device device;
 
     (void)text_copy(job.job.name, sizeof job.job.name, w->job);
@@ -168,8 +168,9 @@ static inline bool wish_write(Tx *tx, void *arg, Err *err)
     (void)text_printf(batch.folder, sizeof batch.folder, "2026-11-22/%s", batch.id.text);
     w->house->batch = batch.id;
     return batch_insert(tx, &batch, err) && insert_pages(tx, w, err) &&
-           (w->end == BATCH_EVENT_MAX_ || (batch_apply(tx, &batch.id, w->end, &none, err) &&
-                                           queue_batch_advance(tx, &batch.id, err)));
+           (w->end == BATCH_EVENT_MAX_ ||
+            (batch_apply(tx, &batch.id, w->end, w->end == BATCH_EVENT_BREAK ? &why : NULL, err) &&
+             queue_batch_advance(tx, &batch.id, err)));
 }
 
 static inline void grant(House *h, Wish wish)

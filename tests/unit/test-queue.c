@@ -480,7 +480,14 @@ static void is_delivered_by_hand(House *h, BatchEvent end, BatchState ended)
 
 static void a_broken_batch_is_delivered_by_hand(void **state)
 {
-    is_delivered_by_hand(*state, BATCH_EVENT_BREAK, BATCH_BROKEN);
+    House *h = *state;
+    Batch batch;
+    Err err;
+
+    is_delivered_by_hand(h, BATCH_EVENT_BREAK, BATCH_BROKEN);
+    assert_true(batch_get(reader_db(h->reader), &h->batch, &batch, &err));
+    assert_string_equal(batch.reason.code,
+                        "paper-jam"); /* pages may be missing: that is still said */
 }
 
 static void a_cancelled_batch_is_delivered_by_hand(void **state)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/panel.h"
+#include "net/address.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -292,10 +293,23 @@ static void check_address_list(Reading *r, const char *section, const char *key,
                                unsigned most)
 {
     char address[sizeof r->config->http_address], what[64];
-    unsigned count = 0;
+    bool one_of_each = text_equal(key, "device_address");
+    unsigned count = 0, v4 = 0, v6 = 0;
 
-    while (server_config_address(&list, address, sizeof address))
+    while (server_config_address(&list, address, sizeof address)) {
+        NetAddress parsed;
+        Err err = { 0 };
+
         count++;
+        if (!net_address_parse(address, 0, &parsed, &err)) {
+            say(r, section, key, err.text);
+            continue;
+        }
+        v4 += parsed.family == NET_IPV4;
+        v6 += parsed.family == NET_IPV6;
+    }
+    if (one_of_each && count <= most && (v4 > 1 || v6 > 1))
+        say(r, section, key, "takes one address of IPv4 and one of IPv6");
     if (count >= 1 && count <= most)
         return;
     (void)text_printf(what, sizeof what, "must name 1 to %u addresses of this computer", most);

@@ -19,8 +19,10 @@ static void fill_cure(Finding *finding, const char *cure)
 
     finding->cure[0] = '\0';
     while ((found = strstr(cure, mark)) != NULL) {
-        (void)text_printf(finding->cure + n, sizeof finding->cure - n, "%.*s%s",
-                          (int)(found - cure), cure, finding->where);
+        const char *quote = strchr(finding->where, ' ') ? "\"" : "";
+
+        (void)text_printf(finding->cure + n, sizeof finding->cure - n, "%.*s%s%s%s",
+                          (int)(found - cure), cure, quote, finding->where, quote);
         n = strlen(finding->cure);
         cure = found + sizeof mark - 1;
     }

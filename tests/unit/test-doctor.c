@@ -282,7 +282,7 @@ static void buttons(void **state)
     pairing.state = PAIRING_LOST;
     assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
     assert_says(assert_only(f, FINDING_DEVICE_PAIRING, "Front desk"), "calls \"PC-7\" since");
-    assert_non_null(strstr(found[0].cure, "platen device pair Front desk;"));
+    assert_non_null(strstr(found[0].cure, "platen device pair \"Front desk\";"));
     pairing.state = PAIRING_OUTDATED;
     pairing.problem = PAIRING_NO_ANSWER;
     assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));

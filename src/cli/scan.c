@@ -40,7 +40,9 @@ static bool tell_end(const Answer *answer, Err *err)
     printf("batch %s is %s with %lld pages\n", json_get_text(answer->json, "id"), state,
            (long long)json_get_int(answer->json, "pages", 0));
     if (json_get_text(reason, "text")[0])
-        printf("  %s\n  do: %s\n", json_get_text(reason, "text"), json_get_text(reason, "remedy"));
+        printf("  %s\n", json_get_text(reason, "text"));
+    if (json_get_text(reason, "remedy")[0])
+        printf("  do: %s\n", json_get_text(reason, "remedy"));
     *err = (Err){ 0 };
     return print_flush(err) && text_equal(state, "done");
 }

@@ -502,7 +502,7 @@ static bool check_together(const Options *options, Err *err)
         return true;
     if (!options->pages[0]) {
         err_set(err, ERR_BAD_INPUT, 0, "--pages DIR is missing");
-        return err_remedy(err, "Name a folder with JPEG files.");
+        return err_remedy(err, "Name a folder with JPEG, PNG, TIFF or PDF files.");
     }
     if (options->kind.model && (options->kind.formats || options->kind.last_first)) {
         err_set(err, ERR_BAD_INPUT, 0, "--model says formats and order by itself");

@@ -279,6 +279,13 @@ bool device_certified(Tx *tx, const DeviceId *id, const char *certificate, Err *
            (rows == 0 || device_event(tx, id, "device.certificate", certificate, err));
 }
 
+/* device.tls_proven says whether an alarm is older than what proved the device, and both are wall time: a clock that was
+ * corrected backwards in between must not turn them round. Proven is behind all alarms there are (of device ?1, at time
+ * `now`), and never ahead of the next one (device_alarm). */
+#define PROVEN_AT(now)                                             \
+    "max(" now ", coalesce((SELECT max(changed_at) + 1 FROM batch" \
+    " WHERE device_id = ?1 AND state = 'broken' AND reason_code IN " ALARMING_REASONS "), 0))"
+
 bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *version, Err *err)
 {
     char text[80];
@@ -292,7 +299,8 @@ bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *v
     if (device.tls == DEVICE_TLS_MODERN && tls != DEVICE_TLS_MODERN)
         return true; /* that it is so stands, whatever a scan says that began before */
     if (!db_run(tx->db,
-                "UPDATE device SET tls = ?2, tls_version = ?3, tls_proven = ?4 WHERE id = ?1",
+                "UPDATE device SET tls = ?2, tls_version = ?3, tls_proven = " PROVEN_AT(
+                    "?4") " WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(device_tls_words[tls]), ARG_TEXT(version),
                      ARG_INT(tx->now.ms)),
                 &rows, err))
@@ -309,7 +317,9 @@ bool device_alarm(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
 
     (void)text_printf(kind, sizeof kind, "device.%s", reason->code);
     (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
-    return device_event(tx, id, kind, text, err);
+    return db_run(tx->db, "UPDATE device SET tls_proven = min(tls_proven, ?2) WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), NULL, err) &&
+           device_event(tx, id, kind, text, err);
 }
 
 bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
@@ -318,8 +328,9 @@ bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err)
 
     if (!db_run(tx->db,
                 "UPDATE device SET revision = revision + 1, tls = '', tls_version = '',"
-                " tls_proven = ?2, certificate = CASE certificate"
-                " WHEN '' THEN '' ELSE '" CERTIFICATE_NEXT "' END WHERE id = ?1",
+                " tls_proven = " PROVEN_AT("?2") ", certificate = CASE certificate"
+                                                 " WHEN '' THEN '' ELSE '" CERTIFICATE_NEXT
+                                                 "' END WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_INT(tx->now.ms)), &rows, err))
         return false;
     return (rows > 0 || not_found(err, "device", id->text)) &&

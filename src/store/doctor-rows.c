@@ -18,8 +18,8 @@ bool device_list_untrusted(Db *db, UntrustedVisit *visit, void *arg, Err *err)
         db,
         "SELECT device.id, max(batch.changed_at), batch.reason_code FROM batch"
         " JOIN device ON device.id = batch.device_id"
-        " WHERE batch.state = 'broken' AND batch.reason_code IN ('certificate-changed', "
-        "'tls-downgraded', 'tls-lost') AND device.transport <> 'plain'"
+        " WHERE batch.state = 'broken' AND batch.reason_code IN " ALARMING_REASONS
+        " AND device.transport <> 'plain'"
         " AND device.state <> 'seen'"
         " AND device.tls_proven <= batch.changed_at GROUP BY device.id ORDER BY device.name, "
         "device.id",

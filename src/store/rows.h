@@ -7,6 +7,9 @@
 #include "store/config-rows.h"
 #include "store/db.h"
 
+/* Why a scan was refused when somebody may be in between: the reasons of device_alarm, as a list of SQL. */
+#define ALARMING_REASONS "('certificate-changed', 'tls-downgraded', 'tls-lost')"
+
 /* A settings struct as the JSON text of a body column (secrets included: it is what is stored). */
 bool body_format(const Field *fields, const void *settings, Buf *ret_text, Err *err);
 

@@ -339,6 +339,46 @@ static void certificates_of_devices(void **state)
     assert_only(f, FINDING_DEVICE_TLS_LOST, "Front desk");
 }
 
+/* What refused() does, when the wall clock of the server is so much ahead. */
+static void refused_at(Fixture *f, const World *world, int64_t ahead_ms)
+{
+    Batch batch = world_batch(world);
+    Reason reason = { "certificate-changed", "It showed another certificate.", "Look." };
+
+    assert_write(f, (tx->now.ms += ahead_ms, batch_insert(tx, &batch, &f->err)));
+    assert_write(f, (tx->now.ms += ahead_ms,
+                     batch_apply(tx, &batch.id, BATCH_EVENT_BREAK, &reason, &f->err) &&
+                         device_alarm(tx, &world->device.id, &reason, &f->err)));
+}
+
+static void proven_at(Fixture *f, const World *world, int64_t ahead_ms)
+{
+    assert_write(
+        f, (tx->now.ms += ahead_ms,
+            device_tls_learned(tx, &world->device.id, DEVICE_TLS_MODERN, "TLSv1.3", &f->err)));
+}
+
+/* The order of alarms and proofs is that in which they came, however the clock is corrected in between. */
+static void certificates_and_a_clock_that_is_corrected(void **state)
+{
+    enum { HOUR_MS = 3600000 };
+    Fixture *f = *state;
+    World world;
+
+    world_make(f, &world);
+    proven_at(f, &world, HOUR_MS);
+    assert_well(f);
+    refused_at(f, &world, 0); /* hidden until the clock has caught up, else */
+    assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk");
+    proven_at(f, &world, -HOUR_MS); /* and this one would not end it */
+    assert_well(f);
+    refused_at(f, &world, -HOUR_MS);
+    assert_only(f, FINDING_DEVICE_CERTIFICATE, "Front desk");
+    assert_write(
+        f, (tx->now.ms -= 2 * HOUR_MS, device_trust(tx, &test_actor, &world.device.id, &f->err)));
+    assert_well(f);
+}
+
 /* An attempt of the delivery that can be claimed. */
 static void attempt(Fixture *f, DeliveryClass class, DeliveryEvent event)
 {
@@ -530,6 +570,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(warnings_and_quirks),
         DOCTOR_TEST(buttons),
         DOCTOR_TEST(certificates_of_devices),
+        DOCTOR_TEST(certificates_and_a_clock_that_is_corrected),
         DOCTOR_TEST(destinations),
         DOCTOR_TEST(many_devices),
         DOCTOR_TEST(a_network_that_cannot_be_listed),

@@ -5,6 +5,7 @@ success is not believed alone (it takes a lost connection for a normal end): pic
 
 import os
 import subprocess
+import time
 
 import common
 from sane_peer import (AREA, DEVICE, SIZE, assert_same, fixture_net as net, fixture_sane as sane,  # noqa: F401
@@ -35,6 +36,18 @@ def test_feeder_pages_are_those_that_were_fed(net, sane, tmp_path):
     assert [line for line in mfp.lines if line.startswith("page ")] == [
         f"page {i + 1} bytes={size}" for i, size in enumerate(sizes)]
     assert mfp.lines[-1] == "scan-end pages=5 outcome=done"
+
+
+def test_a_slow_feeder_is_asked_again_and_again(net, sane, tmp_path):
+    fed = common.make_pictures(tmp_path / "in", 2, *SIZE)
+    begun = time.monotonic()
+    with start(net, tmp_path / "in", "--ppm", 20, "--exit-after", 1) as mfp:
+        done = scanimage(net, sane, "-d", DEVICE, *AREA, "--batch=%d.pnm", "--format=pnm", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert mfp.wait_exit() == 0
+    assert time.monotonic() - begun >= 6
+    for i in range(2):
+        assert_same(tmp_path / f"{i + 1}.pnm", fed[i])
 
 
 def test_large_page_in_many_blocks(net, sane, tmp_path):

@@ -104,6 +104,18 @@ def test_feeder_until_it_is_empty(net, sane, tmp_path):
     assert not (tmp_path / "6.pnm").exists()
 
 
+def test_a_slow_feeder_is_waited_for(net, sane, tmp_path):
+    """SANE takes an answer without blocks for the end: what comes within five seconds is just late."""
+    fed = common.make_pictures(tmp_path / "in", 2, *SIZE)
+    with legacy(net, tmp_path / "in", "--ppm", 20) as mfp:
+        done = scan(net, sane, tmp_path, "--mode", "Color", "--source", "Automatic Document Feeder",
+                    "--batch=%d.pnm")
+        assert done.returncode == 0, done.stderr
+        assert mfp.wait_line("scan-end") == "scan-end pages=2 outcome=done"
+    for i in range(2):
+        assert_same(tmp_path / f"{i + 1}.pnm", fed[i])
+
+
 def test_both_sides(net, sane, tmp_path):
     fed = common.make_pictures(tmp_path / "in", 4, *SIZE)
     with legacy(net, tmp_path / "in", "--duplex", "sequential", "--sheets", 2):

@@ -39,19 +39,22 @@ bool register_session_is_request(Bytes datagram)
 }
 
 /* The entry for this request: its own, else a free one, else the oldest quiet one. A source that has
- * used up its share gets its own oldest quiet one. NULL when all that it may take are answering. */
+ * used up its share gets its own oldest quiet one. The upper half is kept for sources that have no
+ * entry yet, so that many addresses that ask often keep no other device out. NULL when all that it
+ * may take are answering. */
 static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uint16_t xid, Mono now)
 {
-    RegisterEntry *empty = NULL, *quiet = NULL, *own_quiet = NULL;
+    RegisterEntry *empty[2] = { NULL, NULL }, *quiet[2] = { NULL, NULL }, *own_quiet = NULL;
     size_t of_source = 0;
 
     for (size_t i = 0; i < REGISTER_ENTRIES_MAX; i++) {
         RegisterEntry *e = &s->entries[i];
+        size_t half = i >= REGISTER_ENTRIES_MAX / 2;
 
         if (e->state == REGISTER_QUIET && mono_reached(now, e->due_at))
             e->state = register_rules[e->state][REGISTER_EVENT_DUE].next;
         if (e->state == REGISTER_FREE) {
-            empty = empty ? empty : e;
+            empty[half] = empty[half] ? empty[half] : e;
             continue;
         }
         if (net_address_same_host(&e->ask.from, from)) {
@@ -61,13 +64,18 @@ static RegisterEntry *find_entry(RegisterSession *s, const NetAddress *from, uin
             if (e->state == REGISTER_QUIET && (!own_quiet || e->due_at.ms < own_quiet->due_at.ms))
                 own_quiet = e;
         }
-        if (e->state == REGISTER_QUIET && (!quiet || e->due_at.ms < quiet->due_at.ms))
-            quiet = e;
+        if (e->state == REGISTER_QUIET && (!quiet[half] || e->due_at.ms < quiet[half]->due_at.ms))
+            quiet[half] = e;
     }
-    RegisterEntry *reused = of_source >= REGISTER_PER_SOURCE_MAX ? own_quiet : empty ? NULL : quiet;
-    if (reused)
-        reused->state = REGISTER_FREE;
-    return of_source < REGISTER_PER_SOURCE_MAX && empty ? empty : reused;
+    RegisterEntry *found = of_source >= REGISTER_PER_SOURCE_MAX ? own_quiet
+                           : empty[0]                           ? empty[0]
+                           : of_source == 0 && empty[1]         ? empty[1]
+                           : quiet[0]                           ? quiet[0]
+                           : of_source == 0                     ? quiet[1]
+                                                                : NULL;
+    if (found)
+        found->state = REGISTER_FREE;
+    return found;
 }
 
 /* Printable ASCII of the scope list; a device that puts something else there has no product. */

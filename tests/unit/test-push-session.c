@@ -340,6 +340,30 @@ static void a_flood_stays_within_its_share(void **state)
     free(s);
 }
 
+/* Many addresses that ask as often as they may leave room for one that has not asked yet. */
+static void a_flood_of_many_keeps_nobody_out(void **state)
+{
+    enum { SOURCES = 60, ASK = 20 };
+    RegisterSession *s = malloc(sizeof *s);
+    SlpRequest request = { .language = bytes_of_text("en"),
+                           .url = bytes_of_text(SLP_SERVICE_URL),
+                           .scopes = bytes_of_text("PID 11D1") };
+
+    (void)state;
+    assert_non_null(s);
+    register_session_init(s, 1234, show, &shows);
+    for (uint16_t xid = 0; xid < SOURCES * ASK; xid++) {
+        AUTO_BUF out = buf_with_max(SLP_DATAGRAM_MAX);
+
+        request.xid = xid;
+        assert_true(slp_request_encode(&request, &out));
+        (void)ask(s, buf_bytes(&out), (uint8_t)(100 + xid % SOURCES), start);
+        if (xid + 1 == SOURCES * ASK)
+            assert_true(ask(s, buf_bytes(&out), 2, start));
+    }
+    free(s);
+}
+
 /* A device that asks every second, or many devices behind one address: none goes unanswered, since
  * quiet entries of the same source make room. */
 static void an_eager_device_is_always_answered(void **state)
@@ -397,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_shown_nothing_gets_no_answer),
         cmocka_unit_test(other_requests_are_not_answered),
         cmocka_unit_test(a_flood_stays_within_its_share),
+        cmocka_unit_test(a_flood_of_many_keeps_nobody_out),
         cmocka_unit_test(an_eager_device_is_always_answered),
         cmocka_unit_test(every_pair_of_a_registration),
     };

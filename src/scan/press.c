@@ -187,8 +187,10 @@ static void admit_posted(void *arg)
         return;
     }
     if (!run->ok || !run->admitted) {
-        log_line(LOG_WARNING, "scan.refused", "device=%s choice=%s reason=%s text=%s", run->address,
-                 run->choice, run->reason.code, log_quote(quoted, sizeof quoted, run->reason.text));
+        if (!run->untold)
+            log_line(LOG_WARNING, "scan.refused", "device=%s choice=%s reason=%s text=%s",
+                     run->address, run->choice, run->reason.code,
+                     log_quote(quoted, sizeof quoted, run->reason.text));
         run_refuse(run);
         run_gone(run);
         return;
@@ -211,9 +213,17 @@ static void admit_done(void *arg, bool ok, const Err *err)
 static bool refused(Tx *tx, Run *run, Err *err)
 {
     Event event = { .kind = "scan.refused" };
+    char more[64] = "";
+    unsigned kept;
 
+    run->untold = !refusals_tell(&run->service->refusals, run->address, mono_now(), &kept);
+    if (run->untold)
+        return true;
+    if (kept > 0)
+        (void)text_printf(more, sizeof more, " So it was %u times more before.", kept);
     (void)text_copy(event.device, sizeof event.device, run->device.id.text);
-    (void)text_printf(event.text, sizeof event.text, "%s %s", run->reason.text, run->reason.remedy);
+    (void)text_printf(event.text, sizeof event.text, "%s %s%s", run->reason.text,
+                      run->reason.remedy, more);
     return event_insert(tx, &event, err);
 }
 

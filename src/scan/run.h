@@ -13,6 +13,7 @@
 #include "scan/discover.h"
 #include "scan/identity.h"
 #include "scan/panel.h"
+#include "scan/refusals.h"
 #include "scan/service.h"
 #include "scan/watch.h"
 #include "store/batch-rows.h"
@@ -47,6 +48,7 @@ struct ScanService {
     struct Sighting *sighted; /* those writes */
     struct Listing *listings; /* devices that asked for jobs, until they are answered */
     atomic_bool draining;     /* also read by the writer thread */
+    Refusals refusals;        /* of the writer thread */
     Probes probes;            /* devices that are tried while other threads wait */
     LoopFn *idle;
     void *idle_arg;
@@ -72,6 +74,7 @@ typedef struct Run {
     Device device;
     Batch batch;
     bool admitted;
+    bool untold;   /* refused, as often lately, and not told again */
     bool looked;   /* it was asked who it is: what is known now stands      */
     bool look_now; /* ... or that is to be done before Start is refused     */
     bool wait_now; /* its device is busy: perhaps with the end of its former scan */

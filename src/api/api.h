@@ -117,7 +117,7 @@ bool api_authorise(void *api, HttpRequest *req, const char *permission, Err *err
  * that writes get through. Returns at once; any thread, also the loop. */
 void api_tick(Api *api);
 
-/* For store_on_event: publishes the event to streams as {"id","at","batch","device","kind","text"}. */
+/* For store_on_event: publishes the event to streams as {"id","at","batch","device","device_name","kind","text"}. */
 void api_on_event(void *api, const Event *event);
 
 #endif

@@ -1,5 +1,8 @@
 /* api/event.c - what happened, as a list and as a stream. */
 #include "api/noun.h"
+#include "base/text.h"
+
+#include <string.h>
 
 enum { EVENTS_LIMIT_MAX = 1000, EVENTS_LIMIT_PRESET = 100 };
 
@@ -14,6 +17,8 @@ static Json *event_show(const Event *event)
         json_set_text(object, "batch", event->batch);
     if (event->device[0])
         json_set_text(object, "device", event->device);
+    if (event->device_name[0])
+        json_set_text(object, "device_name", event->device_name);
     json_set_text(object, "text", event->text);
     return object;
 }
@@ -36,22 +41,60 @@ static bool list_event(void *arg, const Event *event)
     return true;
 }
 
+/* The parameter, which is the id of such a thing; NULL when absent. */
+static bool query_id(HttpRequest *req, const char *name, const char **ret_id, Err *err)
+{
+    const char *id = http_request_query(req, name);
+
+    if (id && !id_text_is_valid(id)) {
+        err_set(err, ERR_BAD_INPUT, 0, "%s is not the id of a %s", name, name);
+        return err_field(err, "%s", name);
+    }
+    *ret_id = id;
+    return true;
+}
+
+static bool query_kind(HttpRequest *req, const char **ret_kind, Err *err)
+{
+    const char *kind = http_request_query(req, "kind");
+
+    if (kind && kind[strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789-.")] != '\0') {
+        err_set(err, ERR_BAD_INPUT, 0, "kind is no kind of event, as batch.done or device are");
+        return err_field(err, "kind");
+    }
+    *ret_kind = kind;
+    return true;
+}
+
+static bool query_order(HttpRequest *req, bool *ret_newest_first, Err *err)
+{
+    const char *order = http_request_query(req, "order");
+
+    if (order && !text_equal(order, "newest") && !text_equal(order, "oldest")) {
+        err_set(err, ERR_BAD_INPUT, 0, "order is neither newest nor oldest");
+        return err_field(err, "order");
+    }
+    *ret_newest_first = order && text_equal(order, "newest");
+    return true;
+}
+
 static bool events_get(HttpRequest *req, HttpResponse *res, Err *err)
 {
     AUTO_READ read = api_read(req, err);
     AUTO(Json) items = json_new_array();
-    const char *batch = http_request_query(req, "batch");
-    int64_t after, limit;
+    EventFilter filter = { .after = 0 };
+    int64_t limit;
 
-    if (!read.db || !http_request_query_int(req, "after", 0, INT64_MAX, 0, &after, err) ||
+    if (!read.db || !http_request_query_int(req, "after", 0, INT64_MAX, 0, &filter.after, err) ||
+        !http_request_query_int(req, "before", 1, INT64_MAX, INT64_MAX, &filter.before, err) ||
         !http_request_query_int(req, "limit", 1, EVENTS_LIMIT_MAX, EVENTS_LIMIT_PRESET, &limit,
-                                err))
+                                err) ||
+        !query_id(req, "batch", &filter.batch, err) ||
+        !query_id(req, "device", &filter.device, err) || !query_kind(req, &filter.kind, err) ||
+        !query_order(req, &filter.newest_first, err))
         return false;
-    if (batch && !id_text_is_valid(batch)) {
-        err_set(err, ERR_BAD_INPUT, 0, "batch is not the id of a batch");
-        return err_field(err, "batch");
-    }
-    if (!event_list(read.db, after, batch ? batch : "", (uint32_t)limit, list_event, items, err))
+    filter.limit = (uint32_t)limit;
+    if (!event_list(read.db, &filter, list_event, items, err))
         return false;
     api_items(res, STEAL(items));
     return true;
@@ -68,13 +111,19 @@ static bool events_stream(HttpRequest *req, HttpResponse *res, Err *err)
 static const RouteParameter list_query[] = {
     { "after", "integer", "Only events with a higher id." },
     { "batch", "string", "Only events of this batch." },
+    { "before", "integer", "Only events with a lower id." },
+    { "device", "string", "Only events that name this device." },
+    { "kind", "string",
+      "Only events of this kind, for example device.tls-lost; device: all that begin so." },
+    { "order", "string", "newest: newest first; oldest first when absent." },
     { "limit", "integer", "How many at most, 1 to 1000; 100 when absent." },
     { .name = NULL },
 };
 
 const Route event_routes[] = {
-    { "GET", "/api/v1/events", "events.read", events_get, "Lists events, oldest first.",
-      .query = list_query, .answer = "EventList" },
+    { "GET", "/api/v1/events", "events.read", events_get,
+      "Lists events, oldest first unless order says newest.", .query = list_query,
+      .answer = "EventList" },
     { "GET", "/api/v1/events/stream", "events.read", events_stream,
       "Sends events as they happen; Last-Event-ID goes on after an earlier one.",
       .flags = ROUTE_STREAM, .query = no_query, .answer = "Event" },

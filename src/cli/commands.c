@@ -46,9 +46,13 @@ static const Option purge_options[] = {
       "Also of a cancelled, broken or stuck batch; what is not delivered is lost." },
     { .name = NULL },
 };
-static const Option after_options[] = {
-    { "after", "ID", "Only events after this one." },
-    { "limit", "N", "How many at most (100)." },
+static const Option event_list_options[] = {
+    { "limit", "N", "How many at most (20)." },
+    { "before", "ID", "Only events older than this one: the last of a list." },
+    { "after", "ID", "Only events after this one, oldest first." },
+    { "batch", "BATCH", "Only what happened to this batch." },
+    { "device", "DEVICE", "Only what happened to this device." },
+    { "kind", "WORD", "Only this kind, for example device.tls-lost; device: all of devices." },
     { .name = NULL },
 };
 static const Option follow_options[] = {
@@ -203,7 +207,7 @@ const Command command_table[] = {
     ROW("notification", "test", "", 0, 0, "Sends a mail now; exit code 1 when that fails.",
         run_notification_test),
 
-    ROW("event", "list", "", 0, 0, "Lists what happened.", run_event_list, .options = after_options),
+    ROW("event", "list", "", 0, 0, "Lists what happened, newest first.", run_event_list, .options = event_list_options),
     ROW("event", "follow", "", 0, 0, "Prints events as they happen.", run_event_follow,
         .options = follow_options),
 

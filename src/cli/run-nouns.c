@@ -129,17 +129,26 @@ bool run_batch_purge(Cli *cli, const Args *args, Err *err)
 /* --- events ------------------------------------------------------------------------------------------ */
 
 static const Column event_columns[] = {
-    { "ID", "id", COLUMN_PLAIN },      { "AT", "at", COLUMN_TIME },
-    { "EVENT", "kind", COLUMN_PLAIN }, { "BATCH", "batch", COLUMN_PLAIN },
-    { "WHAT", "text", COLUMN_PLAIN },
+    { "ID", "id", COLUMN_PLAIN },       { "AT", "at", COLUMN_TIME },
+    { "EVENT", "kind", COLUMN_PLAIN },  { "DEVICE", "device_name", COLUMN_PLAIN },
+    { "BATCH", "batch", COLUMN_PLAIN }, { "WHAT", "text", COLUMN_PLAIN },
 };
 
 bool run_event_list(Cli *cli, const Args *args, Err *err)
 {
     AUTO_BUF path = buf_with_max(PATH_TEXT_SIZE);
+    const char *device = args_value(args, "device");
+    char id[ID_TEXT_SIZE];
 
+    if (device && !noun_resolve(cli, &cli_device, device, id, err))
+        return false;
     buf_put_text(&path, "/api/v1/events");
-    query_of(args, (const char *const[]){ "limit", "after", NULL }, "100", &path);
+    query_of(args, (const char *const[]){ "limit", "after", "before", "batch", "kind", NULL }, "20",
+             &path);
+    if (device)
+        buf_printf(&path, "&device=%s", id);
+    if (!args_value(args, "after")) /* who goes on from an event wants the next one */
+        buf_put_text(&path, "&order=newest");
     return items_print(cli, buf_text(&path), event_columns, COUNT_OF(event_columns), err);
 }
 
@@ -160,8 +169,9 @@ static bool follow_print(Follow *follow, const Json *event)
     if (follow->raw_json && json_write(event, &text))
         printf("%s\n", buf_text(&text));
     else
-        printf("%s  %-20s %s  %s\n", json_get_text(event, "at"), json_get_text(event, "kind"),
-               json_get_text(event, "batch"), json_get_text(event, "text"));
+        printf("%s  %-20s %s  %s  %s\n", json_get_text(event, "at"), json_get_text(event, "kind"),
+               json_get_text(event, "device_name"), json_get_text(event, "batch"),
+               json_get_text(event, "text"));
     (void)fflush(stdout); /* a reader behind a pipe waits for it */
     if (follow->left > 0)
         follow->left--;

@@ -186,6 +186,8 @@ typedef struct Event {
     char batch[ID_TEXT_SIZE], device[ID_TEXT_SIZE]; /* "" = none */
     char kind[40];                                  /* "batch.received" */
     char text[240];
+    /* Read only: what the device is called now, its address without a name, its id when it was deleted. */
+    char device_name[NAME_TEXT_SIZE];
 } Event;
 bool event_insert(Tx *tx, Event *event, Err *err); /* id and at are set */
 typedef bool EventVisit(void *arg, const Event *event);
@@ -197,8 +199,15 @@ bool event_newest(Db *db, int64_t *ret_id, Err *err);
  * what is committed after this call is told. Blocks; not from the loop, http or writer thread. */
 bool store_on_event(Store *store, void (*on_event)(void *arg, const Event *event), void *arg,
                     Err *err);
-bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, EventVisit *visit,
-                void *arg, Err *err);
+
+/* Which events; what is 0 or NULL or "" does not narrow. kind: "batch.done", or "batch" for all of those. */
+typedef struct EventFilter {
+    int64_t after, before; /* ids, both excluded */
+    const char *batch, *device, *kind;
+    bool newest_first; /* else oldest first */
+    uint32_t limit;
+} EventFilter;
+bool event_list(Db *db, const EventFilter *filter, EventVisit *visit, void *arg, Err *err);
 
 /* Counts for metrics and health. */
 typedef struct StoreCounts {

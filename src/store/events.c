@@ -17,18 +17,29 @@ bool event_insert(Tx *tx, Event *event, Err *err)
     return true;
 }
 
-bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, EventVisit *visit,
-                void *arg, Err *err)
+/* Literals, by what the index can do: the events of one batch, or all by their id. */
+#define EVENT_SELECT                                                \
+    "SELECT event.id, event.at, batch_id, device_id, kind, text,"   \
+    " coalesce(nullif(device.name, ''), device.address, device_id)" \
+    " FROM event LEFT JOIN device ON device.id = device_id WHERE "
+#define EVENT_WHERE                                                   \
+    "event.id > ?1 AND event.id < ?2 AND (?3 = '' OR device_id = ?3)" \
+    " AND (?4 = '' OR kind = ?4 OR substr(kind, 1, length(?4) + 1) = ?4 || '.') ORDER BY event.id"
+
+bool event_list(Db *db, const EventFilter *filter, EventVisit *visit, void *arg, Err *err)
 {
-    AUTO_QUERY query = batch && batch[0]
-                           ? db_query(db,
-                                      "SELECT id, at, batch_id, device_id, kind, text FROM event"
-                                      " WHERE batch_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-                                      ARGS(ARG_TEXT(batch), ARG_INT(after_id), ARG_INT(limit)))
-                           : db_query(db,
-                                      "SELECT id, at, batch_id, device_id, kind, text FROM event"
-                                      " WHERE id > ?1 ORDER BY id LIMIT ?2",
-                                      ARGS(ARG_INT(after_id), ARG_INT(limit)));
+    static const char *const selects[2][2] = {
+        { EVENT_SELECT "?6 = '' AND " EVENT_WHERE " LIMIT ?5",
+          EVENT_SELECT "?6 = '' AND " EVENT_WHERE " DESC LIMIT ?5" },
+        { EVENT_SELECT "batch_id = ?6 AND " EVENT_WHERE " LIMIT ?5",
+          EVENT_SELECT "batch_id = ?6 AND " EVENT_WHERE " DESC LIMIT ?5" },
+    };
+    const char *batch = filter->batch ? filter->batch : "";
+    AUTO_QUERY query = db_query(
+        db, selects[batch[0] != '\0'][filter->newest_first],
+        ARGS(ARG_INT(filter->after), ARG_INT(filter->before > 0 ? filter->before : INT64_MAX),
+             ARG_TEXT(filter->device ? filter->device : ""),
+             ARG_TEXT(filter->kind ? filter->kind : ""), ARG_INT(filter->limit), ARG_TEXT(batch)));
     Event event;
 
     while (query_next(&query)) {
@@ -38,6 +49,7 @@ bool event_list(Db *db, int64_t after_id, const char *batch, uint32_t limit, Eve
         QUERY_COPY(&query, 3, event.device);
         QUERY_COPY(&query, 4, event.kind);
         QUERY_COPY(&query, 5, event.text);
+        QUERY_COPY(&query, 6, event.device_name);
         if (query.failed || !visit(arg, &event))
             break;
     }

@@ -142,7 +142,9 @@ static void tell_events(Store *store)
     Err err;
 
     if (store->on_event)
-        (void)event_list(&store->db, store->last_event, "", UINT32_MAX, tell_event, store, &err);
+        (void)event_list(&store->db,
+                         &(EventFilter){ .after = store->last_event, .limit = UINT32_MAX },
+                         tell_event, store, &err);
 }
 
 static void *writer_main(void *arg)

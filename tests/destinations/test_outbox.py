@@ -207,7 +207,7 @@ def test_secrets_are_nowhere_to_be_read(house, ftp):
     house.wait_quiet()
     said = [house.cli("config", "export"), house.cli("destination", "list", "--json"),
             house.cli("destination", "show", "Secret", "--json"), house.cli("delivery", "list", "--json"),
-            json.dumps(house.get("/destination-kinds")), house.cli("event", "list", "--json"),
+            json.dumps(house.get("/destination-kinds")), house.cli("event", "list", "--limit", "1000", "--json"),
             house.run("destination", "test", "Secret").stdout]
     assert not [text for text in said if SECRET in text]
     cores = []

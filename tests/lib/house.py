@@ -454,7 +454,7 @@ class House:
         return self.get(f"/batches/{batch['id']}/{what}")["items"]
 
     def events(self):
-        return self.ask("event", "list", "--limit", 500)
+        return self.ask("event", "list", "--after", 0, "--limit", 500)
 
     # ---- setting up -------------------------------------------------------------------------------
 

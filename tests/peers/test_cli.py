@@ -209,16 +209,43 @@ def test_lists_go_on_before_their_last(cli):
 
 
 def test_events(cli):
-    listed = cli.json("event", "list")["items"]
-    assert len(listed) > 2
+    newest_first = cli.json("event", "list", "--limit", "1000")["items"]
+    listed = newest_first[::-1]
+    assert len(listed) > 2 and [e["id"] for e in listed] == sorted(e["id"] for e in listed)
     rows = cli.out("event", "list", "--after", str(listed[0]["id"]), "--limit", "1").splitlines()
     assert len(rows) == 2 and rows[1].startswith(str(listed[1]["id"]))
     followed = cli.out("event", "follow", "--after", "0", "--count", "2", "--json").splitlines()
     assert [json.loads(e)["id"] for e in followed] == [e["id"] for e in listed[:2]]
 
 
+def test_the_list_of_events_goes_back_and_is_narrowed(cli):
+    def ids(*words):
+        return [e["id"] for e in cli.json("event", "list", *words)["items"]]
+
+    cli.run("device", "approve", "10.0.0.8")
+    all_ids = ids("--limit", "1000")
+    assert all_ids == sorted(all_ids, reverse=True)
+    seen, page = [], ids("--limit", "2")
+    while page:
+        seen += page
+        page = ids("--limit", "2", "--before", str(seen[-1]))
+    assert seen == all_ids and ids() == all_ids[:20]
+    title, row = cli.out("event", "list", "--device", "10.0.0.8", "--limit", "1").splitlines()
+    assert "DEVICE" in title and "10.0.0.8" in row and "device." in row
+    of_device = cli.json("event", "list", "--device", "10.0.0.8")["items"]
+    assert {e["device_name"] for e in of_device} == {"10.0.0.8"}
+    batch = cli.id_of_batch()
+    of_batch = cli.json("event", "list", "--batch", batch, "--kind", "batch")["items"]
+    assert of_batch and {e["batch"] for e in of_batch} == {batch}
+    assert all(e["kind"].startswith("batch.") for e in of_batch)
+    assert cli.out("event", "list", "--kind", "device.tls-lost") == "(none)\n"
+    assert "batch" in cli.err("event", "list", "--batch", "x")
+    assert "kind" in cli.err("event", "list", "--kind", "A b")
+    assert "device" in cli.err("event", "list", "--device", "nobody")
+
+
 def test_follow_prints_what_happens_now(cli):
-    last = cli.json("event", "list")["items"][-1]["id"]
+    last = cli.json("event", "list")["items"][0]["id"]
     follow = subprocess.Popen(
         [PLATEN, "event", "follow", "--after", str(last), "--count", "1", "--socket",
          str(cli.socket)], stdout=subprocess.PIPE, encoding="utf-8")
@@ -229,7 +256,7 @@ def test_follow_prints_what_happens_now(cli):
 
 def test_follow_outlives_a_restart(tmp_path):
     server, platen = start(tmp_path / "s")
-    known = len(platen.json("event", "list")["items"])
+    known = len(platen.json("event", "list", "--limit", "1000")["items"])
     follow = subprocess.Popen(
         [PLATEN, "event", "follow", "--after", "0", "--count", str(known + 1), "--socket",
          str(platen.socket)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")

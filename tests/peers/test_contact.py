@@ -73,7 +73,7 @@ def announcing(house, device):
 
 
 def contacts(house, id_):
-    return [e["kind"] for e in house.show("event", "list", "--limit", "1000")
+    return [e["kind"] for e in house.show("event", "list", "--after", "0", "--limit", "1000")
             if e["device"] == id_ and e["kind"] in ("device.heard", "device.silent", "device.offline")]
 
 

@@ -82,7 +82,7 @@ class Unit:
         assert pdf_pages(self.house.delivered_file(batch["id"], ".pdf")) == [PAGE]
 
     def events(self, kind):
-        return [e["text"] for e in self.house.show("event", "list", "--limit", "1000")
+        return [e["text"] for e in self.house.show("event", "list", "--after", "0", "--limit", "1000")
                 if e["kind"] == kind and e["device"] == self.id]
 
     def __enter__(self):

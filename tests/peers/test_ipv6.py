@@ -232,7 +232,7 @@ def test_a_device_that_changes_its_address(cable, house):
         with Far(cable, address, house.scan_port, serial) as device:
             assert_delivered(house, pressed(house, device, id_, to))
     assert {a: d["id"] for a, d in house.devices().items()} == {"fe80::b%cable0": id_}
-    moves = [e["text"] for e in house.show("event", "list", "--limit", "1000")
+    moves = [e["text"] for e in house.show("event", "list", "--after", "0", "--limit", "1000")
              if e["kind"] == "device.moved" and e["device"] == id_]
     assert sorted(moves) == sorted([f"{SEEN_LOCAL} -> fd00:77::a", "fd00:77::a -> 10.77.0.10",
                                     "10.77.0.10 -> fe80::b%cable0"])

@@ -63,7 +63,7 @@ def wait_pairing(house, id_, **wanted):
 
 
 def events(house, id_):
-    return [(e["kind"], e["text"]) for e in house.show("event", "list", "--limit", "1000")
+    return [(e["kind"], e["text"]) for e in house.show("event", "list", "--after", "0", "--limit", "1000")
             if e["device"] == id_ and re.match(r"device\.(un)?pair", e["kind"])]
 
 
@@ -213,7 +213,7 @@ def test_a_community_that_may_only_read_and_is_told_to_nobody(tmp_path):
             made.cli("device", "pair", id_)
             assert agent.name == "Platen"
             told = "".join([made.log_text(), made.cli("device", "show", id_, "--json"),
-                            made.cli("event", "list", "--json"), made.cli("config", "export"),
+                            made.cli("event", "list", "--limit", "1000", "--json"), made.cli("config", "export"),
                             made.cli("metrics"), "".join(made.database().iterdump()),
                             subprocess.run([made.program("platend"), "--print-config", "--config",
                                             made.conf_path], capture_output=True, text=True,

@@ -54,7 +54,8 @@ def test_a_device_with_tls(house, pages, tmp_path):
         shown = house.show("device", "show", bench.id)
         assert (shown["transport"], shown["certificate"]) == ("auto", sha256)
         assert names == [None], "devices are not told a server's name"
-        assert [e["text"] for e in house.show("event", "list") if e["kind"] == "device.certificate"][-1] == sha256
+        event = house.show("event", "list", "--kind", "device.certificate", "--limit", "1")[0]
+        assert (event["device"], event["text"]) == (bench.id, sha256)
         bench.assert_delivered(bench.scan(), pages)  # now it is known
         assert bench.device.complaints == []
 
@@ -79,7 +80,8 @@ def test_another_certificate_gets_nothing(house, pages, tmp_path):
         bench.device.finished.set()  # no session begins
         assert_ended(bench, bench.batch(), "certificate-changed", [])
         assert bench.device.commands == []
-        event, = [e for e in house.show("event", "list") if e["kind"] == "device.certificate-changed"]
+        event, = house.show("event", "list", "--device", bench.id, "--kind",
+                            "device.certificate-changed")
         assert event["device"] == bench.id and "platen device trust" in event["text"]
         assert house.show("device", "show", bench.id)["certificate"] == former
         house.cli("device", "trust", bench.id)

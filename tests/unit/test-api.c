@@ -569,6 +569,8 @@ static void purged_files_say_so(void **state)
 
 static void events_are_listed_and_streamed(void **state)
 {
+    static const char *const refused[] = { "batch=x", "device=x", "kind=Device", "order=up",
+                                           "before=0" };
     char text[4096] = "";
     World world;
     size_t n = 0;
@@ -579,7 +581,15 @@ static void events_are_listed_and_streamed(void **state)
     assert_status(200, call("GET", "/api/v1/events?limit=1", NULL));
     assert_int_equal(json_count(items()), 1);
     assert_true(json_get_int(json_item(items(), 0), "id", 0) > 0);
-    assert_status(400, call("GET", "/api/v1/events?batch=x", NULL));
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        (void)text_printf(text, sizeof text, "/api/v1/events?%s", refused[i]);
+        assert_status(400, call("GET", text, NULL));
+    }
+    text[0] = '\0';
+    assert_status(200, call("GET", "/api/v1/events", NULL));
+    int64_t oldest = json_get_int(json_item(items(), 0), "id", 0);
+    assert_status(200, call("GET", "/api/v1/events?order=newest&kind=batch&limit=1", NULL));
+    assert_true(json_get_int(json_item(items(), 0), "id", 0) > oldest);
 
     api_on_event(api, &(Event){ .id = 5, .kind = "batch.received", .text = "3 pages" });
     api_on_event(api, &(Event){ .id = 7, .kind = "batch.done", .text = "delivered" });

@@ -698,12 +698,14 @@ static void lists_page_backwards(void **state)
     assert_read(f, batch_open_list(fixture_db(f), see_id, &open, &f->err));
     assert_int_equal(open.count, 1);
     Seen events = { .count = 0 };
-    assert_read(f,
-                event_list(fixture_db(f), 0, batches[0].id.text, 10, see_event, &events, &f->err));
+    assert_read(f, event_list(fixture_db(f),
+                              &(EventFilter){ .batch = batches[0].id.text, .limit = 10 }, see_event,
+                              &events, &f->err));
     assert_int_equal(events.count, 2);
     assert_string_equal(events.last, "batch.cancelled");
     Seen all = { .count = 0 };
-    assert_read(f, event_list(fixture_db(f), 0, "", 100, see_event, &all, &f->err));
+    assert_read(
+        f, event_list(fixture_db(f), &(EventFilter){ .limit = 100 }, see_event, &all, &f->err));
     assert_int_equal(all.count, 9); /* two for the device, seven for batches */
     assert_read(f, store_counts(fixture_db(f), &counts, &f->err));
     assert_int_equal(counts.batches[BATCH_CANCELLED], 3);

@@ -419,7 +419,8 @@ static void another_device_at_the_address_is_refused(void **state)
     assert_string_equal(device.product, "ET-4950");
     assert_string_equal(device.firmware, "1.0");
     assert_string_equal(device.settings.name, "Loopback");
-    assert_true(event_list(fixture_db(f), 0, NULL, 100, event_of_stranger, &told, &err));
+    assert_true(
+        event_list(fixture_db(f), &(EventFilter){ .limit = 100 }, event_of_stranger, &told, &err));
     assert_true(told);
     press_start(h);
     run_for(h, 300);

@@ -198,6 +198,9 @@ LoopTimer *loop_timer_new(Loop *loop, LoopFn *fn, void *arg, Err *err)
 
 void loop_timer_start(LoopTimer *timer, Mono deadline)
 {
+    /* Adding a timer that is due takes its turn from it: bytes without a pause would always come before it. */
+    if (deadline.ms == timer->deadline.ms && event_pending(timer->event, EV_TIMEOUT, NULL))
+        return;
     timer->deadline = deadline;
     if (deadline.ms == MONO_NEVER.ms) {
         event_del(timer->event);

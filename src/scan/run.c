@@ -249,11 +249,11 @@ void run_noticed(void *scan_arg, const char *notice)
     Run *run = scan_arg;
     bool again = text_equal(run->last_notice, notice);
 
-    log_line(LOG_INFO, "scan.notice", "device=%s batch=%s notice=%s", run->address,
-             run->batch.id.text, notice);
     /* One that comes with every answer is one event. */
     if (again || run->notices == RUN_NOTICES_MAX)
         return;
+    log_line(LOG_INFO, "scan.notice", "device=%s batch=%s notice=%s", run->address,
+             run->batch.id.text, notice);
     run->notices++;
     (void)text_copy(run->last_notice, sizeof run->last_notice, notice);
     Notice *n = calloc(1, sizeof *n);

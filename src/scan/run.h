@@ -54,7 +54,7 @@ struct ScanService {
     void *idle_arg;
 };
 
-enum { RUN_NOTICES_MAX = 16 }; /* a device that says more is only logged */
+enum { RUN_NOTICES_MAX = 16 }; /* what a device says beyond is told nowhere */
 
 /* One press and what follows from it. Owned by the loop thread; the other threads fill the fields
  * named for them while the loop waits for their post. */

@@ -25,6 +25,9 @@ typedef struct Side {
     bool abort_in_read, close_in_read, close_at_end;
     TcpEnd end;
     int code, drained;
+    LoopTimer *timer; /* started anew by each read, for the same time */
+    Mono due;
+    bool timer_came;
     uint32_t sum; /* of received bytes, order-dependent */
 } Side;
 
@@ -67,6 +70,12 @@ static void side_read(void *arg, Bytes bytes)
 
     side->received += bytes.n;
     side->sum = sum_of(side->sum, bytes);
+    if (side->timer) {
+        loop_timer_start(side->timer, side->due);
+        usleep(5000);
+        if (mono_reached(mono_now(), mono_after(side->due, 5000)))
+            loop_stop(loop);
+    }
     if (side->abort_in_read)
         tcp_abort(STEAL(side->stream));
     else if (side->close_in_read)
@@ -407,6 +416,40 @@ static void test_tcp_read_timeout(void **state)
     tcp_close(server_side.stream);
 }
 
+static void *flood(void *arg)
+{
+    while (send(*(int *)arg, pattern, sizeof pattern, MSG_NOSIGNAL) > 0)
+        continue;
+    return NULL;
+}
+
+static void timer_came(void *arg)
+{
+    ((Side *)arg)->timer_came = true;
+    loop_stop(loop);
+}
+
+/* The owner starts its timer anew with each read, for the same time, and more has come before it is done. */
+static void test_tcp_a_flood_takes_no_timer_its_turn(void **state)
+{
+    AUTO(TcpListener) listener = listen_on("127.0.0.1");
+    AUTO_FD peer = connect_raw(listener, 0);
+    pthread_t thread;
+    Err err;
+
+    (void)state;
+    server_side = (Side){ .due = mono_after(mono_now(), 200),
+                          .timer = loop_timer_new(loop, timer_came, &server_side, &err) };
+    assert_non_null(server_side.timer);
+    assert_int_equal(pthread_create(&thread, NULL, flood, &peer), 0);
+    run();
+    assert_true(server_side.timer_came);
+    assert_true(server_side.received > 0);
+    loop_timer_free(STEAL(server_side.timer));
+    tcp_abort(STEAL(server_side.stream));
+    pthread_join(thread, NULL);
+}
+
 static void test_tcp_connect_refused(void **state)
 {
     TcpListener *listener = listen_on("127.0.0.1");
@@ -510,6 +553,7 @@ int main(void)
         LOOP_TEST(test_tcp_half_closed_peer_gets_its_answer),
         LOOP_TEST(test_tcp_ends_inside_callbacks),
         LOOP_TEST(test_tcp_read_timeout),
+        LOOP_TEST(test_tcp_a_flood_takes_no_timer_its_turn),
         LOOP_TEST(test_tcp_connect_refused),
         LOOP_TEST(test_tcp_connect_has_a_deadline),
         LOOP_TEST(test_listener_rests_without_descriptors),

@@ -248,6 +248,7 @@ static void free_runs(Run *runs)
 
         runs = run->next;
         loop_timer_free(run->repeat);
+        loop_timer_free(run->again);
         free(run);
     }
 }

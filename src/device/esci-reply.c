@@ -68,7 +68,8 @@ static bool resolve(ScanSession *s)
     scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
     if (!wanted.strict || s->notes.count == 0)
         return true;
-    scan_fail(s, "settings-not-offered", s->notes.note[0].text);
+    Reason reason = scan_reason_of_notes(&s->notes);
+    scan_decide(s, SCAN_END_BROKEN, &reason);
     return false;
 }
 

@@ -283,12 +283,13 @@ static bool build_parameters(ScanSession *s, bool spare)
     Esci2Own *own = s->esci2;
     Reason reason;
 
-    if (!scan_plan_para(&own->info, &own->capa, &s->order, s->unit, spare, &own->para, &s->notes,
-                        &reason)) {
+    bool planned = scan_plan_para(&own->info, &own->capa, &s->order, s->unit, spare, &own->para,
+                                  &s->notes, &reason);
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
+    if (!planned) {
         scan_decide(s, SCAN_END_BROKEN, &reason);
         return false;
     }
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTED, .replaced = &s->notes });
     s->two_sides = esci2_words_have(&own->para.options, "DPLX");
     if (s->quirk.block_kib > 0)
         own->para.block_bytes = (int32_t)s->quirk.block_kib * KIB;

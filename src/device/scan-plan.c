@@ -225,8 +225,10 @@ bool scan_plan_para(const Esci2Info *info, const Esci2Capa *capa, const ScanOrde
     *ret_notes = notes;
     if (!plan_format(capa, &used.settings, &para))
         return refuse(ret_reason, "format-not-offered", "");
-    if (order->strict && notes.count > 0)
-        return refuse(ret_reason, "settings-not-offered", notes.note[0].text);
+    if (order->strict && notes.count > 0) {
+        *ret_reason = scan_reason_of_notes(&notes);
+        return false;
+    }
     (void)text_copy(para.source, sizeof para.source, unit == SCAN_UNIT_ADF ? "ADF" : "FB");
     para.dpi_main = para.dpi_sub = (int32_t)used.settings.dpi;
     if (used.settings.color == SCAN_COLOR_BW && capa->threshold.count > 0)

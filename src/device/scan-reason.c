@@ -176,3 +176,12 @@ const char *scan_reason_of_not_ready(const char *word)
         return "device-reserved";
     return esci2_word_is(word, "AFEN") ? "login-needed" : "device-busy";
 }
+
+Reason scan_reason_of_notes(const ScanNotes *notes)
+{
+    Reason bare = scan_reason("settings-not-offered", "");
+    char detail[sizeof bare.text]; /* what the sentence leaves; its full stop is counted */
+
+    (void)scan_notes_say(notes, detail, sizeof bare.text - strlen(bare.text) - strlen(" ()"));
+    return scan_reason("settings-not-offered", detail);
+}

@@ -6,11 +6,15 @@
 #define PLATEN_DEVICE_SCAN_REASON_H
 
 #include "model/batch.h"
+#include "model/device-offer.h"
 #include "wire/esci2.h"
 
 /* The reason with this code; detail (may be "") is put in round brackets behind the text. A code
  * that is not in the table is a bug and gives the reason "device-error". */
 Reason scan_reason(const char *code, const char *detail);
+
+/* Why a strict job is refused: settings-not-offered with every note that fits into the text, and how many more. */
+Reason scan_reason_of_notes(const ScanNotes *notes);
 
 /* The reason for a connection that was not made: errno, 0 = not known. */
 Reason scan_reason_of_connect(int code);

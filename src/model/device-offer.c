@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MM_X10_PER_INCH = 254, HUNDREDTHS = 1000 }; /* mm * 1000 / 254 = 1/100 inch */
 
@@ -70,6 +71,30 @@ bool device_offer_unit(const DeviceOffer *offer, ScanSource source, ScanUnit *re
     return adf || (offer->flatbed.present && source != SCAN_SOURCE_ADF);
 }
 
+bool scan_notes_say(const ScanNotes *notes, char *ret_text, size_t size)
+{
+    enum { REST_BYTES = sizeof "; and 24 more, see its notes" };
+    size_t said = 0, n = 0;
+
+    ret_text[0] = '\0';
+    for (; said < notes->count; said++) {
+        const char *text = notes->note[said].text;
+        size_t bytes = strlen(text), room = said + 1 < notes->count ? REST_BYTES : 1;
+
+        if (bytes > 0 && text[bytes - 1] == '.')
+            bytes--; /* they become one sentence */
+        if (n + strlen("; ") + bytes + room > size)
+            break;
+        (void)text_printf(ret_text + n, size - n, "%s%.*s", said > 0 ? "; " : "", (int)bytes, text);
+        n += strlen(ret_text + n);
+    }
+    if (said == notes->count)
+        return true;
+    (void)text_printf(ret_text + n, size - n, "%s%zu more, see its notes", said > 0 ? "; and " : "",
+                      notes->count - said);
+    return false;
+}
+
 /* --- one rule per setting ----------------------------------------------------------------------- */
 
 static int32_t clamped(int32_t value, OfferRange range)
@@ -95,13 +120,31 @@ static int32_t nearest_dpi(const OfferSource *source, int32_t wanted)
     return best > 0 ? best : wanted;
 }
 
+/* The words around the nearest value. To a strict job nothing is given in its place, so it hears what there is. */
+static const char *before_nearest(const ScanSettings *used)
+{
+    return used->strict ? "the device offers " : "";
+}
+
+static const char *behind_nearest(const ScanSettings *used)
+{
+    return used->strict ? "" : " used";
+}
+
+/* What happens instead, which is true only when it does. */
+static const char *instead(const ScanSettings *used, const char *text)
+{
+    return used->strict ? "" : text;
+}
+
 static void resolve_dpi(const OfferSource *source, ScanSettings *used, ScanNotes *notes)
 {
     uint32_t wanted = used->dpi;
 
     used->dpi = (uint32_t)nearest_dpi(source, (int32_t)wanted);
     if (used->dpi != wanted)
-        scan_note(notes, "dpi", "%u dpi asked, %u used.", wanted, used->dpi);
+        scan_note(notes, "dpi", "%u dpi asked, %s%u%s.", wanted, before_nearest(used), used->dpi,
+                  behind_nearest(used));
 }
 
 /* Black and white has 1 bit and so cannot come as JPEG. */
@@ -121,8 +164,8 @@ static void resolve_color(const DeviceOffer *offer, ScanSettings *used, ScanNote
     if (used->color == SCAN_COLOR_COLOR && !has_color(offer, SCAN_COLOR_COLOR))
         used->color = SCAN_COLOR_GRAY;
     if (used->color != wanted)
-        scan_note(notes, "color", "%s asked, %s used.", scan_color_words[wanted],
-                  scan_color_words[used->color]);
+        scan_note(notes, "color", "%s asked, %s%s%s.", scan_color_words[wanted],
+                  before_nearest(used), scan_color_words[used->color], behind_nearest(used));
 }
 
 static void resolve_drop_out(const DeviceOffer *offer, ScanSettings *used, ScanNotes *notes)
@@ -136,9 +179,10 @@ static void resolve_drop_out(const DeviceOffer *offer, ScanSettings *used, ScanN
         return;
     used->drop_out = SCAN_DROP_OUT_NONE;
     scan_note(notes, "drop_out",
-              used->color == SCAN_COLOR_COLOR ? "In colour pages %s is not dropped."
-                                              : "The device cannot drop %s; it is in the picture.",
-              scan_drop_out_words[wanted]);
+              used->color == SCAN_COLOR_COLOR ? "In colour pages %s is not dropped%s."
+                                              : "The device cannot drop %s%s.",
+              scan_drop_out_words[wanted],
+              used->color == SCAN_COLOR_COLOR ? "" : instead(used, "; it is in the picture"));
 }
 
 static void resolve_numbers(const DeviceOffer *offer, ScanSettings *used, ScanNotes *notes)
@@ -147,14 +191,17 @@ static void resolve_numbers(const DeviceOffer *offer, ScanSettings *used, ScanNo
     int32_t threshold = clamped((int32_t)used->threshold, offer->threshold);
 
     if (offer->jpeg && quality != (int32_t)used->jpeg_quality)
-        scan_note(notes, "jpeg_quality", "Quality %u asked, %d used.", used->jpeg_quality, quality);
+        scan_note(notes, "jpeg_quality", "Quality %u asked, %s%d%s.", used->jpeg_quality,
+                  before_nearest(used), quality, behind_nearest(used));
     used->jpeg_quality = (uint32_t)quality;
     if (used->color != SCAN_COLOR_BW)
         return;
     if (offer->threshold.min > offer->threshold.max)
-        scan_note(notes, "threshold", "The device has no threshold to set; its own is used.");
+        scan_note(notes, "threshold", "The device has no threshold to set%s.",
+                  instead(used, "; its own is used"));
     else if (threshold != (int32_t)used->threshold)
-        scan_note(notes, "threshold", "Threshold %u asked, %d used.", used->threshold, threshold);
+        scan_note(notes, "threshold", "Threshold %u asked, %s%d%s.", used->threshold,
+                  before_nearest(used), threshold, behind_nearest(used));
     used->threshold = (uint32_t)threshold;
 }
 
@@ -202,8 +249,9 @@ static void resolve_paper(const OfferSource *source, const ScanSettings *wanted,
     if (used->height > source->height)
         used->height = source->height;
     if (large || small)
-        scan_note(notes, "paper", "%u x %u mm asked, %u x %u mm used: the device takes no %s.",
-                  to_mm(width), to_mm(height), to_mm(used->width), to_mm(used->height),
+        scan_note(notes, "paper", "%u x %u mm asked, %s%u x %u mm%s: %s takes no %s.", to_mm(width),
+                  to_mm(height), before_nearest(wanted), to_mm(used->width), to_mm(used->height),
+                  behind_nearest(wanted), wanted->strict ? "it" : "the device",
                   large ? "larger" : "smaller");
 }
 
@@ -232,8 +280,8 @@ static void resolve_crop(const DeviceOffer *offer, const OfferSource *source, Sc
         scan_note(notes, "crop_margin_mm", "The device has no margin to set.");
     } else if (margin != wanted * HUNDREDTHS / MM_X10_PER_INCH) {
         used->crop_margin_mm = margin * MM_X10_PER_INCH / HUNDREDTHS;
-        scan_note(notes, "crop_margin_mm", "%d mm asked, %d mm used.", wanted,
-                  used->crop_margin_mm);
+        scan_note(notes, "crop_margin_mm", "%d mm asked, %s%d mm%s.", wanted, before_nearest(used),
+                  used->crop_margin_mm, behind_nearest(used));
     }
 }
 
@@ -258,7 +306,8 @@ static void resolve_feeding(const DeviceOffer *offer, ScanUnit unit, ScanSetting
                             ? SCAN_DOUBLE_FEED_STANDARD
                             : SCAN_DOUBLE_FEED_AUTO;
     if (used->double_feed == SCAN_DOUBLE_FEED_STANDARD)
-        scan_note(notes, "double_feed", "thin asked, standard used.");
+        scan_note(notes, "double_feed", "thin asked, %sstandard%s.", before_nearest(used),
+                  behind_nearest(used));
     else
         scan_note(notes, "double_feed", "The device does not notice two sheets at once%s.",
                   offer->adf.double_feed[SCAN_DOUBLE_FEED_THIN] ? " by this detector" : "");
@@ -268,7 +317,8 @@ static void resolve_tone(const DeviceOffer *offer, ScanSettings *used, ScanNotes
 {
     if (!offer->tables && used->gamma != 0) {
         used->gamma = 0;
-        scan_note(notes, "gamma", "The device takes no gamma; its own is used.");
+        scan_note(notes, "gamma", "The device takes no gamma%s.",
+                  instead(used, "; its own is used"));
     }
     if (offer->tables || offer->brightness_contrast)
         return;

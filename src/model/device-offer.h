@@ -63,9 +63,14 @@ void scan_note(ScanNotes *notes, const char *setting, const char *fmt, ...)
 /* Adds a note that is not in the list yet; false when it is, or the list is full. */
 bool scan_note_once(ScanNotes *notes, const ScanNote *note);
 
+/* The notes as one sentence without its full stop, whole notes only: of more than size takes, how many more there
+ * are. False when some are left out. size is more than a note's text and 40 bytes. */
+bool scan_notes_say(const ScanNotes *notes, char *ret_text, size_t size);
+
 /* What of wanted can be had from the unit: *ret_used has the nearest of everything, with a note for each
- * difference that a person would see. Width and height of the paper come out in 1/100 inch, 0 = the
- * whole area. Settings of a feeder mean nothing at the glass and are passed over there. */
+ * difference that a person would see, in words that are true when the scan is refused for it (strict). Width and
+ * height of the paper come out in 1/100 inch, 0 = the whole area. Settings of a feeder mean nothing at the glass and
+ * are passed over there. */
 typedef struct ScanUsed {
     ScanSettings settings;
     uint32_t width, height;

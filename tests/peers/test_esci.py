@@ -290,6 +290,9 @@ def test_settings_of_the_job(house):
     with Bench(house, job={**job, "strict_settings": True}) as bench:
         batch = bench.scan()
         assert_ended(bench, batch, "settings-not-offered", 0)
+        assert [n["setting"] for n in batch["notes"]] == ["crop", "brightness"]
+        assert "cut pages to the paper; The device cannot set the brightness)." in \
+            batch["reason"]["text"]
     assert bench.device.complaints == []
 
 

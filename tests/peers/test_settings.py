@@ -226,6 +226,16 @@ REPLACED = {
               "86 x 54 mm asked, 148 x 105 mm used: the device takes no smaller."),
     "two-sides": ("ADF1", {"sides": "two"}, "sides", "Two sides asked, the feeder scans one."),
 }
+# What a strict job is told where that differs: nothing was used in place of what it asked.
+REFUSED = {
+    "dpi": "1200 dpi asked, the device offers 600.",
+    "dpi-between": "250 dpi asked, the device offers 300.",
+    "bw-without-lines": "bw asked, the device offers gray.",
+    "margin": "9 mm asked, the device offers 5 mm.",
+    "drop-out": "The device cannot drop red.",
+    "a3": "297 x 420 mm asked, the device offers 216 x 420 mm: it takes no larger.",
+    "small": "86 x 54 mm asked, the device offers 148 x 105 mm: it takes no smaller.",
+}
 epson_models.ADF1 = epson_models.XP7100._replace(
     capa=epson_models.XP7100.capa.replace(b"#ADFDPLX", b""))
 
@@ -249,9 +259,32 @@ def test_the_nearest_is_taken_and_said(house, pages, name):
         strict = Scan(house, paper, model=model, strict_settings=True, **settings)
         assert strict.batch["state"] == "broken" and strict.device.complaints == []
         assert strict.batch["reason"]["code"] == "settings-not-offered"
-        assert text in strict.batch["reason"]["text"] and "TRDT" not in strict.device.commands
+        text = REFUSED.get(name, text)
+        assert strict.batch["reason"]["text"] == \
+            f"The device cannot do what the job asks for ({text[:-1]})."
+        assert strict.notes == {setting: text} and "TRDT" not in strict.device.commands
     else:
         Scan(house, paper, model=model, strict_settings=True, **settings).assert_well()
+
+
+def test_a_refusal_names_everything_at_once(house, pages):
+    """As much as the sentence holds, and how many more there are; the notes have all."""
+    unmet = {"dpi": 500, "crop": True, "deskew": True, "quiet": True, "slow_feed": True,
+             "double_feed": "standard", "paper": "a3", "edge_fill": "white", "edge_left_mm": 3}
+    scan = Scan(house, pages[:1], model=epson_models.XP7100, strict_settings=True, **unmet)
+    assert scan.batch["state"] == "broken" and "TRDT" not in scan.device.commands
+    assert set(scan.notes) == set(unmet) - {"edge_left_mm", "quiet"}
+    assert not any(" used" in text for text in scan.notes.values())
+    text = scan.batch["reason"]["text"]
+    named = [note for note in scan.notes.values() if note[:-1] in text]
+    assert len(named) >= 3 and len(text.encode()) < 240
+    assert text.endswith(f"; and {len(scan.notes) - len(named)} more, see its notes).")
+    shown = house.cli("batch", "show", scan.batch["id"])
+    assert all(note in shown for note in scan.notes.values())
+    two = Scan(house, pages[:1], model=epson_models.XP7100, strict_settings=True, dpi=500, crop=True)
+    assert two.batch["reason"]["text"] == (
+        "The device cannot do what the job asks for "
+        "(500 dpi asked, the device offers 600; The device cannot cut pages to the paper).")
 
 
 def test_refused_parameters_are_tried_without_the_optional(house, pages):
@@ -331,8 +364,8 @@ def test_a_job_is_compared_with_its_devices(house, pages):
                           env={**os.environ, "PLATEN_SOCKET": house.socket})
     assert done.stderr.splitlines() == [
         f"platen: Compared device (flatbed): {text}" for text in (
-            "200 dpi asked, 150 used.",
-            "297 x 420 mm asked, 216 x 297 mm used: the device takes no larger.",
+            "200 dpi asked, the device offers 150.",
+            "297 x 420 mm asked, the device offers 216 x 297 mm: it takes no larger.",
             "The device cannot cut pages to the paper.")]
     house.cli("job", "set", job, "--source", "adf", "--dpi", "300", "--crop", "no", "--paper", "a4")
     assert house.show("job", "show", job)["warnings"] == []

@@ -80,14 +80,8 @@ static bool is_alarming(const Reason *reason)
 static bool finish_write(Tx *tx, void *arg, Err *err)
 {
     Run *run = arg;
-    static const ScanOutcome outcomes[] = {
-        [SCAN_END_COMPLETE] = SCAN_COMPLETE,
-        [SCAN_END_CANCELLED] = SCAN_CANCELLED,
-        [SCAN_END_BROKEN] = SCAN_BROKEN,
-    };
-    BatchEvent event = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
 
-    return batch_apply(tx, &run->batch.id, event, &run->reason, err) &&
+    return batch_apply(tx, &run->batch.id, run->ended_as, &run->reason, err) &&
            (!is_alarming(&run->reason) || device_alarm(tx, &run->device.id, &run->reason, err)) &&
            (!run->looked_over || device_warned(tx, &run->device.id, &run->warnings, err)) &&
            (!run->another.code[0] || run->service->config.identify ||
@@ -108,8 +102,10 @@ static void finish_posted(void *arg)
             return;
         }
     }
-    log_line(LOG_INFO, "scan.ended", "device=%s batch=%s pages=%u reason=%s text=%s", run->address,
-             run->batch.id.text, run->pages_stored, run->reason.code[0] ? run->reason.code : "-",
+    /* What broke a batch wants a person; a good end, and a cancel by a person, do not. */
+    log_line(run->ended_as == BATCH_EVENT_BREAK ? LOG_WARNING : LOG_INFO, "scan.ended",
+             "device=%s batch=%s pages=%u reason=%s text=%s", run->address, run->batch.id.text,
+             run->pages_stored, run->reason.code[0] ? run->reason.code : "-",
              log_quote(text, sizeof text, run->reason.text));
     queue_wake(run->service->config.queue);
     if (run->another.code[0] && run->service->config.identify)
@@ -132,8 +128,14 @@ static void finish_done(void *arg, bool ok, const Err *err)
 
 void run_finish(void *arg)
 {
+    static const ScanOutcome outcomes[] = {
+        [SCAN_END_COMPLETE] = SCAN_COMPLETE,
+        [SCAN_END_CANCELLED] = SCAN_CANCELLED,
+        [SCAN_END_BROKEN] = SCAN_BROKEN,
+    };
     Run *run = arg;
 
+    run->ended_as = flow_scan_ended(outcomes[run->end], run->pages_stored, &run->reason);
     store_write(run->service->config.store, finish_write, finish_done, run);
 }
 

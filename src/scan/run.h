@@ -86,6 +86,7 @@ typedef struct Run {
     bool paused, is_over;
     bool cancelled; /* before it began */
     ScanEnd end;
+    BatchEvent ended_as;        /* what that makes of the batch: set by run_finish         */
     ScanNotes wishes, warnings; /* the notes of the batch                          */
     bool looked_over;           /* the device has told its state                   */
     unsigned notices;           /* that became events                              */

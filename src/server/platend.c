@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "scan/service.h"
 #include "seal/seal.h"
+#include "server/event-log.h"
 #include "server/privileges.h"
 #include "server/traces.h"
 #include "store/fsck.h"
@@ -342,6 +343,13 @@ static void settle_doctor(Platend *p)
                                                                   p->others[i].kind };
 }
 
+/* On the writer thread, once it is committed. */
+static void tell_event(void *api, const Event *event)
+{
+    event_log(event);
+    api_on_event(api, event);
+}
+
 static bool open_api(Platend *p, Err *err)
 {
     ApiConfig api = { .store = p->store,
@@ -369,7 +377,7 @@ static bool open_api(Platend *p, Err *err)
     p->events = http_events_new(EVENT_STREAMS_MAX, err);
     api.events = p->events;
     p->api = p->events ? api_new(&api, err) : NULL;
-    if (!p->api || !store_on_event(p->store, api_on_event, p->api, err))
+    if (!p->api || !store_on_event(p->store, tell_event, p->api, err))
         return false;
     http.events = p->events;
     http.arg = http.authorise_arg = p->api;

@@ -107,6 +107,7 @@ def test_silent_offline_and_back(house):
         while seen[:2] == ["device.silent", "device.heard"]:  # before it was looked at for the first time
             seen = seen[2:]
         assert seen[:4] == ["device.silent", "device.offline", "device.silent", "device.heard"]
+        assert f"level=info event=device.offline id={id_} " in house.log_text()
         assert device.complaints == []
     finally:
         device.close()

@@ -133,6 +133,7 @@ def test_a_changed_address_is_harmless(house):
         unit.wait_moved()
         assert former not in house.devices()
         assert unit.events("device.moved") == [f"{former} -> {unit.device.address}"]
+        assert f"level=info event=device.moved id={unit.id} " in house.log_text()
         unit.assert_scans()
         unit.carry(former)  # and back
         unit.register()
@@ -224,6 +225,8 @@ def test_a_former_address_that_does_not_say_who_is_there(house, manner):
         thief = unit.place()
         unit.register()
         common.wait_until(lambda: unit.events("device.not-moved"), "the event")
+        common.wait_until(lambda: f"level=warning event=device.not-moved id={unit.id} "
+                          in house.log_text(), "its line")
         assert f"the device at {address} still takes connections" in unit.events("device.not-moved")[0]
         assert_not_moved(unit, unit, address)
         holder.complaints.clear()

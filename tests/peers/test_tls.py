@@ -3,6 +3,7 @@ but the library below; the certificate is made by openssl."""
 
 import contextlib
 import hashlib
+import re
 import socket
 import ssl
 import struct
@@ -68,6 +69,29 @@ def test_a_device_without_tls_is_greeted_and_left_first(house, pages):
         house.cli("device", "set", bench.id, "--transport", "plain")
         bench.assert_delivered(bench.scan(), pages)
         assert bench.device.hellos == 1
+
+
+def test_alarms_are_in_a_log_of_warnings(pages, tmp_path):
+    """Of good scans such a log says nothing; of a failed one why, and of the alarm which device."""
+    def lines(made):
+        return re.findall(r"level=(\w+) event=(\S+) (.*)", made.log_text())
+    tls, _ = certificate(tmp_path, "once")
+    with running({"server": {"log_level": "warning"}}) as made, Bench(made, pages, tls=tls) as bench:
+        bench.assert_delivered(bench.scan(), pages)
+        assert not [event for _, event, _ in lines(made) if event.startswith(("scan.", "device."))]
+        bench.device.manner.tls, _ = certificate(tmp_path, "second")
+        bench.press()
+        bench.device.finished.set()
+        batch = bench.batch()
+        assert_ended(bench, batch, "certificate-changed", [])
+        told = common.wait_until(
+            lambda: {"scan.ended", "device.certificate-changed"} <= {e for _, e, _ in lines(made)}
+            and {e: (level, rest) for level, e, rest in lines(made)}, "both lines")
+        level, rest = told["scan.ended"]
+        assert level == "warning" and batch["id"] in rest and "reason=certificate-changed " in rest
+        level, rest = told["device.certificate-changed"]
+        assert level == "warning" and f"id={bench.id} name=" in rest
+        assert "another certificate than before" in rest and "platen device trust" in rest
 
 
 def test_another_certificate_gets_nothing(house, pages, tmp_path):

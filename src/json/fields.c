@@ -362,23 +362,27 @@ bool field_type_of_name(const char *name, FieldType *ret_type)
     return false;
 }
 
+static bool check_name(const Field *fields, const Json *value, const Path *path, Err *err)
+{
+    const char *names[NAMES_MAX + 1] = { NULL };
+    Path member = { .up = path, .name = value->name };
+    size_t known = 0;
+
+    for (const Field *field = fields; field->name; field++) {
+        if (text_equal(field->name, value->name))
+            return true;
+        if (known < NAMES_MAX)
+            names[known++] = field->name;
+    }
+    return fail_unknown(err, value, &member, member.name, names);
+}
+
 /* Every member must have a field; a wrong name is told before a missing one, it explains it. */
 static bool check_names(const Field *fields, const Json *object, const Path *path, Err *err)
 {
-    const char *names[NAMES_MAX + 1] = { NULL };
-    size_t known = 0;
-
-    for (const Field *field = fields; field->name && known < NAMES_MAX; field++)
-        names[known++] = field->name;
-    for (size_t i = 0; i < object->n; i++) {
-        const Field *field = fields;
-        Path member = { .up = path, .name = object->items[i]->name };
-
-        while (field->name && !text_equal(field->name, member.name))
-            field++;
-        if (!field->name)
-            return fail_unknown(err, object->items[i], &member, member.name, names);
-    }
+    for (size_t i = 0; i < object->n; i++)
+        if (!check_name(fields, object->items[i], path, err))
+            return false;
     return true;
 }
 
@@ -451,6 +455,41 @@ bool json_read_fields(const Json *object, const Field *fields, void *ret_struct,
 bool json_check_fields(const Json *object, const Field *fields, Err *err)
 {
     return read_object(fields, object, NULL, NULL, err);
+}
+
+bool json_check_each(const Json *object, const Field *fields, JsonProblem *problem, void *arg)
+{
+    bool ok = true;
+    Err err = { 0 };
+
+    if (!check_kind(object, JSON_OBJ, "an object", NULL, &err)) {
+        problem(arg, &err);
+        return false;
+    }
+    for (size_t i = 0; i < object->n; i++) {
+        err = (Err){ 0 };
+        if (check_name(fields, object->items[i], NULL, &err))
+            continue;
+        problem(arg, &err);
+        ok = false;
+    }
+    for (const Field *field = fields; field->name; field++) {
+        const Json *value = json_get(object, field->name);
+        Path member = { .name = field->name };
+
+        err = (Err){ 0 };
+        if (value ? kind_of(field)->read(field, value, &member, NULL, &err)
+                  : !field->required || fail(&err, object, &member, "is missing"))
+            continue;
+        problem(arg, &err);
+        ok = false;
+    }
+    return ok;
+}
+
+uint32_t json_line(const Json *value)
+{
+    return value ? value->line : 0;
 }
 
 Json *json_from_fields(const Field *fields, const void *settings, bool with_secrets)

@@ -98,6 +98,14 @@ bool json_write_yaml(const Json *value, Buf *out);
 bool json_read_fields(const Json *object, const Field *fields, void *ret_struct, size_t struct_size,
                       Err *err);
 
+/* Everything that is wrong with an object, not only the first: names that are unknown, then the fields in the order of
+ * the table, each said with an error as of json_read_fields (of a list its first one). True when nothing is. */
+typedef void JsonProblem(void *arg, const Err *err);
+bool json_check_each(const Json *object, const Field *fields, JsonProblem *problem, void *arg);
+
+/* The line of its YAML text on which a value begins; 0: it comes from elsewhere. */
+uint32_t json_line(const Json *value);
+
 /* The object of a settings struct. Secrets are left out unless with_secrets. NULL on failure. */
 Json *json_from_fields(const Field *fields, const void *settings, bool with_secrets);
 

@@ -119,10 +119,11 @@ int main(int argc, char **argv)
     }
     if (!options.config && access(preset_path, F_OK) == 0)
         options.config = preset_path;
-    if (!server_config_read(options.config, &config, print_problem, NULL))
-        return EXIT_USAGE;
+    bool sound = server_config_read(options.config, &config, print_problem, NULL);
     bool serves = !options.print_config && !options.fsck && !options.rotate_key;
-    if (serves && !quirks_file_read(config.quirks, &quirks, print_problem, NULL))
+    if (serves) /* of a bad configuration, too: all problems are said at once */
+        sound = quirks_file_read(config.quirks, &quirks, print_problem, NULL) && sound;
+    if (!sound)
         return EXIT_USAGE;
     if (options.check_config) {
         (void)printf("the configuration is sound\n");

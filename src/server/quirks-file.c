@@ -6,6 +6,7 @@
 #include "json/json.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
 
@@ -18,6 +19,7 @@ typedef struct Reading {
     const char *path;
     ConfigProblem *problem;
     void *arg;
+    char where[48]; /* the row that is read */
     bool bad;
 } Reading;
 
@@ -25,28 +27,55 @@ static void say(Reading *r, const char *where, const Err *err)
 {
     char sentence[768];
 
+    bool named = !err->field[0] || strstr(err->text, err->field);
+
     (void)text_printf(sentence, sizeof sentence, "%s: %s%s%s%s%s%s", r->path, where,
-                      err->field[0] ? err->field : "", err->field[0] ? ": " : "", err->text,
+                      named ? "" : err->field, named ? "" : ": ", err->text,
                       err->remedy[0] ? ". " : "", err->remedy);
     r->problem(r->arg, sentence);
     r->bad = true;
 }
 
+static void say_of_row(void *arg, const Err *err)
+{
+    Reading *r = arg;
+
+    say(r, r->where, err);
+}
+
+/* Says everything that is wrong with a row. What says nothing (auto, 0) is no value of a row. */
+static bool row_is_sound(Reading *r, const Json *item)
+{
+    enum { FIELDS_MAX = 24 };
+    Field fields[FIELDS_MAX] = { 0 };
+
+    for (size_t i = 0; quirk_fields[i].name && i + 1 < FIELDS_MAX; i++) {
+        fields[i] = quirk_fields[i];
+        if (fields[i].type == FIELD_CHOICE)
+            fields[i].choices++;
+        if (fields[i].type == FIELD_INT)
+            fields[i].min = 1;
+    }
+    return json_check_each(item, fields, say_of_row, r);
+}
+
 static void take_row(Reading *r, const Json *item, size_t i)
 {
     Quirk *row = &r->own.rows[r->own.count];
-    char where[48];
     Err err = { 0 };
 
-    (void)text_printf(where, sizeof where, "quirks[%zu]: ", i + 1);
+    (void)text_printf(r->where, sizeof r->where, "quirks[%zu]: ", i + 1);
     if (r->own.count == QUIRKS_MAX) {
         err_set(&err, ERR_BAD_INPUT, 0, "more than %d rows", QUIRKS_MAX);
-        say(r, where, &err);
-    } else if (!json_read_fields(item, quirk_fields, row, sizeof *row, &err) ||
-               !quirk_check(&r->own, row, &err)) {
-        say(r, where, &err);
-    } else {
-        r->own.count++;
+        say(r, r->where, &err);
+    } else if (row_is_sound(r, item)) {
+        if (json_read_fields(item, quirk_fields, row, sizeof *row, &err) &&
+            quirk_check(&r->own, row, &err)) {
+            r->own.count++;
+            return;
+        }
+        err_prefix(&err, "line %u", json_line(item));
+        say(r, r->where, &err);
     }
 }
 
@@ -55,9 +84,15 @@ static bool only_quirks(void *arg, const char *name, const Json *value)
     Reading *r = arg;
     Err err = { 0 };
 
-    if (text_equal(name, "quirks") && json_kind(value) == JSON_ARR)
+    if (!text_equal(name, "quirks"))
+        err_set(&err, ERR_BAD_INPUT, 0, "\"%.60s\": there is only quirks, a list of rows", name);
+    else if (json_kind(value) == JSON_NULL_VALUE)
+        err_set(&err, ERR_BAD_INPUT, 0, "quirks is empty; give it rows, or leave it out");
+    else if (json_kind(value) != JSON_ARR)
+        err_set(&err, ERR_BAD_INPUT, 0, "quirks is no list; each of its rows begins with \"- \"");
+    else
         return true;
-    err_set(&err, ERR_BAD_INPUT, 0, "\"%.60s\": there is only quirks, a list of rows", name);
+    err_prefix(&err, "line %u", json_line(value));
     say(r, "", &err);
     return true;
 }

@@ -175,7 +175,7 @@ def test_a_bad_file_is_told_before_the_start(path, tmp_path):
     """Every problem, with its place; the server does not start with half of what was meant."""
     bad = tmp_path / "bad.yaml"
     bad.write_text("quirks:\n  - {model: A, why: b, pixel_order: bgr}\n  - {model: C, why: d}\n", encoding="utf-8")
-    for name, problems in (str(bad), ["quirks[1]: pixel_order", "quirks[2]: "]), (str(tmp_path / "none"), ["none"]):
+    for name, problems in (str(bad), ["quirks[1]: line 2: pixel_order: ", "quirks[2]: line 3: "]), (str(tmp_path / "none"), ["none"]):
         house = House({"devices": {"quirks": name}})
         try:
             for more in ["--check-config"], []:
@@ -193,3 +193,45 @@ def test_a_bad_file_is_told_before_the_start(path, tmp_path):
         assert done.returncode == 0 and "sound" in done.stdout, done
     finally:
         house.remove()
+
+
+BAD_ROWS = {
+    "- {model: X, back_rotation: 90}": ["quirks[1]: line 2: why: is missing", "quirks[1]: line 2: back_rotation: "],
+    "- {model: X, why: y, blok_kib: 3, block_kib: 5000}": ["line 2: blok_kib: ", "line 2: block_kib: "],
+    "- {model: X, why: y}": ['line 2: the row of "X" says nothing'],
+    "- {model: X, why: y, transport: auto}": ['transport: "auto" is unknown here; known: tls, plain'],
+    "- {model: X, why: y, block_kib: 0}": ["line 2: block_kib: "],
+}
+
+
+def check_config(tmp_path, text, **more):
+    bad = tmp_path / "rows.yaml"
+    bad.write_text(text, encoding="utf-8")
+    house = House({"devices": {"quirks": str(bad)}, **more})
+    try:
+        done = subprocess.run([house.program("platend"), "--config", house.conf_path, "--check-config"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2, done
+        return done.stderr.splitlines()
+    finally:
+        house.remove()
+
+
+@pytest.mark.parametrize("row", BAD_ROWS)
+def test_everything_that_is_wrong_with_a_row_is_said(row, tmp_path):
+    said = check_config(tmp_path, f"quirks:\n  {row}\n")
+    assert len(said) == len(BAD_ROWS[row]), said
+    for wanted in BAD_ROWS[row]:
+        assert any(wanted in line for line in said), said
+
+
+def test_what_is_no_list_of_rows(tmp_path):
+    assert "line 1: quirks is empty" in "".join(check_config(tmp_path, "quirks:\n"))
+    assert "line 1: quirks is no list" in "".join(check_config(tmp_path, "quirks: 5\n"))
+    said, = check_config(tmp_path, "quirks: []\nbogus: 3\n")
+    assert 'line 2: "bogus": there is only quirks' in said
+
+
+def test_problems_of_both_files_are_said(tmp_path):
+    said = "".join(check_config(tmp_path, "quirks:\n  - {model: X, why: y}\n", log={"level": "loud"}))
+    assert "level" in said and "says nothing" in said

@@ -133,7 +133,8 @@ def test_a_changed_address_is_harmless(house):
         unit.wait_moved()
         assert former not in house.devices()
         assert unit.events("device.moved") == [f"{former} -> {unit.device.address}"]
-        assert f"level=info event=device.moved id={unit.id} " in house.log_text()
+        common.wait_until(lambda: f"level=info event=device.moved id={unit.id} "
+                          in house.log_text(), "its line")
         unit.assert_scans()
         unit.carry(former)  # and back
         unit.register()

@@ -157,7 +157,8 @@ bool device_press(Device *device, const char *name, const char *choice, Err *err
     if (is_v3(device)) /* JOBW tells of one job, whatever the panel offers else */
         return start_by_list(device, name, 0, err);
     if (!options_choice_is_valid(choice))
-        return err_set(err, ERR_BAD_INPUT, 0, "expected a choice of two characters, like 02");
+        return err_set(err, ERR_BAD_INPUT, 0,
+                       "expected a choice: 0 or 1 for the sides, then 1, 2 or 4, like 02");
     (void)text_copy(body.choice, sizeof body.choice, choice);
     if (!report(device, name, &body, on_pressed, err))
         return false;

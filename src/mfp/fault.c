@@ -80,6 +80,10 @@ bool fault_parse(const char *text, Fault *ret_fault, Err *err)
     const FaultKind *kind = fault_find(name);
     if (!kind)
         return unknown(name, err);
+    if (at && (kind->effect == FAULT_REFUSE || kind->effect == FAULT_PARAMETERS)) {
+        err_set(err, ERR_BAD_INPUT, 0, "%s happens before the first page, it has no page", name);
+        return err_remedy(err, "Write only %s.", name);
+    }
     fault_arm(ret_fault, kind, (uint32_t)page);
     return true;
 }

@@ -44,6 +44,12 @@ static int serve(const Options *options, const Tray *pictures)
     return fleet_exit_code(fleet);
 }
 
+static void say_skipped(const Err *why)
+{
+    (void)fprintf(stderr, "platen-mfp: skipped: %s%s%s\n", why->text, why->remedy[0] ? ". " : "",
+                  why->remedy);
+}
+
 int main(int argc, char *argv[])
 {
     Err err = { 0 };
@@ -60,7 +66,7 @@ int main(int argc, char *argv[])
         return 0;
     }
     AUTO(Tray) tray = tray_new(&err);
-    if (!tray || !tray_add_folder(tray, options.pages, &err))
+    if (!tray || !tray_add_folder(tray, options.pages, say_skipped, &err))
         return complain(&err, EXIT_FAILED);
     if (options.dpi > 0)
         tray_set_dpi(tray, options.dpi);

@@ -7,7 +7,7 @@
 #include "wire/pushscan.h"
 #include "wire/snmp.h"
 
-#include <ctype.h>
+#include <string.h>
 
 enum {
     PORT_MAX = 65535,
@@ -277,8 +277,8 @@ static bool take_destination(Options *options, const char *value, Err *err)
 
 bool options_choice_is_valid(const char *choice)
 {
-    return strlen(choice) == OPTIONS_CHOICE_SIZE - 1 && isalnum((unsigned char)choice[0]) &&
-           isalnum((unsigned char)choice[1]);
+    return strlen(choice) == OPTIONS_CHOICE_SIZE - 1 && strchr("01", choice[0]) &&
+           strchr("124", choice[1]);
 }
 
 /* NAME or NAME:CHOICE. */
@@ -293,7 +293,8 @@ static bool take_press(Options *options, const char *value, Err *err)
     options->press_has_choice = colon != NULL;
     if (colon && (!options_choice_is_valid(colon + 1) ||
                   !text_copy(options->press_choice, sizeof options->press_choice, colon + 1)))
-        return expected(err, "NAME:CHOICE with a choice of two characters, like 02", value);
+        return expected(err, "NAME:CHOICE with 0 or 1 for the sides, then 1, 2 or 4, like 02",
+                        value);
     return true;
 }
 
@@ -377,7 +378,7 @@ static const struct Option {
     { "--pages", "DIR", take_pages,
       "JPEG, PNG, TIFF and PDF files, fed in the order of\n"
       "their names; a JPEG that is what was asked for is\n"
-      "sent byte for byte; required" },
+      "sent byte for byte; what is none is skipped; required" },
     { "--dpi", "N", take_dpi,
       "resolution of pictures that do not say theirs;\ndefault: that of the scan, pixel for "
       "pixel" },

@@ -60,7 +60,7 @@ bool options_read(int argc, char *const argv[], Options *ret_options, Err *err);
 /* Appends the help text, one screen. */
 void options_help(Buf *to);
 
-/* A panel choice: two printable characters, sides and action. */
+/* A panel choice: sides 0 or 1, then action 1, 2 or 4. */
 bool options_choice_is_valid(const char *choice);
 
 #endif

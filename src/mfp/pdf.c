@@ -35,6 +35,9 @@ static bool start_child(int pdf_fd, int out_fd, uint32_t page, pid_t *ret_pid, E
     int code = posix_spawn_file_actions_adddup2(&actions, pdf_fd, STDIN_FILENO);
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+    /* Its last words, "Wrong page range", are how the end of the file is noticed. */
+    if (code == 0)
+        code = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     if (code == 0)
         code = posix_spawnp(ret_pid, words[0], &actions, NULL, (char *const *)(uintptr_t)words,
                             environ);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 struct Tray {
@@ -143,7 +144,38 @@ static bool is_folder(int dir_fd, const char *name)
     return fstatat(dir_fd, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
-bool tray_add_folder(Tray *tray, const char *folder, Err *err)
+static bool may_be_pages(const char *name, Err *err)
+{
+    static const char *const endings[] = {
+        ".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".pdf"
+    };
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < COUNT_OF(endings); i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return !dot ||
+           err_set(err, ERR_BAD_INPUT, 0, "%s: not a JPEG, PNG, TIFF or PDF by its name", name);
+}
+
+/* Adds the file, or says why not; false: nothing more can be added. */
+static bool take_file(Tray *tray, int dir_fd, const char *folder, const char *name,
+                      TraySkipped *skipped, Err *err)
+{
+    if (is_folder(dir_fd, name))
+        return true;
+    *err = (Err){ 0 };
+    if (may_be_pages(name, err) && add_file(tray, dir_fd, name, err))
+        return true;
+    err_prefix(err, "%s", folder);
+    if (err->kind == ERR_TEMPORARY || err->kind == ERR_PERMANENT)
+        return false;
+    skipped(err);
+    *err = (Err){ 0 };
+    return true;
+}
+
+bool tray_add_folder(Tray *tray, const char *folder, TraySkipped *skipped, Err *err)
 {
     struct dirent **names = NULL;
     AUTO_FD dir_fd = file_open_folder(AT_FDCWD, folder, err);
@@ -154,13 +186,12 @@ bool tray_add_folder(Tray *tray, const char *folder, Err *err)
     if (!ok)
         return dir_fd >= 0 ? err_errno(err, errno, "%s", folder) : false;
     for (int i = 0; i < count; i++) {
-        ok = ok &&
-             (is_folder(dir_fd, names[i]->d_name) || add_file(tray, dir_fd, names[i]->d_name, err));
+        ok = ok && take_file(tray, dir_fd, folder, names[i]->d_name, skipped, err);
         free(names[i]);
     }
     free(names);
     if (!ok)
-        return err_prefix(err, "%s", folder);
+        return false;
     if (tray->count == before)
         return err_set(err, ERR_BAD_INPUT, 0, "%s: no picture in this folder", folder);
     return true;

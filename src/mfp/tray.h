@@ -29,11 +29,15 @@ DEFINE_AUTO(Tray, tray_free);
  * over the maxima. Not for a tray that shares. */
 bool tray_add(Tray *tray, Bytes file, Err *err);
 
+/* Told of a file that is skipped; the text of why begins with its path. */
+typedef void TraySkipped(const Err *why);
+
 /* Appends every file of a folder in the order of their names (bytes compared); names that begin with a dot and
- * folders are left out. Every file must be a JPEG, PNG, TIFF or PDF, and there must be one: ERR_BAD_INPUT names
- * the file, ERR_NOT_FOUND or ERR_DENIED the folder. A PDF is rendered here (mfp/pdf.h). Reads files and waits, so
+ * folders are left out. Files of other endings than those of JPEG, PNG, TIFF and PDF are skipped, and those that
+ * cannot be read; a name without an ending is tried. ERR_BAD_INPUT: no page is left; ERR_NOT_FOUND or ERR_DENIED: the
+ * folder; ERR_PERMANENT over the maxima, ERR_TEMPORARY. A PDF is rendered here (mfp/pdf.h). Reads files and waits, so
  * it is called before the loop runs. */
-bool tray_add_folder(Tray *tray, const char *folder, Err *err);
+bool tray_add_folder(Tray *tray, const char *folder, TraySkipped *skipped, Err *err);
 
 /* Says the resolution of pictures that do not say their own. */
 void tray_set_dpi(Tray *tray, uint32_t dpi);

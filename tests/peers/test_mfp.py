@@ -494,7 +494,12 @@ def test_command_line(pages, tmp_path):
     assert done.returncode == 1 and "missing" in done.stderr
     (tmp_path / "note.txt").write_text("no picture")
     done = run("--pages", tmp_path)
-    assert done.returncode == 1 and "note.txt: not a JPEG picture" in done.stderr
+    assert done.returncode == 1 and "no picture in this folder" in done.stderr
+    assert f"platen-mfp: skipped: {tmp_path}: note.txt: not a JPEG, PNG, TIFF or PDF by its name" in done.stderr
+    for wrong, said in [(("--fault", "reserved@3"), "it has no page"),
+                        (("--press", "Platen:zz"), "0 or 1 for the sides, then 1, 2 or 4")]:
+        done = run("--pages", pages, *wrong)
+        assert done.returncode == 2 and said in done.stderr
     done = run("--pages", pages, "--port", 0, "--server", "no-such-host.invalid")
     assert done.returncode == 1 and "no-such-host.invalid" in done.stderr
     done = run("--pages", pages, "--port", 0, "--address", "192.0.2.1")
@@ -502,6 +507,16 @@ def test_command_line(pages, tmp_path):
     with start(pages) as mfp:
         done = run("--pages", pages, "--port", mfp.ready["scan_port"], "--server", HOST)
         assert done.returncode == 1 and "scan port" in done.stderr and "--port" in done.stderr
+
+
+def test_the_end_of_a_pdf_is_no_error(pages, tmp_path):
+    """pdftoppm complains of the page behind the last; nobody sees that, and a bad file beside it is skipped."""
+    subprocess.run(["img2pdf", *sorted(map(str, pages.iterdir())), "-o", tmp_path / "sheets.pdf"], check=True)
+    (tmp_path / "empty.tif").write_bytes(b"")
+    done = run("--pages", tmp_path, "--port", 0, "--server", "no-such-host.invalid")
+    assert done.returncode == 1 and "no-such-host.invalid" in done.stderr
+    assert "page range" not in done.stderr
+    assert "empty.tif: not a JPEG picture" in done.stderr
 
 
 def test_a_pdf_needs_a_program_that_draws_it(pages, tmp_path):

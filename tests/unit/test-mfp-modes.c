@@ -363,6 +363,10 @@ static void wrong_faults_are_explained(void **state)
     assert_false(fault_parse("jam@0", &fault, &err));
     assert_non_null(strstr(err.text, "a page from 1"));
     assert_false(fault_parse("jam@x", &fault, &err));
+    assert_false(fault_parse("reserved@3", &fault, &err));
+    assert_non_null(strstr(err.text, "reserved happens before the first page"));
+    assert_false(fault_parse("parameters@1", &fault, &err));
+    assert_true(fault_parse("reserved", &fault, &err));
     assert_true(fault_parse("drop", &fault, &err));
     assert_int_equal(fault.page, 1); /* there is nothing to drop before */
 }

@@ -134,6 +134,15 @@ static void put_file(int dir_fd, const char *name, Bytes content)
     assert_true(file_replace(dir_fd, name, content, 0600, &err));
 }
 
+static char skipped_text[4][512];
+static size_t skipped_count;
+
+static void note_skipped(const Err *why)
+{
+    assert_true(skipped_count < COUNT_OF(skipped_text));
+    (void)text_copy(skipped_text[skipped_count++], sizeof skipped_text[0], why->text);
+}
+
 static void folders_are_read_by_name(void **state)
 {
     char folder[] = "/tmp/platen-tray-XXXXXX";
@@ -143,7 +152,7 @@ static void folders_are_read_by_name(void **state)
     assert_non_null(mkdtemp(folder));
     AUTO_FD dir_fd = file_open_folder(AT_FDCWD, folder, &err);
     AUTO(Tray) tray = tray_new(&err);
-    assert_false(tray_add_folder(tray, folder, &err));
+    assert_false(tray_add_folder(tray, folder, note_skipped, &err));
     assert_non_null(strstr(err.text, "no picture in this folder"));
     put_file(dir_fd, "b.jpg", tiny(2));
     put_file(dir_fd, "a.jpg", tiny(1));
@@ -152,20 +161,28 @@ static void folders_are_read_by_name(void **state)
     int inner = file_make_folder(dir_fd, "folder", &err);
     assert_true(inner >= 0);
     (void)close(inner);
-    assert_true(tray_add_folder(tray, folder, &err));
+    assert_true(tray_add_folder(tray, folder, note_skipped, &err));
     assert_int_equal(tray_picture_count(tray), 3);
     for (uint32_t i = 1; i <= 3; i++)
         assert_int_equal(tray_glass(tray)->width_px, i);
+    assert_int_equal(skipped_count, 0);
     put_file(dir_fd, "d.txt", bytes_of_text("no picture"));
-    assert_false(tray_add_folder(tray, folder, &err));
-    assert_non_null(strstr(err.text, folder));
-    assert_non_null(strstr(err.text, "d.txt: not a JPEG picture"));
-    static const char *const names[] = { "a.jpg", "b.jpg", "c", "d.txt", ".hidden" };
+    put_file(dir_fd, "e.tif", bytes_of_text(""));
+    put_file(dir_fd, "f.JPG", tiny(4));
+    assert_true(tray_add_folder(tray, folder, note_skipped, &err));
+    assert_int_equal(tray_picture_count(tray), 7);
+    assert_int_equal(skipped_count, 2);
+    assert_non_null(strstr(skipped_text[0], folder));
+    assert_non_null(strstr(skipped_text[0], "d.txt: not a JPEG, PNG, TIFF or PDF by its name"));
+    assert_non_null(strstr(skipped_text[1], "e.tif: not a JPEG picture"));
+    static const char *const names[] = {
+        "a.jpg", "b.jpg", "c", "d.txt", "e.tif", "f.JPG", ".hidden"
+    };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         assert_true(file_remove(dir_fd, names[i], &err));
     assert_true(file_remove_folder(dir_fd, "folder", &err));
     assert_true(file_remove_folder(AT_FDCWD, folder, &err));
-    assert_false(tray_add_folder(tray, folder, &err));
+    assert_false(tray_add_folder(tray, folder, note_skipped, &err));
     assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 

@@ -144,8 +144,12 @@ bool args_parse(const Command *command, int argc, char *const *argv, Cli *cli, A
         return true;
     if (ret_args->word_count >= command->words_min && ret_args->word_count <= command->words_max)
         return true;
-    usage_error(cli, err, "%s %s wants: %s", command->noun, command->verb ? command->verb : "",
-                command->arguments[0] ? command->arguments : "no more words");
+    bool many = ret_args->word_count > command->words_max;
+    usage_error(cli, err, "%s %s wants: %s%s%.60s%s", command->noun,
+                command->verb ? command->verb : "",
+                command->arguments[0] ? command->arguments : "no more words",
+                many ? "; too much is \"" : "", many ? ret_args->words[command->words_max] : "",
+                many ? "\"" : "");
     return err_remedy(err, "platen %s %s --help shows how.", command->noun,
                       command->verb ? command->verb : "");
 }

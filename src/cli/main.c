@@ -91,6 +91,12 @@ static int not_a_command(int argc, char *const *argv)
         return EXIT_USAGE;
     }
     Err err = { 0 };
+    if (text_starts_with(argv[0], "--")) {
+        err_set(&err, ERR_BAD_INPUT, 0, "the option %s stands before the command", argv[0]);
+        err_remedy(&err, "Put options behind the command: platen device list --server URL.");
+        print_err(&err);
+        return EXIT_USAGE;
+    }
     bool known_noun = false;
     for (size_t i = 0; i < command_count; i++)
         known_noun = known_noun || text_equal(argv[0], command_table[i].noun);

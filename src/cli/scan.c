@@ -37,8 +37,10 @@ static bool tell_end(const Answer *answer, Err *err)
     const char *state = json_get_text(answer->json, "state");
     const Json *reason = json_get(answer->json, "reason");
 
-    printf("batch %s is %s with %lld pages\n", json_get_text(answer->json, "id"), state,
-           (long long)json_get_int(answer->json, "pages", 0));
+    long long pages = json_get_int(answer->json, "pages", 0);
+
+    printf("batch %s is %s with %lld %s\n", json_get_text(answer->json, "id"), state, pages,
+           pages == 1 ? "page" : "pages");
     if (json_get_text(reason, "text")[0])
         printf("  %s\n", json_get_text(reason, "text"));
     if (json_get_text(reason, "remedy")[0])

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/noun.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -96,8 +97,11 @@ bool run_trace_get(Cli *cli, const Args *args, Err *err)
     if (!output)
         return client_save(cli->client, path, STDOUT_FILENO, err);
     fd = file_create_new(AT_FDCWD, output, FILE_MODE, err);
-    if (fd < 0)
+    if (fd < 0) {
+        if (err->code == EEXIST)
+            err_remedy(err, "Name a file that is not there yet, or remove this one.");
         return err_prefix(err, "%s", output);
+    }
     if (client_save(cli->client, path, fd, err) && file_close(&fd, err))
         return true;
     (void)file_remove(AT_FDCWD, output, &ignored); /* nothing half is left */

@@ -88,6 +88,8 @@ def test_every_command_has_help(words):
     (["job", "create", "--dip", "300"], "--dpi"),
     (["job", "show"], "JOB"),
     (["job", "list", "more"], "no more words"),
+    (["group", "create", "--job", "A", "B"], 'too much is "B"'),
+    (["--server", "https://x", "device", "list"], "Put options behind the command"),
     (["job", "list", "--json=yes"], "no value"),
     (["job", "list", "--socket"], "wants a value"),
     (["job", "create", "--dpi", "many"], "whole number"),

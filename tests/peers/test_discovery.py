@@ -206,6 +206,7 @@ def test_good_lines_are_kept(house, tmp_path):
                         (10, "longer than 255")):
         told = next(t for t in text.splitlines() if t.startswith(f"line {line}: "))
         assert "REFUSED" in told and words in told, told
+    assert not any(t.strip() == "do:" for t in text.splitlines())
     rows = house.devices()
     assert rows["127.0.45.1"]["registration"] == "version-3"
     assert rows["127.0.45.8"]["name"] == "Büro"

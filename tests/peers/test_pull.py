@@ -76,7 +76,7 @@ def test_scan_without_a_panel(house, pages, source):
         batch = house.settled_batch(bench.id)
         assert done.stdout.splitlines() == [
             f"batch {batch['id']} has begun",
-            f"batch {batch['id']} is done with {len(bench.device.pages)} pages"]
+            f"batch {batch['id']} is done with {len(bench.device.pages)} page{'s' * (len(bench.device.pages) != 1)}"]
         assert batch["job_name"] == "Scan"
         assert pdf_pages(house.delivered_file(batch["id"], ".pdf")) == bench.device.pages
         assert bench.device.complaints == [] and bench.device.responses == []
@@ -119,7 +119,7 @@ def test_fault_reaches_who_waits(house, pages):
         done = pull(house, bench.id, "--wait")
         batch = house.settled_batch(bench.id)
         assert done.returncode == 1 and batch["reason"]["code"] == "paper-jam"
-        assert f"batch {batch['id']} is broken with 1 pages" in done.stdout
+        assert f"batch {batch['id']} is broken with 1 page\n" in done.stdout
         assert batch["reason"]["text"] in done.stdout and batch["reason"]["remedy"] in done.stdout
 
 

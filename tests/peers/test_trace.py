@@ -69,6 +69,8 @@ def fetch(house, trace, folder):
     house.cli("trace", "stop", trace)  # answers when the file is whole
     house.cli("trace", "get", trace, "--output", path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    again = platen(house, "trace", "get", trace, "--output", path)
+    assert again.returncode == 1 and path in again.stderr and "Name a file that is not there" in again.stderr
     with open(path, encoding="utf-8") as f:
         return path, [json.loads(line) for line in f]
 

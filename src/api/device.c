@@ -5,6 +5,19 @@
 #include "api/noun.h"
 #include "store/scan-json.h"
 
+/* Why a device that waits for approval is in the list; of one that only announced itself: since when. */
+static Json *waits_show(const Device *device)
+{
+    Json *object = json_new_object();
+
+    json_set_wall(object, "since", device->waits_since);
+    if (device->waits_code[0]) {
+        json_set_text(object, "code", device->waits_code);
+        json_set_text(object, "text", device->waits_text);
+    }
+    return object;
+}
+
 /* With the name of the job group, so that a list of devices need not show ids to people. */
 static Json *device_show(const ApiRead *read, const Device *device)
 {
@@ -41,6 +54,8 @@ static Json *device_show(const ApiRead *read, const Device *device)
     json_set_text(object, "contact", device_contact_words[device->contact]);
     json_set_wall(object, "contact_since", device->contact_since);
     json_set_wall(object, "last_scan", device->last_scan);
+    if (device->state == DEVICE_SEEN)
+        json_set_take(object, "waits", waits_show(device));
     device_pairing_show(read, &device->id, object);
     return object;
 }

@@ -184,6 +184,9 @@ typedef struct Device {
     DeviceContact contact;
     Wall contact_since; /* 0 = from the beginning */
     Wall last_scan;     /* begin of the last one, 0 = none */
+    /* While it is SEEN: since when, and why if it was approved before, else "" */
+    Wall waits_since;
+    char waits_code[24], waits_text[240]; /* "another-device", "revoked" */
 } Device;
 
 /* The way that is in force: what is set, or by what the panel can do. names: how many names the server can

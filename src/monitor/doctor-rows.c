@@ -145,13 +145,19 @@ static bool check_device(void *arg, const Device *device)
     Doctor *d = all->doctor;
     const char *name = name_of(device);
     char since[WALL_TEXT_SIZE];
-    Wall when = device->state == DEVICE_SEEN ? device->first_seen : device->contact_since;
+    Wall when = device->state == DEVICE_SEEN ? device->waits_since : device->contact_since;
 
     all->heard += device->contact == DEVICE_HEARD && device->last_seen.ms > 0;
     wall_format(when, wall_zone_offset_min(when), since);
+    if (device->state == DEVICE_SEEN && text_equal(device->waits_code, "another-device")) {
+        doctor_say(d, FINDING_DEVICE_ANOTHER, name, NULL, "Since %.19s: %.240s", since,
+                   device->waits_text);
+        return true;
+    }
     if (device->state == DEVICE_SEEN) {
-        doctor_say(d, FINDING_DEVICE_WAITING, name, NULL, "%.60s at %.45s waits since %.19s.",
-                   device->product[0] ? device->product : "A device", device->address, since);
+        doctor_say(d, FINDING_DEVICE_WAITING, name, NULL, "%.60s at %.45s waits since %.19s.%s%s",
+                   device->product[0] ? device->product : "A device", device->address, since,
+                   device->waits_text[0] ? " " : "", device->waits_text);
         return true;
     }
     /* A registration is answered over IPv4 only: who cannot register is always silent, and that is well. */

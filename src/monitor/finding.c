@@ -194,6 +194,11 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "device-waiting", FINDING_WARNING,
         "A device waits for approval: until then nobody can scan at it.",
         "platen device approve WHERE, if it is yours; else platen device delete WHERE" },
+    [FINDING_DEVICE_ANOTHER] = {
+        "device-another", FINDING_ERROR,
+        "Another device answers at the address of an approved one, which waits for approval again: nobody can scan there.",
+        "The other one takes its place: platen device delete WHERE, wait until it is in the list, approve it. The former "
+        "one is back: platen device approve WHERE" },
     [FINDING_DEVICE_SILENT] = {
         "device-silent", FINDING_WARNING,
         "An approved device takes connections but is not heard: its panel may have lost the server's name.",

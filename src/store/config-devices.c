@@ -7,7 +7,8 @@
 #define DEVICE_COLUMNS                                                                     \
     "SELECT id, name, job_group, state, address, product, serial, firmware, first_seen,"   \
     " last_seen, revision, registration, panel, jobs_by, transport, certificate, contact," \
-    " contact_since, last_scan, back_rotation, tls, tls_version FROM device "
+    " contact_since, last_scan, back_rotation, tls, tls_version, waits_since, waits_code," \
+    " waits_text FROM device "
 
 static void device_read(Query *query, Device *ret_device)
 {
@@ -33,6 +34,9 @@ static void device_read(Query *query, Device *ret_device)
     ret_device->settings.back_rotation = query_word(query, 19, device_back_rotation_words);
     ret_device->tls = (DeviceTls)query_word(query, 20, device_tls_words);
     QUERY_COPY(query, 21, ret_device->tls_version);
+    ret_device->waits_since.ms = query_int(query, 22);
+    QUERY_COPY(query, 23, ret_device->waits_code);
+    QUERY_COPY(query, 24, ret_device->waits_text);
 }
 
 bool device_list(Db *db, DeviceVisit *visit, void *arg, Err *err)
@@ -146,8 +150,8 @@ static bool device_new(Tx *tx, const char *address, const char *product, DeviceI
     return db_run(
                tx->db,
                "INSERT INTO device (id, name, state, address, product, serial, firmware,"
-               " first_seen, last_seen, revision)"
-               " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1)",
+               " first_seen, last_seen, revision, waits_since)"
+               " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1, ?4)",
                ARGS(ARG_TEXT(id.text), ARG_TEXT(address), ARG_TEXT(product), ARG_INT(tx->now.ms)),
                NULL, err) &&
            device_event(tx, &id, "device.seen", address, err);
@@ -400,6 +404,21 @@ bool device_offer_text(Db *db, const DeviceId *id, Buf *ret_text, Err *err)
     return append_text(db, "SELECT offer FROM device WHERE id = ?1", id, ret_text, err);
 }
 
+/* Why it waits is kept until it is approved. */
+static bool device_put_state(Tx *tx, const DeviceId *id, DeviceState state, const char *code,
+                             const char *why, Err *err)
+{
+    bool waits = state == DEVICE_SEEN;
+
+    return db_run(tx->db,
+                  "UPDATE device SET state = ?2, waits_since = ?3, waits_code = ?4,"
+                  " waits_text = ?5 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text), ARG_TEXT(device_state_words[state]),
+                       ARG_INT(waits ? tx->now.ms : 0), ARG_TEXT(waits ? code : ""),
+                       ARG_TEXT(waits ? why : "")),
+                  NULL, err);
+}
+
 bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)
 {
     static const Actor server = { "server", "local" };
@@ -409,9 +428,9 @@ bool device_distrust(Tx *tx, const DeviceId *id, const char *why, Err *err)
         return err->kind == ERR_NOT_FOUND;
     if (!device_step(&device.state, DEVICE_EVENT_REVOKE))
         return true;
-    return db_run(tx->db, "UPDATE device SET state = ?2, revision = revision + 1 WHERE id = ?1",
-                  ARGS(ARG_TEXT(id->text), ARG_TEXT(device_state_words[device.state])), NULL,
-                  err) &&
+    return db_run(tx->db, "UPDATE device SET revision = revision + 1 WHERE id = ?1",
+                  ARGS(ARG_TEXT(id->text)), NULL, err) &&
+           device_put_state(tx, id, device.state, "another-device", why, err) &&
            device_event(tx, id, "device.another", why, err) &&
            audit_insert(tx, &server, "device.revoke", "device", id->text, why, err);
 }
@@ -460,11 +479,10 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
         !job_group_exists(tx, settings, err) || !device_next(&before, event, &state, err))
         return false;
     if (!db_run(tx->db,
-                "UPDATE device SET name = ?2, job_group = ?3, state = ?4, registration = ?5, "
-                "jobs_by = ?6, transport = ?7, back_rotation = ?8, revision = revision + 1 WHERE "
-                "id = ?1",
+                "UPDATE device SET name = ?2, job_group = ?3, registration = ?4, jobs_by = ?5,"
+                " transport = ?6, back_rotation = ?7, revision = revision + 1 WHERE id = ?1",
                 ARGS(ARG_TEXT(id->text), ARG_TEXT(settings->name),
-                     ARG_TEXT_OR_NULL(settings->job_group), ARG_TEXT(device_state_words[state]),
+                     ARG_TEXT_OR_NULL(settings->job_group),
                      ARG_TEXT(device_registration_words[settings->registration]),
                      ARG_TEXT(device_jobs_by_words[settings->jobs_by]),
                      ARG_TEXT(device_transport_words[settings->transport]),
@@ -476,7 +494,8 @@ bool device_change(Tx *tx, const Actor *actor, const DeviceId *id, const DeviceS
         (void)text_printf(kind, sizeof kind, "device.%s", device_state_words[state]);
         (void)text_copy(action, sizeof action,
                         event == DEVICE_EVENT_APPROVE ? "device.approve" : "device.revoke");
-        if (!device_event(tx, id, kind, before.address, err) ||
+        if (!device_put_state(tx, id, state, "revoked", "Its approval was taken back.", err) ||
+            !device_event(tx, id, kind, before.address, err) ||
             !audit_insert(tx, actor, action, "device", id->text, before.address, err))
             return false;
     }

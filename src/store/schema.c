@@ -269,6 +269,19 @@ static const char script_tls_proven[] =
     "ALTER TABLE device ADD COLUMN tls_proven INTEGER NOT NULL DEFAULT 0;"
     "UPDATE device SET tls_proven = last_scan;";
 
+/* Since when and why a device waits for approval. */
+static const char script_waits[] =
+    "ALTER TABLE device ADD COLUMN waits_since INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE device ADD COLUMN waits_code TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE device ADD COLUMN waits_text TEXT NOT NULL DEFAULT '';"
+    "UPDATE device SET waits_since = first_seen WHERE state = 'seen';"
+    /* With max() SQLite takes the other columns from the row that has it. */
+    "UPDATE device SET (waits_since, waits_code, waits_text) = (SELECT max(at),"
+    " iif(kind = 'device.another', 'another-device', ''), iif(kind = 'device.another', text, '')"
+    " FROM event WHERE device_id = device.id AND kind IN ('device.another', 'device.seen'))"
+    " WHERE state = 'seen' AND EXISTS (SELECT 1 FROM event"
+    " WHERE device_id = device.id AND kind IN ('device.another', 'device.seen'));";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -287,6 +300,7 @@ const char *const schema_scripts[] = {
     script_pairing,
     script_warnings,
     script_tls_proven,
+    script_waits,
     NULL,
 };
 

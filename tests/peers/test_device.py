@@ -502,6 +502,13 @@ def test_another_device_at_an_approved_address(house, tiny):
             assert stranger.complaints == [] and "TRDT" not in stranger.commands
             now = house.show("device", "show", bench.id)
             assert now["state"] == "seen"
+            assert now["waits"]["code"] == "another-device" and approved["serial"] in now["waits"]["text"]
+            assert now["waits"]["since"] > now["first_seen"]
+            report = house.api("GET", "/api/v1/doctor")[1]
+            finding, = (i for i in report["items"] if i["where"] == bench.device.address)
+            assert finding["name"] == "device-another"
+            assert finding["what"].endswith(now["waits"]["text"])
+            assert f"platen device delete {bench.device.address}" in finding["cure"]
             assert {k: now[k] for k in ("product", "serial", "firmware", "name", "job_group")} == {
                 k: approved[k] for k in ("product", "serial", "firmware", "name", "job_group")}
             assert refused(bench)

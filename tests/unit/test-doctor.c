@@ -243,6 +243,32 @@ static void devices(void **state)
     assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "group has no jobs");
 }
 
+/* Approving what waits would only break the next scan as well. */
+static void another_device_at_an_address(void **state)
+{
+    DeviceSettings settings = { .name = "Front desk" };
+    Fixture *f = *state;
+    World world;
+
+    world_make(f, &world);
+    assert_write(f, device_distrust(tx, &world.device.id, "It has the number B, not A.", &f->err));
+    const Finding *said = assert_only(f, FINDING_DEVICE_ANOTHER, "Front desk");
+    assert_says(said, "It has the number B, not A.");
+    assert_non_null(strstr(said->cure, "platen device delete \"Front desk\""));
+    /* A name alone changes nothing about that. */
+    (void)text_copy(settings.job_group, sizeof settings.job_group, world.group.id.text);
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    assert_only(f, FINDING_DEVICE_ANOTHER, "Front desk");
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings,
+                                  DEVICE_EVENT_APPROVE, 0, &f->err));
+    assert_well(f);
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_REVOKE,
+                                  0, &f->err));
+    said = assert_only(f, FINDING_DEVICE_WAITING, "Front desk");
+    assert_says(said, "Its approval was taken back.");
+}
+
 static void warnings_and_quirks(void **state)
 {
     static QuirkBook book = { .count = 2,
@@ -567,6 +593,7 @@ int main(int argc, char **argv)
         DOCTOR_TEST(the_clock),
         DOCTOR_TEST(missing_programs),
         DOCTOR_TEST(devices),
+        DOCTOR_TEST(another_device_at_an_address),
         DOCTOR_TEST(warnings_and_quirks),
         DOCTOR_TEST(buttons),
         DOCTOR_TEST(certificates_of_devices),

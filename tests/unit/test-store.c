@@ -308,6 +308,53 @@ static void the_first_version_is_brought_along(void **state)
                    delivery_act(tx, &(DeliveryId){ "v" }, DELIVERY_EVENT_HOLD, "", &f->err));
 }
 
+/* A database of the version before this was kept: the newest event tells why a device waits. */
+static void why_a_device_waits_is_migrated(void **state)
+{
+    static const char rows[] =
+        "INSERT INTO device (id, name, state, address, product, serial, firmware, first_seen,"
+        " last_seen, revision) VALUES ('a', '', 'seen', '10.0.0.1', '', 'S1', '', 5, 5, 3),"
+        " ('b', '', 'seen', '10.0.0.2', '', 'S2', '', 6, 6, 4),"
+        " ('c', '', 'seen', '10.0.0.3', '', '', '', 7, 7, 1),"
+        " ('d', '', 'registered', '10.0.0.4', '', '', '', 8, 8, 2);"
+        "INSERT INTO event (at, batch_id, device_id, kind, text) VALUES"
+        " (5, '', 'a', 'device.seen', ''), (20, '', 'a', 'device.another', 'Has S9.'),"
+        " (21, '', 'a', 'device.heard', ''), (20, '', 'b', 'device.another', 'Has S9.'),"
+        " (30, '', 'b', 'device.seen', ''), (20, '', 'd', 'device.another', 'Has S9.');";
+    static const struct {
+        const char *id, *code, *text;
+        int64_t since;
+    } wanted[] = { { "a", "another-device", "Has S9.", 20 },
+                   { "b", "", "", 30 },
+                   { "c", "", "", 7 },
+                   { "d", "", "", 0 } };
+    const char *former[18] = { NULL };
+    Fixture *f = *state;
+    char path[128];
+    Device device;
+    Db db;
+
+    memcpy(former, schema_scripts, (COUNT_OF(former) - 1) * sizeof *former);
+    fixture_close(f);
+    folder_remove(f->folder);
+    assert_int_equal(mkdir(f->folder, 0755), 0);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
+    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
+    assert_true(db_open(&db, path, false, &f->err));
+    assert_true(schema_migrate(&db, folder, former, &f->err) && db_script(&db, rows, &f->err));
+    db_close(&db);
+    fixture_open(f);
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+        DeviceId id;
+
+        (void)text_copy(id.text, sizeof id.text, wanted[i].id);
+        assert_read(f, device_get(fixture_db(f), &id, &device, &f->err));
+        assert_string_equal(device.waits_code, wanted[i].code);
+        assert_string_equal(device.waits_text, wanted[i].text);
+        assert_int_equal(device.waits_since.ms, wanted[i].since);
+    }
+}
+
 static void a_migration_backs_up_first(void **state)
 {
     Fixture *f = *state;
@@ -633,6 +680,7 @@ int main(void)
         STORE_TEST(each_start_is_a_generation),
         STORE_TEST(a_newer_database_is_refused),
         STORE_TEST(the_first_version_is_brought_along),
+        STORE_TEST(why_a_device_waits_is_migrated),
         STORE_TEST(a_migration_backs_up_first),
         STORE_TEST(a_file_that_is_no_database_is_named),
         STORE_TEST(jobs_keep_their_rules),

@@ -94,12 +94,13 @@ const Field device_new_fields[] = {
     FIELDS_END,
 };
 
-const char *const device_contact_words[] = { "heard", "silent", "offline", NULL };
+const char *const device_contact_words[] = { "heard", "silent", "offline", "never", NULL };
 
 static const DeviceContact contact_rules[DEVICE_CONTACT_MAX_][DEVICE_CONTACT_EVENT_MAX_] = {
     [DEVICE_HEARD] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_HEARD, DEVICE_HEARD },
     [DEVICE_SILENT] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_SILENT, DEVICE_OFFLINE },
     [DEVICE_OFFLINE] = { DEVICE_HEARD, DEVICE_OFFLINE, DEVICE_SILENT, DEVICE_OFFLINE },
+    [DEVICE_NEVER] = { DEVICE_HEARD, DEVICE_SILENT, DEVICE_NEVER, DEVICE_NEVER },
 };
 
 bool device_contact_step(DeviceContact *contact, DeviceContactEvent event)

@@ -37,7 +37,9 @@ extern const char *const device_state_words[]; /* ends with NULL */
 /* The state after the event; false (and *state unchanged) when the event is not allowed there. */
 bool device_step(DeviceState *state, DeviceEvent event);
 
-/* What is heard of an approved device. It is no condition for a scan: a silent device can be scanned from.
+/* What is heard of a device. It is no condition for a scan: a silent device can be scanned from. One that a person has
+ * added begins as NEVER, one that announced itself as HEARD; announced leads from NEVER to HEARD, quiet to SILENT. Only
+ * an approved device is tried, and becomes OFFLINE.
  *
  *            quiet (no announcement for N cycles)    unreachable
  *   HEARD ------------------------------> SILENT -----------------> OFFLINE
@@ -50,6 +52,7 @@ typedef enum DeviceContact {
     DEVICE_HEARD,
     DEVICE_SILENT,
     DEVICE_OFFLINE,
+    DEVICE_NEVER, /* it was added, and has not announced itself yet */
     DEVICE_CONTACT_MAX_
 } DeviceContact;
 typedef enum DeviceContactEvent {
@@ -182,8 +185,8 @@ typedef struct Device {
     Wall first_seen, last_seen;
     int64_t revision; /* counts edits, the ETag of the API */
     DeviceContact contact;
-    Wall contact_since; /* 0 = from the beginning */
-    Wall last_scan;     /* begin of the last one, 0 = none */
+    Wall contact_since;
+    Wall last_scan; /* begin of the last one, 0 = none */
     /* While it is SEEN: since when, and why if it was approved before, else "" */
     Wall waits_since;
     char waits_code[24], waits_text[240]; /* "another-device", "revoked" */

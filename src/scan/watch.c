@@ -139,7 +139,8 @@ static bool round_write(Tx *tx, void *arg, Err *err)
     Wall before = { tx_now(tx).ms - silence_ms(w) };
 
     w->count = w->next = 0;
-    if (!device_list_quiet(tx_db(tx), before, note_quiet, w, err))
+    if (!device_quiet_unapproved(tx, before, err) ||
+        !device_list_quiet(tx_db(tx), before, note_quiet, w, err))
         return false;
     for (size_t i = 0; i < w->count; i++) {
         Device device;

@@ -67,6 +67,14 @@ bool device_list_quiet(Db *db, Wall before, DeviceVisit *visit, void *arg, Err *
     return query_ok(&query, err);
 }
 
+bool device_quiet_unapproved(Tx *tx, Wall before, Err *err)
+{
+    return db_run(tx->db,
+                  "UPDATE device SET contact = 'silent', contact_since = ?2 WHERE state = 'seen'"
+                  " AND contact IN ('heard', 'never') AND max(last_seen, first_seen) < ?1",
+                  ARGS(ARG_INT(before.ms), ARG_INT(tx->now.ms)), NULL, err);
+}
+
 static bool device_find(Query *query, const char *what, Device *ret_device, Err *err)
 {
     bool found = query_next(query);
@@ -150,8 +158,8 @@ static bool device_new(Tx *tx, const char *address, const char *product, DeviceI
     return db_run(
                tx->db,
                "INSERT INTO device (id, name, state, address, product, serial, firmware,"
-               " first_seen, last_seen, revision, waits_since)"
-               " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1, ?4)",
+               " first_seen, last_seen, revision, waits_since, contact_since)"
+               " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1, ?4, ?4)",
                ARGS(ARG_TEXT(id.text), ARG_TEXT(address), ARG_TEXT(product), ARG_INT(tx->now.ms)),
                NULL, err) &&
            device_event(tx, &id, "device.seen", address, err);
@@ -165,10 +173,13 @@ bool device_contact(Tx *tx, Device *device, DeviceContactEvent what, Err *err)
         return true;
     device->contact_since = tx->now;
     (void)text_printf(kind, sizeof kind, "device.%s", device_contact_words[device->contact]);
-    return db_run(tx->db, "UPDATE device SET contact = ?2, contact_since = ?3 WHERE id = ?1",
-                  ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_contact_words[device->contact]),
-                       ARG_INT(tx->now.ms)),
-                  NULL, err) &&
+    if (!db_run(tx->db, "UPDATE device SET contact = ?2, contact_since = ?3 WHERE id = ?1",
+                ARGS(ARG_TEXT(device->id.text), ARG_TEXT(device_contact_words[device->contact]),
+                     ARG_INT(tx->now.ms)),
+                NULL, err))
+        return false;
+    /* Anybody can announce devices that nobody has approved: they fill no history. */
+    return device->state == DEVICE_SEEN ||
            device_event(tx, &device->id, kind, device->address, err);
 }
 
@@ -510,8 +521,8 @@ static bool device_new_approved(Tx *tx, const DeviceNew *wish, DeviceId *ret_id,
     *ret_id = id_new(DeviceId, tx->now);
     return db_run(tx->db,
                   "INSERT INTO device (id, name, state, address, product, serial, firmware,"
-                  " first_seen, last_seen, revision) VALUES (?1, '', 'seen', ?2, '', '', '', ?3, 0,"
-                  " 1)",
+                  " first_seen, last_seen, revision, contact, contact_since)"
+                  " VALUES (?1, '', 'seen', ?2, '', '', '', ?3, 0, 1, 'never', ?3)",
                   ARGS(ARG_TEXT(ret_id->text), ARG_TEXT(wish->address), ARG_INT(tx->now.ms)), NULL,
                   err);
 }

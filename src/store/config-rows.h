@@ -94,7 +94,10 @@ bool device_find_address(Db *db, const char *address, Device *ret_device,
                          Err *err); /* ERR_NOT_FOUND */
 /* Approved devices, not scanning, of which nothing was heard since `before`. */
 bool device_list_quiet(Db *db, Wall before, DeviceVisit *visit, void *arg, Err *err);
-/* One step of what is heard of it; a change is an event: device.heard, device.silent, device.offline. */
+/* Devices that are not approved and of which nothing was heard since `before` become silent. */
+bool device_quiet_unapproved(Tx *tx, Wall before, Err *err);
+/* One step of what is heard of it; a change of an approved one is an event: device.heard, device.silent,
+ * device.offline. */
 bool device_contact(Tx *tx, Device *device, DeviceContactEvent what, Err *err);
 /* The approved device with this serial number at another address than this. ERR_NOT_FOUND, also when there
  * are several. */

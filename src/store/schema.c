@@ -282,6 +282,17 @@ static const char script_waits[] =
     " WHERE state = 'seen' AND EXISTS (SELECT 1 FROM event"
     " WHERE device_id = device.id AND kind IN ('device.another', 'device.seen'));";
 
+/* A device that was added and never heard; each contact has a time. The column is made anew, because a CHECK cannot be
+ * changed. */
+static const char script_never_heard[] =
+    "ALTER TABLE device ADD COLUMN contact_now TEXT NOT NULL DEFAULT 'heard'"
+    " CHECK (contact_now IN ('heard', 'silent', 'offline', 'never'));"
+    "UPDATE device SET contact_now ="
+    " CASE WHEN contact = 'heard' AND last_seen = 0 THEN 'never' ELSE contact END,"
+    " contact_since = CASE contact_since WHEN 0 THEN first_seen ELSE contact_since END;"
+    "ALTER TABLE device DROP COLUMN contact;"
+    "ALTER TABLE device RENAME COLUMN contact_now TO contact;";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -301,6 +312,7 @@ const char *const schema_scripts[] = {
     script_warnings,
     script_tls_proven,
     script_waits,
+    script_never_heard,
     NULL,
 };
 

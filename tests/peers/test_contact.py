@@ -123,7 +123,41 @@ def test_who_announces_himself_stays_heard(house):
             common.wait_until(lambda: times[-1] > approved + 2 * SILENT_AFTER_S, "enough of it")
             assert contacts(house, id_) == [] and device.sessions == 0
         waiting = house.devices()[other.address]
-        assert waiting["contact"] == "heard" and other.sessions == 0
+        assert waiting["contact"] == "silent" and waiting["contact_since"] > waiting["last_seen"]
+        assert other.sessions == 0 and contacts(house, waiting["id"]) == []
+        register(house, other)
+        common.wait_until(lambda: row_of(house, waiting["id"])["contact"] == "heard", "heard again")
+        assert contacts(house, waiting["id"]) == []
+
+
+def test_who_was_added_was_never_heard(house):
+    """Until it announces itself, or has not for too long; the times are said."""
+    with new_device(house, next(addresses)) as device, new_device(house, next(addresses)) as other:
+        house.cli("device", "add", device.address, other.address)
+        for address in device.address, other.address:
+            row = house.devices()[address]
+            assert row["contact"] == "never" and row["contact_since"] == row["first_seen"]
+            assert "last_seen" not in row
+        id_, other_id = (house.devices()[d.address]["id"] for d in (device, other))
+        register(house, device)
+        common.wait_until(lambda: contacts(house, id_) == ["device.heard"], "its event")
+        wait_contact(house, other_id, "silent")
+        assert contacts(house, other_id) == ["device.silent"]
+
+
+def test_a_revoked_device_becomes_silent(house):
+    """By the clock alone: nobody knocks at it."""
+    with new_device(house, next(addresses)) as device:
+        register(house, device)
+        id_ = house.approve(device.address)
+        wait_heard(house, id_, device)
+        house.cli("device", "revoke", id_)
+        sessions, before = device.sessions, contacts(house, id_)
+        row = wait_contact(house, id_, "silent")
+        assert row["state"] == "seen" and row["contact_since"] > row["last_seen"]
+        time.sleep(SILENT_AFTER_S)
+        assert row_of(house, id_)["contact"] == "silent"
+        assert device.sessions == sessions and contacts(house, id_) == before
 
 
 def test_a_start_counts_as_heard(house):

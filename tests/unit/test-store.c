@@ -308,15 +308,18 @@ static void the_first_version_is_brought_along(void **state)
                    delivery_act(tx, &(DeliveryId){ "v" }, DELIVERY_EVENT_HOLD, "", &f->err));
 }
 
-/* A database of the version before this was kept: the newest event tells why a device waits. */
-static void why_a_device_waits_is_migrated(void **state)
+/* A database of the version before this was kept: the newest event tells why a device waits; one that was never heard
+ * is told from the others. */
+static void waits_and_contacts_are_migrated(void **state)
 {
     static const char rows[] =
         "INSERT INTO device (id, name, state, address, product, serial, firmware, first_seen,"
         " last_seen, revision) VALUES ('a', '', 'seen', '10.0.0.1', '', 'S1', '', 5, 5, 3),"
         " ('b', '', 'seen', '10.0.0.2', '', 'S2', '', 6, 6, 4),"
         " ('c', '', 'seen', '10.0.0.3', '', '', '', 7, 7, 1),"
-        " ('d', '', 'registered', '10.0.0.4', '', '', '', 8, 8, 2);"
+        " ('d', '', 'registered', '10.0.0.4', '', '', '', 8, 0, 2),"
+        " ('e', '', 'registered', '10.0.0.5', '', '', '', 9, 0, 2);"
+        "UPDATE device SET contact = 'silent', contact_since = 50 WHERE id = 'e';"
         "INSERT INTO event (at, batch_id, device_id, kind, text) VALUES"
         " (5, '', 'a', 'device.seen', ''), (20, '', 'a', 'device.another', 'Has S9.'),"
         " (21, '', 'a', 'device.heard', ''), (20, '', 'b', 'device.another', 'Has S9.'),"
@@ -324,10 +327,13 @@ static void why_a_device_waits_is_migrated(void **state)
     static const struct {
         const char *id, *code, *text;
         int64_t since;
-    } wanted[] = { { "a", "another-device", "Has S9.", 20 },
-                   { "b", "", "", 30 },
-                   { "c", "", "", 7 },
-                   { "d", "", "", 0 } };
+        DeviceContact contact;
+        int64_t contact_since;
+    } wanted[] = { { "a", "another-device", "Has S9.", 20, DEVICE_HEARD, 5 },
+                   { "b", "", "", 30, DEVICE_HEARD, 6 },
+                   { "c", "", "", 7, DEVICE_HEARD, 7 },
+                   { "d", "", "", 0, DEVICE_NEVER, 8 },
+                   { "e", "", "", 0, DEVICE_SILENT, 50 } };
     const char *former[18] = { NULL };
     Fixture *f = *state;
     char path[128];
@@ -352,6 +358,8 @@ static void why_a_device_waits_is_migrated(void **state)
         assert_string_equal(device.waits_code, wanted[i].code);
         assert_string_equal(device.waits_text, wanted[i].text);
         assert_int_equal(device.waits_since.ms, wanted[i].since);
+        assert_int_equal(device.contact, wanted[i].contact);
+        assert_int_equal(device.contact_since.ms, wanted[i].contact_since);
     }
 }
 
@@ -680,7 +688,7 @@ int main(void)
         STORE_TEST(each_start_is_a_generation),
         STORE_TEST(a_newer_database_is_refused),
         STORE_TEST(the_first_version_is_brought_along),
-        STORE_TEST(why_a_device_waits_is_migrated),
+        STORE_TEST(waits_and_contacts_are_migrated),
         STORE_TEST(a_migration_backs_up_first),
         STORE_TEST(a_file_that_is_no_database_is_named),
         STORE_TEST(jobs_keep_their_rules),

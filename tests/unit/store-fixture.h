@@ -9,13 +9,17 @@
 #include "base/text.h"
 #include "store/batch-rows.h"
 #include "store/config-rows.h"
+#include "store/db.h"
+#include "store/schema.h"
 #include "store/store.h"
 #include "tests/unit/cm.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct Fixture {
@@ -125,6 +129,23 @@ static inline void fixture_close(Fixture *f)
     store_close(f->store);
     f->reader = NULL;
     f->store = NULL;
+}
+
+/* A database that an earlier program has left: these scripts (ends with NULL) and rows, opened by this one. */
+static inline void fixture_migrate(Fixture *f, const char *const *former, const char *rows)
+{
+    char path[128];
+    Db db;
+
+    fixture_close(f);
+    folder_remove(f->folder);
+    assert_int_equal(mkdir(f->folder, 0755), 0);
+    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
+    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
+    assert_true(db_open(&db, path, false, &f->err));
+    assert_true(schema_migrate(&db, folder, former, &f->err) && db_script(&db, rows, &f->err));
+    db_close(&db);
+    fixture_open(f);
 }
 
 /* As after kill -9 and a new start: what was claimed belongs to an older generation. */

@@ -390,22 +390,10 @@ static void the_second_version_is_brought_along(void **state)
     const char *const second[] = { schema_scripts[0], schema_scripts[1], NULL };
     StoredNotification setting;
     Fixture *f = *state;
-    char path[128];
-    Db db;
 
-    fixture_close(f);
-    folder_remove(f->folder);
-    assert_int_equal(mkdir(f->folder, 0755), 0);
-    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
-    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
-    assert_true(db_open(&db, path, false, &f->err));
-    assert_true(schema_migrate(&db, folder, second, &f->err) &&
-                db_script(&db,
-                          "INSERT INTO job VALUES ('j', 'Old', '{\"name\":\"Old\",\"destinations\":"
-                          "[{\"destination\":\"d\"}]}', 4);",
-                          &f->err));
-    db_close(&db);
-    fixture_open(f);
+    fixture_migrate(f, second,
+                    "INSERT INTO job VALUES ('j', 'Old', '{\"name\":\"Old\",\"destinations\":"
+                    "[{\"destination\":\"d\"}]}', 4);");
     assert_read(f, notification_get(fixture_db(f), &setting, &f->err));
     assert_int_equal(setting.revision, 1);
     assert_string_equal(setting.settings.over, "");

@@ -218,18 +218,8 @@ static void older_batches_keep_their_files(void **state)
     const char *const former[] = { schema_scripts[0], schema_scripts[1], NULL };
     Fixture *f = *state;
     StoreCounts counts;
-    char path[128];
-    Db db;
 
-    fixture_close(f);
-    folder_remove(f->folder);
-    assert_int_equal(mkdir(f->folder, 0755), 0);
-    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
-    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
-    assert_true(db_open(&db, path, false, &f->err));
-    assert_true(schema_migrate(&db, folder, former, &f->err) && db_script(&db, rows, &f->err));
-    db_close(&db);
-    fixture_open(f);
+    fixture_migrate(f, former, rows);
     assert_int_equal(count(f, "SELECT count(*) FROM batch WHERE files = 'kept'"), 1);
     assert_read(f, store_counts(fixture_db(f), &counts, &f->err));
     assert_int_equal(counts.pages, 1);

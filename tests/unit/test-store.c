@@ -279,21 +279,12 @@ static void the_first_version_is_brought_along(void **state)
         "'held', 3,"
         " 5, 6, 'a_2.pdf');";
     const char *const first[] = { schema_scripts[0], NULL };
-    char path[128], name[NAME_TEXT_SIZE];
+    char name[NAME_TEXT_SIZE];
     Fixture *f = *state;
     StoredDestination row;
     Delivery delivery;
-    Db db;
 
-    fixture_close(f);
-    folder_remove(f->folder);
-    assert_int_equal(mkdir(f->folder, 0755), 0);
-    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
-    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
-    assert_true(db_open(&db, path, false, &f->err));
-    assert_true(schema_migrate(&db, folder, first, &f->err) && db_script(&db, rows, &f->err));
-    db_close(&db);
-    fixture_open(f);
+    fixture_migrate(f, first, rows);
     assert_read(f, destination_get(fixture_db(f), &(DestinationId){ "d" }, &row, &f->err));
     assert_int_equal(row.destination.parallel, 2);
     assert_int_equal(row.destination.expiry_hours, 72);
@@ -336,20 +327,10 @@ static void waits_and_contacts_are_migrated(void **state)
                    { "e", "", "", 0, DEVICE_SILENT, 50 } };
     const char *former[18] = { NULL };
     Fixture *f = *state;
-    char path[128];
     Device device;
-    Db db;
 
     memcpy(former, schema_scripts, (COUNT_OF(former) - 1) * sizeof *former);
-    fixture_close(f);
-    folder_remove(f->folder);
-    assert_int_equal(mkdir(f->folder, 0755), 0);
-    AUTO_FD folder = file_open_folder(AT_FDCWD, f->folder, &f->err);
-    (void)text_printf(path, sizeof path, "%s/platen.db", f->folder);
-    assert_true(db_open(&db, path, false, &f->err));
-    assert_true(schema_migrate(&db, folder, former, &f->err) && db_script(&db, rows, &f->err));
-    db_close(&db);
-    fixture_open(f);
+    fixture_migrate(f, former, rows);
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         DeviceId id;
 

@@ -235,8 +235,6 @@ static void run_close(SpoolBatch *b)
     }
     if (b->folder_fd >= 0)
         close(b->folder_fd);
-    if (b->full) /* the share has grown smaller meanwhile: nobody was told */
-        atomic_fetch_sub(&b->spool->full, 1);
     atomic_fetch_sub(&b->spool->scans, 1);
     pthread_mutex_destroy(&b->mutex);
     free(b);

@@ -155,9 +155,10 @@ bool run_device_import(Cli *cli, const Args *args, Err *err)
             printf("line %lld: %s is added\n", (long long)json_get_int(item, "line", 0),
                    json_get_text(item, "address"));
         else
-            printf("line %lld: REFUSED: %s\n%s%s%s", (long long)json_get_int(item, "line", 0),
-                   json_get_text(item, "text"), json_get_text(item, "remedy")[0] ? "  do: " : "",
-                   json_get_text(item, "remedy"), json_get_text(item, "remedy")[0] ? "\n" : "");
+            printf("line %lld: REFUSED: %s\n", (long long)json_get_int(item, "line", 0),
+                   json_get_text(item, "text"));
+        if (json_get_text(item, "remedy")[0])
+            printf("  do: %s\n", json_get_text(item, "remedy"));
     }
     if (cli->raw_json)
         print_raw(&answer);

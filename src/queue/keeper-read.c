@@ -9,7 +9,7 @@
 enum {
     READ_TIMEOUT_MS = 60000,
     LOOK_AGAIN_MS = 1000,
-    GIVE_WAY_MS = 200, /* for a page at most: the slowest disk delays no document by more */
+    GIVE_WAY_MS = 200, /* for a page at most, so that the slowest disk stops no reader */
     GIVE_WAY_LOOK_MS = 10,
 };
 

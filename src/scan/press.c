@@ -220,7 +220,7 @@ static bool refused(Tx *tx, Run *run, Err *err)
     if (run->untold)
         return true;
     if (kept > 0)
-        (void)text_printf(more, sizeof more, " So it was %u times more before.", kept);
+        (void)text_printf(more, sizeof more, " %u more before it were not recorded.", kept);
     (void)text_copy(event.device, sizeof event.device, run->device.id.text);
     (void)text_printf(event.text, sizeof event.text, "%s %s%s", run->reason.text,
                       run->reason.remedy, more);

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 
-/* The source's own place, else the one that has been silent for longest. */
+/* The source's own place, else the one whose span began first. */
 static size_t place_of(const Refusals *r, const char *address)
 {
     size_t oldest = 0;

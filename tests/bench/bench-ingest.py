@@ -111,7 +111,8 @@ def assert_all_there(house, fleet, pages, sheets):
 
 
 def stored_rate(house):
-    """Pages a second from the first page that was durable to the last: pressing 64 panels is not in it."""
+    """Pages a second from the first page that was whole to the last (a page's time is taken just before it is
+    flushed): pressing 64 panels is not in it, nor is the last flush."""
     with house.database() as database:
         count, first, last = database.execute("SELECT count(*), min(stored_at), max(stored_at) FROM page").fetchone()
     return (count - 1) * 1000 / (last - first)

@@ -121,13 +121,16 @@ def test_nothing_grows(folder):
         with fleet_of(house, folder, DEVICES, "127.80.1.1", "--sheets", SHEETS) as fleet:
             fleet.approve()
             fleet.wait_shown()
+            fresh = Usage(house)
             fleet.press()
             assert set(fleet.wait_ends(SCANS_S).values()) == {SHEETS}
             wait_rest(house, SCANS_S)
             early = Usage(house)
+            # What all of them took at once is given back.
+            assert early.memory <= fresh.memory + GROWTH_BYTES, f"before the scans: {fresh}, after: {early}"
             scan_until(house, fleet, BATCHES - DEVICES)
             late = Usage(house)
-            print(f"after batch {DEVICES}: {early}; after batch {BATCHES}: {late}")
+            print(f"before: {fresh}; after batch {DEVICES}: {early}; after batch {BATCHES}: {late}")
             assert_no_growth(early, late, f"after batch {DEVICES} and {BATCHES}")
         with Fleet(house, folder, IDLE, "127.80.8.1", "IDLE", "--announce-every", 2) as idle:
             idle.approve()

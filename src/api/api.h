@@ -32,8 +32,8 @@ typedef struct Api Api;
 typedef bool ApiStartScan(void *arg, const Actor *actor, const DeviceId *device,
                           const JobStart *start, BatchId *ret_batch, Err *err);
 
-/* Ends the running scan of a batch; any api thread, does not wait for the end. */
-typedef bool ApiCancelScan(void *arg, const Actor *actor, const BatchId *batch, Err *err);
+/* Ends the running scan of a batch, or its wait for more sheets; any api thread, does not wait for the end. */
+typedef bool ApiEndScan(void *arg, const Actor *actor, const BatchId *batch, Err *err);
 
 /* What else the server does with devices; any api thread. */
 typedef struct ApiDevices {
@@ -71,16 +71,17 @@ typedef struct ApiTraces {
 typedef struct ApiConfig {
     Store *store;
     Queue *queue;
-    const Sealer *sealer;       /* seals secrets that come in                                 */
-    HttpEvents *events;         /* streams; may be NULL in tests                              */
-    const char *spool_path;     /* absolute                                                   */
-    struct Spool *spool;        /* health complains when it would begin no scan               */
-    unsigned panel_names;       /* names this server can show on a panel, 0 = one             */
-    const QuirkBook *quirks;    /* what models do otherwise; NULL: nothing is known           */
-    ApiStartScan *start_scan;   /* NULL: this server has no devices                           */
-    ApiCancelScan *cancel_scan; /* the same                                                   */
-    void *scan_arg;             /* of both                                                    */
-    const ApiDevices *devices;  /* NULL: this server has no devices                           */
+    const Sealer *sealer;      /* seals secrets that come in                                 */
+    HttpEvents *events;        /* streams; may be NULL in tests                              */
+    const char *spool_path;    /* absolute                                                   */
+    struct Spool *spool;       /* health complains when it would begin no scan               */
+    unsigned panel_names;      /* names this server can show on a panel, 0 = one             */
+    const QuirkBook *quirks;   /* what models do otherwise; NULL: nothing is known           */
+    ApiStartScan *start_scan;  /* NULL: this server has no devices                           */
+    ApiEndScan *cancel_scan;   /* the same                                                   */
+    ApiEndScan *finish_scan;   /* the same: no more sheets are waited for                    */
+    void *scan_arg;            /* of the three                                                    */
+    const ApiDevices *devices; /* NULL: this server has no devices                           */
     void *devices_arg;
     const struct DoctorConfig *doctor; /* what the doctor looks at; NULL: nobody is asked     */
     const ApiCertificate *certificate; /* of HTTPS, NULL: there is none                       */

@@ -25,6 +25,10 @@ static Json *batch_show(const Batch *batch)
         json_set_text(reason, "remedy", batch->reason.remedy);
         json_set_take(object, "reason", reason);
     }
+    if (batch->sheets_until.ms > 0) {
+        json_set_text(object, "waits_for", "more-sheets");
+        json_set_wall_at(object, "waits_until", batch->sheets_until, batch->utc_offset_min);
+    }
     json_set_text(object, "device_id", batch->device.text);
     json_set_text(object, "device_name", batch->device_name);
     json_set_text(object, "job_id", batch->job_id.text);
@@ -274,18 +278,27 @@ static bool batch_retry(HttpRequest *req, HttpResponse *res, Err *err)
     return batch_act(req, res, queue_batch_retry, err);
 }
 
-static bool batch_cancel(HttpRequest *req, HttpResponse *res, Err *err)
+static bool batch_end_scan(HttpRequest *req, HttpResponse *res, ApiEndScan *end, Err *err)
 {
-    const ApiConfig *config = api_config(api_of(req));
     Actor actor = api_actor(req);
     BatchId id;
 
     if (!api_path_id(req, "id", id.text, err))
         return false;
-    if (!config->cancel_scan)
+    if (!end)
         return err_set(err, ERR_TEMPORARY, 0, "this server serves no devices");
-    return config->cancel_scan(config->scan_arg, &actor, &id, err) &&
+    return end(api_config(api_of(req))->scan_arg, &actor, &id, err) &&
            batch_answer_id(req, res, &id, err);
+}
+
+static bool batch_cancel(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    return batch_end_scan(req, res, api_config(api_of(req))->cancel_scan, err);
+}
+
+static bool batch_finish(HttpRequest *req, HttpResponse *res, Err *err)
+{
+    return batch_end_scan(req, res, api_config(api_of(req))->finish_scan, err);
 }
 
 static bool batch_purge(HttpRequest *req, HttpResponse *res, Err *err)
@@ -342,6 +355,9 @@ const Route batch_routes[] = {
     { "POST", "/api/v1/batches/{id}/cancel", "batches.write", batch_cancel,
       "Ends the scan of a batch that is receiving pages; its pages are kept.", .query = no_query,
       .answer = "Batch" },
+    { "POST", "/api/v1/batches/{id}/finish", "batches.write", batch_finish,
+      "Ends the wait for more sheets: the batch is complete with the pages it has.",
+      .query = no_query, .answer = "Batch" },
     { "POST", "/api/v1/batches/{id}/deliver", "batches.write", batch_deliver,
       "Sends the pages that arrived of a broken or cancelled batch.", .query = no_query,
       .answer = "Batch" },

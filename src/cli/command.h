@@ -91,7 +91,8 @@ CommandRun run_destination_list, run_destination_show, run_destination_create, r
 CommandRun run_delivery_list, run_delivery_show, run_delivery_retry, run_delivery_hold,
     run_delivery_drop, run_delivery_confirm, run_delivery_elsewhere;
 CommandRun run_batch_list, run_batch_show, run_batch_pages, run_batch_documents,
-    run_batch_deliveries, run_batch_deliver, run_batch_cancel, run_batch_retry, run_batch_purge;
+    run_batch_deliveries, run_batch_deliver, run_batch_cancel, run_batch_finish, run_batch_retry,
+    run_batch_purge;
 CommandRun run_notification_show, run_notification_set, run_notification_list,
     run_notification_test;
 CommandRun run_event_list, run_event_follow;

@@ -114,6 +114,11 @@ bool run_batch_cancel(Cli *cli, const Args *args, Err *err)
     return noun_post(cli, &cli_batch, args, "/cancel", "is cancelled at the next safe moment", err);
 }
 
+bool run_batch_finish(Cli *cli, const Args *args, Err *err)
+{
+    return noun_post(cli, &cli_batch, args, "/finish", "waits for no more sheets", err);
+}
+
 bool run_batch_retry(Cli *cli, const Args *args, Err *err)
 {
     return noun_post(cli, &cli_batch, args, "/retry", "is tried again", err);

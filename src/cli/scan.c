@@ -15,17 +15,34 @@ static bool is_settled(const char *state)
            text_equal(state, "cancelled") || text_equal(state, "broken");
 }
 
+/* Says once that somebody has to do something at the device, or to say that all is there. */
+static void tell_wait(const Cli *cli, const char *id, const Json *batch, bool *told)
+{
+    enum { DAY_CHARS = 10 }; /* of 2026-11-22T15:00:00.123+01:00 */
+    const char *until = json_get_text(batch, "waits_until");
+
+    if (until[0] && !*told && !cli->raw_json)
+        printf(
+            "batch %s waits for more sheets until %.10s %.8s; end that: platen batch finish %s\n",
+            id, until, strlen(until) > DAY_CHARS ? until + DAY_CHARS + 1 : "", id);
+    *told = until[0] != '\0';
+}
+
 /* Waits until the batch has settled; *answer becomes the batch as it is then. */
 static bool wait_settled(Cli *cli, const char *id, Answer *answer, Err *err)
 {
     const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
     char path[NOUN_PATH_SIZE];
+    bool told = false;
 
     (void)text_printf(path, sizeof path, "%s/%s", cli_batch.path, id);
     while (!is_settled(json_get_text(answer->json, "state"))) {
         (void)nanosleep(&pause, NULL);
         answer_done(answer);
         if (!client_call(cli->client, "GET", path, NULL, NULL, answer, err))
+            return false;
+        tell_wait(cli, id, answer->json, &told);
+        if (!print_flush(err))
             return false;
     }
     return true;

@@ -115,7 +115,7 @@ typedef struct DeviceHost {
     void (*identified)(void *scan_arg, const DeviceIdentity *identity);
     /* The device said something beside the scan. notice is a stable word: start, stop (pressed at the panel),
      * cancel, disconnect, time-out, rejected (the scan ends by these and says why), unknown;
-     * and of the scan itself: waits-for-sheets, more-sheets. */
+     * and of the scan itself: SCAN_NOTICE_WAITS, SCAN_NOTICE_SHEETS. */
     void (*noticed)(void *scan_arg, const char *notice);
     void (*offered)(void *scan_arg, const DeviceOffer *offer);
     /* What is not as the order says; may come twice, then the last one counts. */

@@ -119,7 +119,7 @@ static void rest(ScanSession *s, Mono now)
         return;
     s->resting = true;
     s->esci2->sheets_until = mono_after(now, (int64_t)s->order.more_sheets_s * MS_PER_S);
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "waits-for-sheets" });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = SCAN_NOTICE_WAITS });
 }
 
 /* The feeder has sheets again: they are scanned as those before. */
@@ -133,7 +133,7 @@ static void go_on(ScanSession *s)
     s->after_page = SCAN_EVENT_STORED;
     s->esci2->para_done = s->esci2->para_part = 0;
     s->mend_tries = 0;
-    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = "more-sheets" });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_NOTICE, .notice = SCAN_NOTICE_SHEETS });
 }
 
 static void before_step(ScanSession *s, ScanEvent event, Mono now)

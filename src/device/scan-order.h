@@ -22,6 +22,11 @@
 #include "model/job.h"
 #include "model/quirks.h"
 
+/* Notices of a scan that the host acts upon (scan-session.h has the others): an empty feeder is waited for; it has
+ * sheets again. */
+#define SCAN_NOTICE_WAITS  "waits-for-sheets"
+#define SCAN_NOTICE_SHEETS "more-sheets"
+
 /* How the host wants a page made. What the device cannot do is replaced by its nearest. */
 typedef ScanSettings ScanOrder;
 

@@ -86,6 +86,8 @@ typedef struct Batch {
      * of a sheet the front stays before the back. */
     bool pages_reversed;
     ScanNotes notes; /* settings of the job that the device does otherwise */
+    Wall
+        sheets_until; /* its feeder is empty: so long more sheets are waited for; 0 = they are not */
     BatchFiles files;
     Wall files_at;      /* of the last change of files, 0 = none */
     char files_why[80]; /* "after 30 days", "by uid:0"           */

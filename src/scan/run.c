@@ -251,11 +251,48 @@ static void notice_done(void *arg, bool ok, const Err *err)
     free(arg);
 }
 
+typedef struct Wait {
+    BatchId id;
+    uint32_t seconds; /* 0: no longer */
+} Wait;
+
+static bool wait_write(Tx *tx, void *arg, Err *err)
+{
+    const Wait *wait = arg;
+
+    return batch_waits(tx, &wait->id, wait->seconds, err);
+}
+
+static void wait_done(void *arg, bool ok, const Err *err)
+{
+    char quoted[256];
+
+    if (!ok)
+        log_line(LOG_WARNING, "scan.not-noted", "batch=%s error=%s", ((Wait *)arg)->id.text,
+                 log_quote(quoted, sizeof quoted, err->text));
+    free(arg);
+}
+
+static void record_wait(Run *run, uint32_t seconds)
+{
+    Wait *wait = calloc(1, sizeof *wait);
+
+    if (!wait)
+        return; /* the log has it */
+    *wait = (Wait){ run->batch.id, seconds };
+    store_write(run->service->config.store, wait_write, wait_done, wait);
+}
+
 void run_noticed(void *scan_arg, const char *notice)
 {
     Run *run = scan_arg;
     bool again = text_equal(run->last_notice, notice);
 
+    /* A state of the batch, however many notices there were. */
+    if (text_equal(notice, SCAN_NOTICE_WAITS))
+        record_wait(run, (uint32_t)run->batch.job.wait_for_sheets_s);
+    else if (text_equal(notice, SCAN_NOTICE_SHEETS))
+        record_wait(run, 0);
     /* One that comes with every answer is one event. */
     if (again || run->notices == RUN_NOTICES_MAX)
         return;

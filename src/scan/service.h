@@ -53,6 +53,10 @@ bool scan_service_pull(ScanService *service, const ScanPull *pull, BatchId *ret_
  * ERR_CONFLICT (the batch has no running scan), ERR_TEMPORARY. */
 bool scan_service_cancel(ScanService *service, const BatchId *batch, const Actor *actor, Err *err);
 
+/* Ends the wait for more sheets of a batch: it becomes complete with the pages it has; should sheets be fed at this
+ * moment, with them. Else as scan_service_cancel; ERR_CONFLICT when the batch does not wait. */
+bool scan_service_finish(ScanService *service, const BatchId *batch, const Actor *actor, Err *err);
+
 /* Tries the device of the row at its address, stage by stage, without a scan; it may be one that is in no list (no id,
  * only an address). Any thread but loop and writer; waits for the end, DEVICE_PROBE_MS at most. ERR_TEMPORARY
  * when SCAN_PROBES_MAX run or the server is stopping, ERR_BAD_INPUT. */

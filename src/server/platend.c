@@ -281,6 +281,11 @@ static bool cancel_scan(void *arg, const Actor *actor, const BatchId *batch, Err
     return scan_service_cancel(((Platend *)arg)->scans, batch, actor, err);
 }
 
+static bool finish_scan(void *arg, const Actor *actor, const BatchId *batch, Err *err)
+{
+    return scan_service_finish(((Platend *)arg)->scans, batch, actor, err);
+}
+
 static bool discover(void *arg, const DiscoveryWish *wish, Err *err)
 {
     return scan_service_discover(((Platend *)arg)->scans, wish, err);
@@ -357,6 +362,7 @@ static bool open_api(Platend *p, Err *err)
                       .sealer = p->sealer,
                       .start_scan = start_scan,
                       .cancel_scan = cancel_scan,
+                      .finish_scan = finish_scan,
                       .scan_arg = p,
                       .devices = &api_devices,
                       .devices_arg = p,

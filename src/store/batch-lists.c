@@ -26,6 +26,7 @@ void batch_read(Query *query, int at, Batch *ret_batch)
     QUERY_COPY(query, at + 17, ret_batch->files_why);
     ret_batch->pages_reversed = query_int(query, at + 18) != 0;
     notes_parse(bytes_of_text(query_text(query, at + 19)), &ret_batch->notes);
+    ret_batch->sheets_until.ms = query_int(query, at + 20);
 }
 
 void page_read(Query *query, int at, Page *ret_page)

@@ -14,8 +14,8 @@
     " (SELECT count(*) FROM page WHERE page.batch_id = batch.id),"                        \
     " (SELECT count(*) FROM document WHERE document.batch_id = batch.id),"                \
     " batch.files, batch.files_at, batch.files_why, batch.pages_reversed,"                \
-    " batch.notes"
-enum { BATCH_COLUMN_COUNT = 20 };
+    " batch.notes, batch.sheets_until"
+enum { BATCH_COLUMN_COUNT = 21 };
 /* A row of a batch; job copy included. */
 void batch_read(Query *query, int at, Batch *ret_batch);
 

@@ -95,6 +95,16 @@ bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err)
                   ARGS(ARG_TEXT(id->text), ARG_TEXT(buf_text(&text))), NULL, err);
 }
 
+bool batch_waits(Tx *tx, const BatchId *id, uint32_t seconds, Err *err)
+{
+    enum { MS_PER_S = 1000 };
+    int64_t until = seconds > 0 ? tx->now.ms + (int64_t)seconds * MS_PER_S : 0;
+
+    return db_run(tx->db,
+                  "UPDATE batch SET sheets_until = ?2 WHERE id = ?1 AND state = 'receiving'",
+                  ARGS(ARG_TEXT(id->text), ARG_INT(until)), NULL, err);
+}
+
 bool page_row_insert(Tx *tx, Page *page, Err *err)
 {
     const char side[2] = { page->side, '\0' };
@@ -170,7 +180,7 @@ bool batch_apply(Tx *tx, const BatchId *id, BatchEvent event, const Reason *reas
         return err_remedy(err, "Look at the batch again: its state has changed.");
     }
     if (!db_run(tx->db,
-                "UPDATE batch SET state = ?2, changed_at = ?3,"
+                "UPDATE batch SET state = ?2, changed_at = ?3, sheets_until = 0,"
                 " reason_code = CASE ?4 WHEN 0 THEN reason_code ELSE ?5 END,"
                 " reason_text = CASE ?4 WHEN 0 THEN reason_text ELSE ?6 END,"
                 " reason_remedy = CASE ?4 WHEN 0 THEN reason_remedy ELSE ?7 END WHERE id = ?1",

@@ -18,6 +18,9 @@
  * batch in state RECEIVING, ERR_DENIED when it is not registered. */
 bool batch_insert(Tx *tx, const Batch *batch, Err *err);
 
+/* From now on its feeder is waited for so many seconds, 0: not any more. Any end of RECEIVING ends the wait. */
+bool batch_waits(Tx *tx, const BatchId *id, uint32_t seconds, Err *err);
+
 /* What its device does otherwise than the job says; replaces what was noted before. */
 bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err);
 

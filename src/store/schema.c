@@ -293,6 +293,10 @@ static const char script_never_heard[] =
     "ALTER TABLE device DROP COLUMN contact;"
     "ALTER TABLE device RENAME COLUMN contact_now TO contact;";
 
+/* How long a scan with an empty feeder waits for more sheets, 0 = it does not. */
+static const char script_sheets[] =
+    "ALTER TABLE batch ADD COLUMN sheets_until INTEGER NOT NULL DEFAULT 0;";
+
 const char *const schema_scripts[] = {
     script_1,
     script_2,
@@ -313,6 +317,7 @@ const char *const schema_scripts[] = {
     script_tls_proven,
     script_waits,
     script_never_heard,
+    script_sheets,
     NULL,
 };
 

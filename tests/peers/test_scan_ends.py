@@ -1,6 +1,7 @@
 """test_scan_ends.py - how scans end before their time: every cause that a device can report, its events,
 log-in, cancel at the panel and at the server. The named reason reaches the batch, the API and the log."""
 
+import datetime
 import re
 import subprocess
 import time
@@ -157,6 +158,79 @@ def test_wait_for_sheets_is_cancelled(waiting_house, small):
         assert bench.device.commands[-2:] == ["STAT", "FIN"]
 
 
+def waiting(house, batch):
+    """The batch as `platen batch show` says it while it waits for more sheets."""
+    def waits():
+        shown = house.show("batch", "show", batch["id"])
+        return shown if "waits_for" in shown else None
+    return common.wait_until(waits, "the wait")
+
+
+def test_wait_for_sheets_is_said_and_finished(waiting_house, small):
+    """The feeder is filled more often than there are events of it; then a person says that all is there."""
+    jobs(waiting_house, wait_for_sheets_s=600)
+    with scan(waiting_house, small[:2], refills=[(1, small[:1])] * 8) as bench:
+        bench.press()
+        batch = bench.running()
+        common.wait_until(lambda: waiting_house.show("batch", "show", batch["id"])["pages"] == 10
+                          and waiting(waiting_house, batch), "all sheets")
+        shown = waiting(waiting_house, batch)
+        assert (shown["state"], shown["waits_for"], shown["pages"]) == ("receiving", "more-sheets", 10)
+        left = datetime.datetime.fromisoformat(shown["waits_until"]).timestamp() - time.time()
+        assert 500 < left <= 600
+        done = by_hand(waiting_house, "finish", batch)
+        assert done.returncode == 0 and "waits for no more sheets" in done.stdout, done.stderr
+        batch = bench.batch()
+        assert (batch["state"], batch["pages"], batch.get("reason")) == ("done", 10, None)
+        assert "waits_for" not in batch and "waits_until" not in batch
+        assert bench.stored(batch)[1] == small[:2] + small[:1] * 8
+        # In the order of the protocol, as when the time is over: no CAN.
+        assert bench.device.commands[-2:] == ["STAT", "FIN"] and "CAN" not in bench.device.commands
+        log_line(waiting_house, "scan.finished", batch)
+        audit = waiting_house.database().execute(
+            "SELECT count(*) FROM audit WHERE action = 'batch.finish' AND object_id = ?", (batch["id"],))
+        assert audit.fetchone() == (1,)
+        status, problem = waiting_house.api("POST", f"/api/v1/batches/{batch['id']}/finish")
+        assert status == 409 and "is done: it does not wait" in problem["detail"]
+
+
+def test_scan_that_runs_is_not_finished(waiting_house, small):
+    """It does not wait yet: what is meant may be a cancel, so nothing happens to it."""
+    with scan(waiting_house, small[:2], start_delay_s=20) as bench:
+        bench.press()
+        batch = bench.running()
+        common.wait_until(lambda: "TRDT" in bench.device.commands, "the scan")
+        assert "waits_for" not in waiting_house.show("batch", "show", batch["id"])
+        done = by_hand(waiting_house, "finish", batch)
+        assert done.returncode == 1 and "is receiving: it does not wait for more sheets" in done.stderr
+        assert "platen batch cancel" in done.stderr
+        assert cancel(waiting_house, batch).returncode == 0
+        bench.device.hurry.set()
+        assert_named(waiting_house, bench.batch(), "cancelled", "cancelled", 0)
+
+
+def test_pulled_scan_says_that_it_waits(waiting_house, small):
+    """`platen scan --wait` says what it waits for, and how that is ended."""
+    jobs(waiting_house, wait_for_sheets_s=600)
+    with scan(waiting_house, small[:2]) as bench:
+        pull = subprocess.Popen(
+            [waiting_house.program("platen"), "scan", "--device", bench.id, "--job", "Scan", "--wait"],
+            stdout=subprocess.PIPE, text=True, env={**SANITIZERS, "PLATEN_SOCKET": waiting_house.socket})
+        try:
+            batch = bench.running()
+            until = waiting(waiting_house, batch)["waits_until"]
+            begun, waits = pull.stdout.readline(), pull.stdout.readline()
+            assert begun == f"batch {batch['id']} has begun\n"
+            assert waits == (f"batch {batch['id']} waits for more sheets until "
+                             f"{until[:10]} {until[11:19]}; end that: platen batch finish {batch['id']}\n")
+            assert by_hand(waiting_house, "finish", batch).returncode == 0
+            rest, _ = pull.communicate(timeout=common.PATIENCE_S)
+            assert rest == f"batch {batch['id']} is done with 2 pages\n" and pull.returncode == 0
+        finally:
+            pull.kill()
+            pull.wait()
+
+
 def test_server_that_stops_does_not_wait_for_sheets(small):
     """The scan that waits is complete, and the server does not use up its time for draining."""
     own = House({"server": {"drain_s": 50}}).start()
@@ -181,10 +255,14 @@ def test_server_that_stops_does_not_wait_for_sheets(small):
 
 # ---- cancel at the server ---------------------------------------------------------------------
 
-def cancel(house, batch):
-    return subprocess.run([house.program("platen"), "batch", "cancel", batch["id"]], check=False,
+def by_hand(house, verb, batch):
+    return subprocess.run([house.program("platen"), "batch", verb, batch["id"]], check=False,
                           capture_output=True, text=True, timeout=common.PATIENCE_S,
                           env={**SANITIZERS, "PLATEN_SOCKET": house.socket})
+
+
+def cancel(house, batch):
+    return by_hand(house, "cancel", batch)
 
 
 @pytest.mark.parametrize("moment", ["in-page", "before-data", "at-start", "between-pages"])

@@ -106,6 +106,18 @@ static inline bool cancel_scan(void *arg, const Actor *actor, const BatchId *bat
            err_set(err, ERR_CONFLICT, 0, "it has no scan");
 }
 
+/* The batch whose wait for more sheets was to be ended; it is the running one, or is refused. */
+static BatchId scan_finished;
+
+static inline bool finish_scan(void *arg, const Actor *actor, const BatchId *batch, Err *err)
+{
+    (void)arg;
+    assert_true(actor->name[0]);
+    scan_finished = *batch;
+    return text_equal(batch->text, scan_running.text) ||
+           err_set(err, ERR_CONFLICT, 0, "it does not wait");
+}
+
 /* Devices that were looked for, and an address that was looked at. */
 static DiscoveryWish searched;
 static char looked_at[ADDRESS_TEXT_SIZE];
@@ -275,6 +287,7 @@ static inline void api_start(void)
                                 .events = events,
                                 .start_scan = start_scan,
                                 .cancel_scan = cancel_scan,
+                                .finish_scan = finish_scan,
                                 .devices = &devices,
                                 .traces = &traces,
                                 .spool_path = spool_folder,

@@ -757,6 +757,7 @@ int main(void)
         API_TEST(a_config_is_exported_planned_and_applied),
         API_TEST(a_scan_is_started_without_a_panel),
         API_TEST(a_running_scan_is_cancelled),
+        API_TEST(a_scan_that_waits_for_sheets_says_so_and_is_finished),
         API_TEST(a_device_is_traced),
         API_TEST(who_stops_a_trace_leaves_threads),
         cmocka_unit_test(every_route_is_complete_and_tested),

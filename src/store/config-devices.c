@@ -137,24 +137,49 @@ static bool too_many_wait(int64_t most, const char *address, Err *err)
     return err_remedy(err, "Delete devices that are not yours from the list.");
 }
 
+/* Who goes when the list is full, first to last: whoever became silent; whoever has not said a serial number, for
+ * whoever forges the sender of a datagram cannot answer on TCP; whoever was heard but once; who was not heard for
+ * the longest time. Whom a person has changed or approved once (revision) stays. */
+#define STRANGERS                                                          \
+    "SELECT id, address FROM device WHERE state = 'seen' AND revision = 1" \
+    " ORDER BY contact <> 'silent', serial <> '', last_seen > first_seen, last_seen, id"
+
+/* Makes room for a device at this address: `most` wait already, all of them, or (beside) of its /64 of IPv6. */
+static bool device_displace(Tx *tx, const char *address, bool beside, int64_t most, Err *err)
+{
+    AUTO_QUERY query = db_query(tx->db, STRANGERS, NO_ARGS);
+    char source[ADDRESS_TEXT_SIZE], other[ADDRESS_TEXT_SIZE], id[ID_TEXT_SIZE] = "";
+
+    device_address_source(address, source);
+    while (!id[0] && query_next(&query)) {
+        device_address_source(query_text(&query, 1), other);
+        if (!beside || text_equal(source, other))
+            QUERY_COPY(&query, 0, id);
+    }
+    if (!query_ok(&query, err))
+        return false;
+    return id[0] ? db_run(tx->db, "DELETE FROM device WHERE id = ?1", ARGS(ARG_TEXT(id)), NULL, err)
+                 : too_many_wait(most, address, err);
+}
+
 static bool device_new(Tx *tx, const char *address, const char *product, DeviceId *ret_id, Err *err)
 {
     DeviceId id = id_new(DeviceId, tx->now);
-    int64_t waiting;
+    int64_t waiting, near = 0;
     bool found;
 
+    /* Anybody in the network can announce devices; the list must not grow without an end, and one host of IPv6 has
+     * all addresses of its /64. */
     if (!db_find_int(tx->db, "SELECT count(*) FROM device WHERE state = 'seen'", NO_ARGS, &waiting,
-                     &found, err))
+                     &found, err) ||
+        (strchr(address, ':') && !waiting_beside(tx->db, address, &near, err)))
         return false;
-    /* Anybody in the network can announce devices; the list must not grow without an end. */
-    if (waiting >= DEVICES_SEEN_MAX)
-        return too_many_wait(DEVICES_SEEN_MAX, address, err);
-    /* One host of IPv6 has all addresses of its /64. */
-    if (strchr(address, ':') && !waiting_beside(tx->db, address, &waiting, err))
+    bool crowd = near >= DEVICES_SEEN_NETWORK_MAX, full = crowd || waiting >= DEVICES_SEEN_MAX;
+    if (full && !device_displace(tx, address, crowd,
+                                 crowd ? DEVICES_SEEN_NETWORK_MAX : DEVICES_SEEN_MAX, err))
         return false;
-    if (strchr(address, ':') && waiting >= DEVICES_SEEN_NETWORK_MAX)
-        return too_many_wait(DEVICES_SEEN_NETWORK_MAX, address, err);
     *ret_id = id;
+    /* While strangers displace each other they fill no history. */
     return db_run(
                tx->db,
                "INSERT INTO device (id, name, state, address, product, serial, firmware,"
@@ -162,7 +187,7 @@ static bool device_new(Tx *tx, const char *address, const char *product, DeviceI
                " VALUES (?1, '', 'seen', ?2, ?3, '', '', ?4, ?4, 1, ?4, ?4)",
                ARGS(ARG_TEXT(id.text), ARG_TEXT(address), ARG_TEXT(product), ARG_INT(tx->now.ms)),
                NULL, err) &&
-           device_event(tx, &id, "device.seen", address, err);
+           (full || device_event(tx, &id, "device.seen", address, err));
 }
 
 bool device_contact(Tx *tx, Device *device, DeviceContactEvent what, Err *err)

@@ -110,7 +110,8 @@ bool device_move(Tx *tx, const DeviceId *id, const char *address, Device *ret_de
 bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err);
 /* A device announced itself: a new row in state SEEN, or last_seen of the one at this address, and its
  * product as long as no scan has learned a serial number. At most DEVICES_SEEN_MAX devices wait for approval, and
- * DEVICES_SEEN_NETWORK_MAX of them in one /64 of IPv6; more: ERR_TEMPORARY. */
+ * DEVICES_SEEN_NETWORK_MAX of them in one /64 of IPv6; of more, the one that is worth least goes (without an event, and
+ * so comes the new one), but none that a person has dealt with: ERR_TEMPORARY when there is no other. */
 enum { DEVICES_SEEN_MAX = 1000, DEVICES_SEEN_NETWORK_MAX = DEVICES_SEEN_MAX / 2 };
 bool device_sighted(Tx *tx, const char *address, const char *product, Device *ret_device, Err *err);
 /* A person adds a device, which is approved with that: a new row, or the one that waits at this address.

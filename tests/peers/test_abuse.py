@@ -570,3 +570,32 @@ def test_hundreds_of_presses_of_one_device(house, good, pages):
             if batch["state"] == "done":
                 assert pdf_pages(house.delivered_file(batch["id"], ".pdf")) == pages
     assert_recovered(house, good)
+
+
+def test_a_list_full_of_strangers_still_shows_a_new_device(pages):
+    """1,200 addresses announce themselves once. Who comes then is in the list, scans, and who announced himself
+    again and again has stayed."""
+    most, strangers = 1000, (f"127.11.{i // 250}.{i % 250 + 1}" for i in itertools.count())
+
+    def waiting(own):
+        return {d["address"] for d in own.show("device", "list") if d["state"] == "seen"}
+
+    def announce(own, request):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((next(strangers), 0))
+            sender.sendto(request, ("127.0.0.1", own.udp_port))
+
+    with running(environment=ENVIRONMENT) as own, Bench(own, pages, approve=False) as regular:
+        request = regular.device.request()
+        regular.device.register(("127.0.0.1", own.udp_port))
+        while len(waiting(own)) < most:
+            for _ in range(200):
+                announce(own, request)
+            time.sleep(1.2)  # as long as the server answers them
+        for _ in range(200):
+            announce(own, request)
+        with Bench(own, pages) as new:
+            new.assert_delivered(new.scan(), pages)
+        left = waiting(own)
+        assert len(left) <= most and regular.device.address in left, len(left)
+        own.assert_sound()

@@ -596,35 +596,100 @@ static void devices_wait_for_approval(void **state)
     assert_int_equal(f->err.kind, ERR_NOT_FOUND);
 }
 
-static bool see_too_many(Tx *tx, void *arg, Err *err)
+static bool see(Tx *tx, const char *address, Err *err)
 {
-    char address[32];
     Device device;
 
-    (void)arg;
-    for (int i = 0; i <= DEVICES_SEEN_MAX; i++) {
-        (void)text_printf(address, sizeof address, "10.1.%d.%d", i / 250, i % 250);
-        if (!device_sighted(tx, address, "x", &device, err))
-            return err->kind == ERR_TEMPORARY && i == DEVICES_SEEN_MAX;
-    }
-    return err_set(err, ERR_BUG, 0, "no end of devices");
+    return device_sighted(tx, address, "x", &device, err);
 }
 
+static int64_t count(Db *db, const char *sql)
+{
+    int64_t n = -1;
+    bool found;
+    Err err;
+
+    assert_true(db_find_int(db, sql, NO_ARGS, &n, &found, &err));
+    return n;
+}
+
+/* Fills the list; every stranger was heard two hours ago, and once. */
+static bool see_a_list_full(Tx *tx, void *arg, Err *err)
+{
+    char address[32];
+
+    (void)arg;
+    for (int i = 0; i < DEVICES_SEEN_MAX; i++) {
+        (void)text_printf(address, sizeof address, "10.1.%d.%d", i / 250, i % 250);
+        if (!see(tx, address, err))
+            return false;
+    }
+    return db_run(tx_db(tx), "UPDATE device SET first_seen = first_seen - 7200000 + rowid", NO_ARGS,
+                  NULL, err) &&
+           db_run(tx_db(tx), "UPDATE device SET last_seen = first_seen", NO_ARGS, NULL, err);
+}
+
+static bool is_there(Fixture *f, const char *address)
+{
+    Device device;
+
+    return device_find_address(fixture_db(f), address, &device, &f->err);
+}
+
+static void a_full_list_of_strangers_lets_the_one_go_that_is_worth_least(void **state)
+{
+    Fixture *f = *state;
+    DeviceSettings settings = { .name = "Desk" };
+    Device known, named;
+
+    assert_read(f, store_write_wait(f->store, see_a_list_full, NULL, &f->err));
+    assert_read(f, device_find_address(fixture_db(f), "10.1.0.0", &known, &f->err));
+    assert_read(f, device_find_address(fixture_db(f), "10.1.0.1", &named, &f->err));
+    assert_write(f, device_identified(tx, &known.id, "PID 1", "S1", "1", &f->err));
+    assert_write(
+        f, device_change(tx, &test_actor, &named.id, &settings, DEVICE_EVENT_MAX_, 0, &f->err));
+    assert_write(f, see(tx, "10.1.0.2", &f->err)); /* heard again, so the fourth goes first */
+    assert_write(f, see(tx, "10.2.0.1", &f->err));
+    assert_true(is_there(f, "10.1.0.0") && is_there(f, "10.1.0.1") && is_there(f, "10.1.0.2"));
+    assert_false(is_there(f, "10.1.0.3"));
+    assert_true(is_there(f, "10.1.0.4") && is_there(f, "10.2.0.1"));
+    /* Who is silent goes before all, also with a number. */
+    assert_write(f, db_run(tx_db(tx), "UPDATE device SET contact = 'silent' WHERE serial = 'S1'",
+                           NO_ARGS, NULL, &f->err));
+    assert_write(f, see(tx, "10.2.0.2", &f->err));
+    assert_false(is_there(f, "10.1.0.0"));
+    assert_true(is_there(f, "10.1.0.4"));
+    assert_int_equal(count(fixture_db(f), "SELECT count(*) FROM device"), DEVICES_SEEN_MAX);
+    /* Who displaces somebody fills no history. */
+    assert_int_equal(count(fixture_db(f), "SELECT count(*) FROM event WHERE kind = 'device.seen'"),
+                     DEVICES_SEEN_MAX);
+}
+
+static void whom_a_person_has_dealt_with_is_not_displaced(void **state)
+{
+    Fixture *f = *state;
+
+    assert_read(f, store_write_wait(f->store, see_a_list_full, NULL, &f->err));
+    assert_write(f, db_run(tx_db(tx), "UPDATE device SET revision = 2", NO_ARGS, NULL, &f->err));
+    assert_refused(f, ERR_TEMPORARY, see(tx, "10.2.0.1", &f->err));
+    assert_true(is_there(f, "10.1.0.0"));
+}
+
+/* One /64 more than its share; the first of it goes, others have room. */
 static bool see_a_crowd(Tx *tx, void *arg, Err *err)
 {
     char address[32];
-    Device device;
 
     (void)arg;
     for (int i = 0; i <= DEVICES_SEEN_NETWORK_MAX; i++) {
         (void)text_printf(address, sizeof address, "fd00:0:0:1::%x", i + 1);
-        if (!device_sighted(tx, address, "x", &device, err))
-            return err->kind == ERR_TEMPORARY && i == DEVICES_SEEN_NETWORK_MAX &&
-                   device_sighted(tx, "fd00:0:0:1::1", "x", &device, err) && /* is there */
-                   device_sighted(tx, "fd00:0:0:2::1", "x", &device, err) &&
-                   device_sighted(tx, "10.0.0.1", "x", &device, err);
+        if ((i == 1 && (!db_run(tx_db(tx), "UPDATE device SET first_seen = 1, last_seen = 1",
+                                NO_ARGS, NULL, err) ||
+                        !see(tx, "10.0.0.1", err))) ||
+            !see(tx, address, err))
+            return false;
     }
-    return err_set(err, ERR_BUG, 0, "no end of a crowd");
+    return see(tx, "fd00:0:0:2::1", err);
 }
 
 static void a_network_of_ipv6_does_not_fill_the_list(void **state)
@@ -632,13 +697,11 @@ static void a_network_of_ipv6_does_not_fill_the_list(void **state)
     Fixture *f = *state;
 
     assert_read(f, store_write_wait(f->store, see_a_crowd, NULL, &f->err));
-}
-
-static void the_list_of_strangers_ends(void **state)
-{
-    Fixture *f = *state;
-
-    assert_read(f, store_write_wait(f->store, see_too_many, NULL, &f->err));
+    assert_false(is_there(f, "fd00:0:0:1::1"));
+    assert_true(is_there(f, "10.0.0.1") && is_there(f, "fd00:0:0:2::1") &&
+                is_there(f, "fd00:0:0:1::2"));
+    assert_int_equal(count(fixture_db(f), "SELECT count(*) FROM device"),
+                     DEVICES_SEEN_NETWORK_MAX + 2);
 }
 
 static void tokens_are_found_by_hash(void **state)
@@ -677,7 +740,8 @@ int main(void)
         STORE_TEST(a_broken_batch_keeps_its_destination),
         STORE_TEST(every_change_is_audited_without_secrets),
         STORE_TEST(devices_wait_for_approval),
-        STORE_TEST(the_list_of_strangers_ends),
+        STORE_TEST(a_full_list_of_strangers_lets_the_one_go_that_is_worth_least),
+        STORE_TEST(whom_a_person_has_dealt_with_is_not_displaced),
         STORE_TEST(a_network_of_ipv6_does_not_fill_the_list),
         STORE_TEST(tokens_are_found_by_hash),
     };

@@ -25,12 +25,9 @@ static bool send_answer(DevicePress *press)
     bool sent = press->stream != NULL;
     Err err;
 
-    if (press->stream && press->session.out.n > 0) {
+    if (press->stream && press->session.out.n > 0)
         sent = tcp_write(press->stream, buf_bytes(&press->session.out), &err);
-        tcp_close(STEAL(press->stream)); /* orderly: the device must be able to read it */
-    } else {
-        tcp_abort(STEAL(press->stream));
-    }
+    tcp_close(STEAL(press->stream)); /* orderly: a reset would take the answer from the device */
     return sent;
 }
 

@@ -7,12 +7,13 @@
     }
 #define REFUSAL RULE(PUSH_DONE, PUSH_DO_ANSWER_ERROR)
 #define CLOSE   RULE(PUSH_DONE, PUSH_DO_CLOSE)
+#define BAD     RULE(PUSH_DONE, PUSH_DO_ANSWER_BAD)
 
 const PushRule push_rules[PUSH_STATE_MAX_][PUSH_EVENT_MAX_] = {
     [PUSH_HEAD] = { [PUSH_EVENT_HEAD] = RULE(PUSH_BODY, PUSH_DO_NOTHING),
-                    [PUSH_EVENT_MALFORMED] = CLOSE,
+                    [PUSH_EVENT_MALFORMED] = BAD,
                     [PUSH_EVENT_UNFIT] = REFUSAL,
-                    [PUSH_EVENT_EOF] = CLOSE,
+                    [PUSH_EVENT_EOF] = BAD,
                     [PUSH_EVENT_LATE] = CLOSE,
                     [PUSH_EVENT_LOST] = CLOSE },
     [PUSH_BODY] = { [PUSH_EVENT_START] = RULE(PUSH_ASKED, PUSH_DO_ASK),
@@ -71,6 +72,8 @@ static void step_list(PushSession *s, PushEvent event, const PushScanList *list)
     s->ok = rule->action == PUSH_DO_ANSWER_OK;
     if (s->ok || rule->action == PUSH_DO_ANSWER_ERROR)
         pushscan_response_encode(&s->out, s->head.uid, s->head.version, s->ok, list);
+    else if (rule->action == PUSH_DO_ANSWER_BAD)
+        pushscan_bad_request_encode(&s->out);
     s->close = true;
     s->late_at = MONO_NEVER;
 }
@@ -143,6 +146,8 @@ void push_session_eof(PushSession *s, Mono now)
 {
     bool hangs_up = s->state == PUSH_ASKED && mono_reached(now, s->half_closed_by);
 
+    if (s->state == PUSH_HEAD && s->in.n == 0)
+        hangs_up = true; /* who said nothing, as monitors of ports do, is told nothing */
     step(s, hangs_up ? PUSH_EVENT_LOST : PUSH_EVENT_EOF);
 }
 

@@ -5,7 +5,7 @@
  *       |              |               |     REFUSE, LATE, GARBAGE: answer ERROR
  *       |              +- END: answer OK, nobody has to be asked
  *       |              +- UNFIT (nothing we understand), LATE: answer ERROR
- *       +- UNFIT: answer ERROR;  MALFORMED, LATE: close
+ *       +- UNFIT: answer ERROR;  MALFORMED, EOF: answer 400 of HTTP;  LATE: close
  *     LOST anywhere: close
  *
  * The request must be whole within ten seconds of the connection; the host's answer has a time of its own. A
@@ -42,7 +42,8 @@ typedef enum PushDo {
     PUSH_DO_NOTHING,
     PUSH_DO_ASK,
     PUSH_DO_ANSWER_OK,
-    PUSH_DO_ANSWER_ERROR
+    PUSH_DO_ANSWER_ERROR,
+    PUSH_DO_ANSWER_BAD, /* whoever this is speaks HTTP at most: its words for "no such request" */
 } PushDo;
 
 typedef struct PushRule {

@@ -511,6 +511,21 @@ NetAddress tcp_local_address(const TcpStream *stream)
     return net_address_of_socket(stream->fd);
 }
 
+/* Who answers and waits for the peer's end must not run out of descriptors: a crowd that never closes is cut. */
+static void bound_lingering(Loop *loop)
+{
+    TcpStream *oldest = NULL;
+    size_t count = 0;
+
+    for (TcpStream *s = *loop_closing_streams(loop); s; s = s->next_closing)
+        if (s->state == LINGERING) {
+            oldest = s; /* the list is youngest first */
+            count++;
+        }
+    if (count >= TCP_CLOSING_MAX)
+        tcp_abort(oldest);
+}
+
 void tcp_close(TcpStream *stream)
 {
     if (!stream)
@@ -522,6 +537,7 @@ void tcp_close(TcpStream *stream)
     tell_tap(stream, TCP_TAP_CLOSED, (Bytes){ 0 }, "");
     if (stream->tls)
         stream_tls_goodbye(stream);
+    bound_lingering(stream->loop);
     TcpStream **list = loop_closing_streams(stream->loop);
     struct timeval span = net_span(TCP_CLOSE_FLUSH_MS);
 

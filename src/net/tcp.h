@@ -22,6 +22,8 @@ enum {
     TCP_CLOSE_LINGER_MS = 3000,      /* tcp_close: then, time for the peer to close its side      */
     TCP_TLS_TRY_MS =
         3000, /* a handshake with a peer that may speak plainly (Epson's driver waits so long) */
+    TCP_CLOSING_MAX =
+        256, /* tcp_close: streams that have sent all and linger; of more, the oldest is cut */
     TCP_HANDSHAKE_MS = 10000, /* any other handshake                                       */
 };
 

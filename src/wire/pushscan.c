@@ -303,6 +303,18 @@ static void put_list(Buf *to, const PushScanList *list)
     buf_put_text(to, "</j:Jobs>\r\n");
 }
 
+bool pushscan_bad_request_encode(Buf *to)
+{
+    static const char text[] = "This port takes POST /PushScan of scanners and nothing else.\r\n";
+
+    return buf_printf(to,
+                      "HTTP/1.0 400 Bad Request\r\n"
+                      "Content-Type: text/plain; charset=utf-8\r\n"
+                      "Content-Length: %zu\r\n"
+                      "Connection: close\r\n\r\n%s",
+                      strlen(text), text);
+}
+
 bool pushscan_response_encode(Buf *to, const char *uid, const char *version, bool ok,
                               const PushScanList *list)
 {

@@ -105,6 +105,10 @@ WireResult pushscan_body_decode(Bytes body, PushScanBody *ret_body);
 /* True when the device offers the capability. */
 bool pushscan_offers(const PushScanBody *body, const char *capability);
 
+/* Appends what is answered to bytes that are no push-scan request at all: 400 of HTTP, with a line for people. No device
+ * gets it, so it has no blanks before its colons. */
+bool pushscan_bad_request_encode(Buf *to);
+
 /* Appends a whole response. uid "" leaves the x-uid header out. list: what an OK to JobList says, else
  * NULL. */
 bool pushscan_response_encode(Buf *to, const char *uid, const char *version, bool ok,

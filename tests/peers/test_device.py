@@ -243,6 +243,20 @@ def test_start_that_may_not_be_is_refused(house, tiny):
         assert bench.device.sessions == 1
 
 
+@pytest.mark.parametrize("what", ["GET / HTTP/1.1\r\n\r\n", "\r\n", "PUT" * 30000, "POST /Push"],
+                         ids=["another", "empty", "endless", "cut"])
+def test_what_is_no_request_is_told_so(house, what):
+    """To the last byte and an orderly end, also while more comes than is read."""
+    with socket.create_connection(("127.0.0.1", house.tcp_port), timeout=20) as stream:
+        stream.sendall(what.encode())
+        if what.startswith("POST"):
+            stream.shutdown(socket.SHUT_WR)
+        answer = b""
+        while block := stream.recv(4096):
+            answer += block
+    assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n") and answer.endswith(b"nothing else.\r\n")
+
+
 def test_blocks_larger_than_was_asked_for(house, tiny):
     comment = b"\xff\xfe\xff\xff" + bytes(0xfffd)
     page = tiny[0][:2] + 40 * comment + tiny[0][2:]

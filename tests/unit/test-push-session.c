@@ -65,7 +65,7 @@ static void what_is_no_press_is_refused_or_closed(void **state)
         { "", "", true }, /* no length counts as no body */
         { BODY, "POST ", true },
     };
-    static const char *const closed[] = { "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "\r\n" };
+    static const char *const bad[] = { "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "\r\n" };
     AUTO_BUF flood = buf_with_max(1 << 20);
     PushSession s;
 
@@ -79,10 +79,18 @@ static void what_is_no_press_is_refused_or_closed(void **state)
         assert_true(answered(&s, ">ERROR<") && !s.ask);
         push_session_done(&s);
     }
-    for (size_t i = 0; i < COUNT_OF(closed); i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         push_session_init(&s, start);
-        push_session_feed(&s, bytes_of_text(closed[i]), start);
-        assert_true(s.close && s.out.n == 0 && !s.ask);
+        push_session_feed(&s, bytes_of_text(bad[i]), start);
+        assert_true(answered(&s, "HTTP/1.0 400 Bad Request\r\n") && !s.ask && !s.ok);
+        push_session_done(&s);
+    }
+    for (size_t n = 0; n < 6;
+         n += 5) { /* the end of a head that is none: 400; of nothing: nothing */
+        push_session_init(&s, start);
+        push_session_feed(&s, (Bytes){ (const uint8_t *)"POST ", n }, start);
+        push_session_eof(&s, start);
+        assert_true(n ? answered(&s, "400 Bad Request") : s.close && s.out.n == 0);
         push_session_done(&s);
     }
     buf_printf(&flood, "POST /PushScan HTTP/1.0\r\nContent-Length: 65536\r\n\r\n");

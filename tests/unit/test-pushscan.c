@@ -340,6 +340,20 @@ static void odd_job_lists_are_refused(void **state)
     assert_int_equal(read_jobs(buf_text(&many), &response), WIRE_BROKEN);
 }
 
+static void what_is_no_request_is_told_so_in_http(void **state)
+{
+    AUTO_BUF out = buf_with_max(4096);
+
+    (void)state;
+    assert_true(pushscan_bad_request_encode(&out));
+    assert_string_equal(buf_text(&out),
+                        "HTTP/1.0 400 Bad Request\r\n"
+                        "Content-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Length: 62\r\n"
+                        "Connection: close\r\n\r\n"
+                        "This port takes POST /PushScan of scanners and nothing else.\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +368,7 @@ int main(void)
         cmocka_unit_test(the_answer_to_a_list_has_the_exact_bytes),
         cmocka_unit_test(jobs_are_told_to_whom_offers_it),
         cmocka_unit_test(odd_job_lists_are_refused),
+        cmocka_unit_test(what_is_no_request_is_told_so_in_http),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

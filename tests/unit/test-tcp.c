@@ -321,6 +321,40 @@ static void test_tcp_close_gives_up_on_a_silent_peer(void **state)
     assert_int_equal(errno, EPIPE);
 }
 
+static void accept_and_close(void *arg, TcpStream *stream)
+{
+    (void)arg;
+    tcp_attach(stream, MIB, &side_events, &server_side);
+    tcp_close(stream);
+}
+
+/* A crowd that never closes its side: who comes next is served, and the oldest are cut. */
+static void test_tcp_close_bounds_the_lingering(void **state)
+{
+    enum { CROWD = TCP_CLOSING_MAX + 3 };
+    NetAddress bind_address = address("127.0.0.1");
+    Err err;
+    AUTO(TcpListener) listener = tcp_listen(loop, &bind_address, 64, accept_and_close, NULL, &err);
+    int fds[CROWD];
+    char byte;
+
+    (void)state;
+    assert_non_null(listener);
+    for (size_t i = 0; i < CROWD; i++) {
+        fds[i] = connect_raw(listener, 0);
+        if (i % 32 == 0 || i == CROWD - 1)
+            run_for(20);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        ssize_t sent = send(fds[i], "x", 1, MSG_NOSIGNAL); /* to one that was cut: reset or EPIPE */
+
+        assert_int_equal(sent, i < CROWD - TCP_CLOSING_MAX ? -1 : 1);
+        assert_int_equal(read(fds[i], &byte, 1), 0);
+        close(fds[i]);
+    }
+    run_for(20);
+}
+
 static void test_tcp_write_queue_is_bounded(void **state)
 {
     AUTO(TcpListener) listener = listen_on("127.0.0.1");
@@ -549,6 +583,7 @@ int main(void)
         LOOP_TEST(test_tcp_pause_and_resume),
         LOOP_TEST(test_tcp_close_loses_nothing),
         LOOP_TEST(test_tcp_close_gives_up_on_a_silent_peer),
+        LOOP_TEST(test_tcp_close_bounds_the_lingering),
         LOOP_TEST(test_tcp_write_queue_is_bounded),
         LOOP_TEST(test_tcp_half_closed_peer_gets_its_answer),
         LOOP_TEST(test_tcp_ends_inside_callbacks),

@@ -21,6 +21,12 @@ static const Reason no_scan = { .code = "no-scan",
                                 .text = "The server can begin no further scan now.",
                                 .remedy = "Wait until other scans have ended." };
 
+/* Nobody waits at the panel any more. */
+static bool panel_hung_up(const Run *run)
+{
+    return run->press && device_press_is_gone(run->press);
+}
+
 /* The press was answered with ERROR after its batch had begun. */
 static void give_up(Run *run)
 {
@@ -33,6 +39,10 @@ static void accept_run(Run *run)
     const DeviceReach reach = reach_of(run->service, &run->device);
     ScanOrder order;
 
+    if (panel_hung_up(run)) {
+        run_withdraw(run, &panel_gone);
+        return;
+    }
     job_scan_settings(&run->batch.job, run->choice, &order);
     spool_on_drained(run->spool, run_spool_drained, run);
     if (run->is_pull && run->service->link)
@@ -43,7 +53,7 @@ static void accept_run(Run *run)
         device_scan_cancel(run->scan);
     if (run->scan)
         return;
-    run->reason = run->is_pull ? no_scan : panel_gone;
+    run->reason = no_scan;
     run_over(run, SCAN_END_BROKEN);
 }
 
@@ -132,7 +142,7 @@ static void look_over(void *arg)
 {
     Run *run = arg;
 
-    if (run->press && device_press_is_gone(run->press)) {
+    if (panel_hung_up(run)) {
         loop_post(run->service->config.loop, forget, run); /* the caller goes through the runs */
         return;
     }
@@ -197,7 +207,10 @@ static void admit_posted(void *arg)
     }
     log_line(LOG_INFO, "scan.accepted", "device=%s batch=%s choice=%s", run->address,
              run->batch.id.text, run->choice);
-    run_begin(run);
+    if (panel_hung_up(run))
+        run_withdraw(run, &panel_gone);
+    else
+        run_begin(run);
 }
 
 static void admit_done(void *arg, bool ok, const Err *err)

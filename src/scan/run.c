@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "store/spool-remove.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -86,6 +87,8 @@ static bool finish_write(Tx *tx, void *arg, Err *err)
 {
     Run *run = arg;
 
+    if (run->withdrawn)
+        return batch_withdraw(tx, &run->batch, run->device.last_scan, run->reason.text, err);
     return batch_apply(tx, &run->batch.id, run->ended_as, &run->reason, err) &&
            (!is_alarming(&run->reason) || device_alarm(tx, &run->device.id, &run->reason, err)) &&
            (!run->looked_over || device_warned(tx, &run->device.id, &run->warnings, err)) &&
@@ -106,6 +109,12 @@ static void finish_posted(void *arg)
             loop_timer_start(run->repeat, mono_after(mono_now(), FINISH_REPEAT_MS));
             return;
         }
+    }
+    if (run->withdrawn && run->ok) {
+        log_line(LOG_INFO, "scan.forgotten", "device=%s choice=%s reason=%s", run->address,
+                 run->choice, run->reason.code);
+        run_gone(run);
+        return;
     }
     /* What broke a batch wants a person; a good end, and a cancel by a person, do not. */
     log_line(run->ended_as == BATCH_EVENT_BREAK ? LOG_WARNING : LOG_INFO, "scan.ended",
@@ -156,6 +165,36 @@ void run_over(Run *run, ScanEnd end)
     run->is_over = true;
     run->end = end;
     finish_if_settled(run);
+}
+
+static void withdrawn_posted(void *arg)
+{
+    run_over(arg, SCAN_END_BROKEN);
+}
+
+/* Spool thread. The folder first: one without a row would be taken for a batch by the next start. */
+static void withdrawn_closed(void *arg)
+{
+    Run *run = arg;
+    bool foreign;
+
+    if (!spool_folder_remove(spool_path(run->service->config.spool), run->batch.folder, &foreign,
+                             &run->err)) {
+        run_log_failure("scan.not-withdrawn", run, &run->err);
+        run->withdrawn = false; /* a broken batch says what the folder is */
+    }
+    loop_post(run->service->config.loop, withdrawn_posted, run);
+}
+
+void run_withdraw(Run *run, const Reason *why)
+{
+    run->withdrawn = true;
+    run->reason = *why;
+    run_refuse(run);
+    if (run->spool)
+        spool_batch_close(STEAL(run->spool), withdrawn_closed, run);
+    else
+        run_over(run, SCAN_END_BROKEN);
 }
 
 void run_ended(void *scan_arg, ScanEnd end, const Reason *reason)

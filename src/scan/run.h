@@ -85,6 +85,7 @@ typedef struct Run {
     DeviceIdentity identity; /* of that other one */
     bool paused, is_over;
     bool cancelled; /* before it began */
+    bool withdrawn; /* the panel hung up before the scan: no batch is to remain */
     ScanEnd end;
     BatchEvent ended_as;        /* what that makes of the batch: set by run_finish         */
     ScanNotes wishes, warnings; /* the notes of the batch                          */
@@ -126,6 +127,9 @@ void run_spool_drained(void *run);
 
 /* A batch that was opened but whose scan never began, or is over: it ends when its pages came back. */
 void run_over(Run *run, ScanEnd end);
+
+/* The batch has begun, its scan has not, and nobody waits for it: folder and row go again. */
+void run_withdraw(Run *run, const Reason *why);
 
 /* Records the end of the batch; also the timer's function when that has to be repeated. */
 void run_finish(void *run);

@@ -86,6 +86,23 @@ bool batch_insert(Tx *tx, const Batch *batch, Err *err)
     return device_scan_starts(tx, &batch->device, err) && batch_row_insert(tx, &row, err);
 }
 
+bool batch_withdraw(Tx *tx, const Batch *batch, Wall last_scan, const char *why, Err *err)
+{
+    Event event = { .kind = "scan.forgotten" };
+
+    (void)text_copy(event.device, sizeof event.device, batch->device.text);
+    (void)text_copy(event.text, sizeof event.text, why);
+    /* The new event first: streams go on behind the newest there is. */
+    return event_insert(tx, &event, err) &&
+           db_run(tx->db, "DELETE FROM event WHERE batch_id = ?1", ARGS(ARG_TEXT(batch->id.text)),
+                  NULL, err) &&
+           db_run(tx->db, "DELETE FROM batch WHERE id = ?1", ARGS(ARG_TEXT(batch->id.text)), NULL,
+                  err) &&
+           db_run(tx->db, "UPDATE device SET last_scan = ?2 WHERE id = ?1",
+                  ARGS(ARG_TEXT(batch->device.text), ARG_INT(last_scan.ms)), NULL, err) &&
+           device_scan_ended(tx, &batch->device, err);
+}
+
 bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err)
 {
     AUTO_BUF text = buf_with_max(NOTES_TEXT_MAX);

@@ -21,6 +21,11 @@ bool batch_insert(Tx *tx, const Batch *batch, Err *err);
 /* From now on its feeder is waited for so many seconds, 0: not any more. Any end of RECEIVING ends the wait. */
 bool batch_waits(Tx *tx, const BatchId *id, uint32_t seconds, Err *err);
 
+/* A batch that began and of which nothing came, not even a scan: takes it out again with its events, as if Start had not
+ * been pressed, and frees its device, whose last scan was then at last_scan. Event "scan.forgotten" of the device says
+ * why. Its folder is the caller's. No such row: the same. ERR_BUG when it has pages. */
+bool batch_withdraw(Tx *tx, const Batch *batch, Wall last_scan, const char *why, Err *err);
+
 /* What its device does otherwise than the job says; replaces what was noted before. */
 bool batch_note(Tx *tx, const BatchId *id, const ScanNotes *notes, Err *err);
 

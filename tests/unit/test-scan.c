@@ -256,8 +256,32 @@ static void a_press_becomes_a_received_batch(void **state)
     assert_true(h->fake.unlocked);
 }
 
-/* The panel has gone while the press waited for the database: there is no scan, and nothing hangs. */
-static void a_panel_that_hangs_up_leaves_a_broken_batch(void **state)
+static int64_t counted(House *h, const char *sql)
+{
+    int64_t n = -1;
+    bool found;
+    Err err;
+
+    assert_true(db_find_int(fixture_db(h->f), sql, NO_ARGS, &n, &found, &err));
+    return n;
+}
+
+/* Nothing of a batch is left, neither row nor event nor folder, and its device is free. */
+static void assert_no_batch(House *h)
+{
+    Device device;
+    Err err;
+
+    assert_int_equal(counted(h, "SELECT count(*) FROM batch"), 0);
+    assert_int_equal(counted(h, "SELECT count(*) FROM event WHERE batch_id <> ''"), 0);
+    assert_int_equal(counted(h, "SELECT count(*) FROM event WHERE kind = 'scan.forgotten'"), 1);
+    assert_true(device_get(fixture_db(h->f), &h->device, &device, &err));
+    assert_int_equal(device.state, DEVICE_REGISTERED);
+    assert_int_equal(device.last_scan.ms, 0);
+}
+
+/* The panel has gone while the press waited for the database: there is no scan and no batch, and nothing hangs. */
+static void a_panel_that_hangs_up_leaves_no_batch(void **state)
 {
     House *h = *state;
 
@@ -269,10 +293,57 @@ static void a_panel_that_hangs_up_leaves_a_broken_batch(void **state)
     run_for(h, 200);
     (void)fixture_end(h->f, true);
     run_until_idle(h);
-    Batch batch = batch_of(h);
-    assert_int_equal(batch.state, BATCH_BROKEN);
-    assert_string_equal(batch.reason.code, "panel-gone");
-    assert_int_equal(batch.page_count, 0);
+    assert_no_batch(h);
+    press_start(h); /* the next one scans as ever */
+    run_until_scans(h, 1);
+    run_until_scans(h, 0);
+    run_until_idle(h);
+    assert_int_equal(batch_of(h).state, BATCH_RECEIVED);
+}
+
+/* The disk is so slow that the panel hangs up while the batch's folder is made. */
+static House *slow_house;
+static int slow_mkdir(int dir_fd, const char *name, mode_t mode)
+{
+    if (slow_house) {
+        slow_house = NULL;
+        usleep(400 * 1000);
+    }
+    return file_ops_system.mkdir(dir_fd, name, mode);
+}
+
+static size_t entries_found;
+
+static int count_entry(const char *path, const struct stat *info, int kind, struct FTW *ftw)
+{
+    (void)path;
+    (void)info;
+    (void)kind;
+    entries_found += ftw->level >= 2; /* below the folder of the day */
+    return 0;
+}
+
+static void a_panel_that_hangs_up_while_the_disk_is_slow_leaves_no_batch(void **state)
+{
+    FileOps slow = file_ops_system;
+    House *h = *state;
+
+    slow.mkdir = slow_mkdir;
+    slow_house = h;
+    const FileOps *former = file_ops_set(&slow);
+    press_start(h);
+    for (int i = 0; i < 200 && counted(h, "SELECT count(*) FROM batch") == 0; i++)
+        run_for(h, 10);
+    assert_int_equal(counted(h, "SELECT count(*) FROM batch"), 1);
+    run_for(h, 50);
+    tcp_abort(STEAL(h->panel));
+    run_until_idle(h);
+    (void)file_ops_set(former);
+    assert_null(slow_house); /* it was slow */
+    assert_no_batch(h);
+    entries_found = 0;
+    assert_int_equal(nftw(spool_path(h->spool), count_entry, 16, FTW_PHYS), 0);
+    assert_int_equal(entries_found, 0);
 }
 
 static int no_room(int dir_fd, const char *name, mode_t mode)
@@ -497,7 +568,8 @@ int main(void)
 #define WITH_HOUSE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_HOUSE(a_press_becomes_a_received_batch),
-        WITH_HOUSE(a_panel_that_hangs_up_leaves_a_broken_batch),
+        WITH_HOUSE(a_panel_that_hangs_up_leaves_no_batch),
+        WITH_HOUSE(a_panel_that_hangs_up_while_the_disk_is_slow_leaves_no_batch),
         WITH_HOUSE(a_spool_without_room_refuses_and_frees_the_device),
         WITH_HOUSE(a_locked_database_breaks_the_scan_and_no_more),
         WITH_HOUSE(a_drain_ends_at_a_page),

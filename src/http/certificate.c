@@ -119,6 +119,25 @@ bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf
                                 gnutls_strerror(code));
 }
 
+bool certificate_check(Bytes certificate_pem, Bytes key_pem, Err *err)
+{
+    gnutls_datum_t certificate = { (unsigned char *)(uintptr_t)certificate_pem.p,
+                                   (unsigned)certificate_pem.n };
+    gnutls_datum_t key = { (unsigned char *)(uintptr_t)key_pem.p, (unsigned)key_pem.n };
+    gnutls_certificate_credentials_t both = NULL;
+    int code = gnutls_certificate_allocate_credentials(&both);
+
+    if (code == 0)
+        code = gnutls_certificate_set_x509_key_mem(both, &certificate, &key, GNUTLS_X509_FMT_PEM);
+    if (both)
+        gnutls_certificate_free_credentials(both);
+    if (code >= 0) /* the index of the pair */
+        return true;
+    err_set(err, code == GNUTLS_E_MEMORY_ERROR ? ERR_TEMPORARY : ERR_BAD_INPUT, code,
+            "no HTTPS listener can be made of this certificate and key: %s", gnutls_strerror(code));
+    return err_remedy(err, "Check that both are PEM and that the key is that of the certificate.");
+}
+
 bool certificate_validity(Bytes pem, Wall *ret_from, Wall *ret_until, Err *err)
 {
     __attribute__((cleanup(pair_done))) Pair pair = { 0 };

@@ -14,6 +14,10 @@
 bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf *key_pem,
                       Err *err);
 
+/* Whether an HTTPS listener can be made of a certificate chain and its key, both PEM. ERR_BAD_INPUT, with a cure. Any
+ * thread. */
+bool certificate_check(Bytes certificate_pem, Bytes key_pem, Err *err);
+
 /* When the first certificate of a PEM text is valid. ERR_BAD_INPUT when it holds none. Any thread. */
 bool certificate_validity(Bytes pem, Wall *ret_from, Wall *ret_until, Err *err);
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "http/certificate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -180,6 +181,10 @@ static bool start_daemon(Listener *listener, int fd_take, const HttpTls *tls, Er
         close(fd_take);
         return err_set(err, ERR_BAD_INPUT, 0, "the TLS certificate or its key is empty");
     }
+    if (tls && !certificate_check(tls->certificate, tls->key, err)) {
+        close(fd_take);
+        return false;
+    }
     if (tls)
         flags |= MHD_USE_TLS;
     listener->is_tls = tls != NULL;
@@ -196,11 +201,6 @@ static bool start_daemon(Listener *listener, int fd_take, const HttpTls *tls, Er
     if (listener->daemon)
         return true; /* the socket is closed in http_listener_quiesce */
     close_if_ours(fd_take, &socket_before);
-    if (tls) {
-        err_set(err, ERR_BAD_INPUT, 0, "no HTTPS listener can be made of this certificate and key");
-        return err_remedy(err, "Check that both are PEM and that the key is that of the "
-                               "certificate.");
-    }
     return err_set(err, ERR_TEMPORARY, 0, "no memory or descriptors for an HTTP listener");
 }
 

@@ -10,15 +10,14 @@
 #include "net/address.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { INTERFACES_MAX = 32 };
-enum {
-    DEVICE_ADDRESSES_MAX = 2, /* IPv4, IPv6 */
-    HTTP_ADDRESSES_MAX = 7,   /* http/server.h has room for the Unix socket as well */
-};
 enum { SOCKET_PATH_BYTES_MAX = 100 }; /* sun_path has 108, and a NUL */
 
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
@@ -39,9 +38,15 @@ static const Field server_fields[] = {
 };
 
 static const Field device_fields[] = {
-    TEXT_PRESET(
-        ServerConfig, device_address, "0.0.0.0, ::",
-        "Local addresses devices reach us at, one of IPv4, one of IPv6; 0.0.0.0, ::: every one."),
+    { .name = "device_address",
+      .type = FIELD_TEXT,
+      .offset = offsetof(ServerConfig, device_address),
+      .size = FIELD_SIZEOF(ServerConfig, device_address),
+      .addresses_max = 2,
+      .one_of_each = true,
+      .preset_text = "0.0.0.0, ::",
+      .help = "Local addresses devices reach us at, one of IPv4, one of IPv6; 0.0.0.0, ::: every "
+              "one." },
     TEXT(ServerConfig, interfaces, false,
          "Network interfaces with a name on panels each, separated by commas; empty: one name."),
     PATH(ServerConfig, quirks, false,
@@ -73,8 +78,13 @@ static const Field device_fields[] = {
 static const Field http_fields[] = {
     PATH_PRESET(ServerConfig, socket, "/run/platen/platen.sock",
                 "Unix socket of the API, for people on this computer."),
-    TEXT_PRESET(ServerConfig, http_address, "127.0.0.1",
-                "Local addresses of the HTTPS listeners; 0.0.0.0, ::: every one."),
+    { .name = "http_address",
+      .type = FIELD_TEXT,
+      .offset = offsetof(ServerConfig, http_address),
+      .size = FIELD_SIZEOF(ServerConfig, http_address),
+      .addresses_max = 7, /* http/server.h has room for the Unix socket as well */
+      .preset_text = "127.0.0.1",
+      .help = "Local addresses of the HTTPS listeners; 0.0.0.0, ::: every one." },
     INTEGER(ServerConfig, http_port, 0, 65535, 8443, "TCP port of HTTPS; 0 switches it off."),
     PATH(ServerConfig, certificate, false,
          "PEM file of the certificate chain; empty: one is made in data_dir."),
@@ -126,19 +136,67 @@ const ConfigSection server_config_sections[] = {
 
 typedef struct Reading {
     ServerConfig *config;
-    const char *path;
     ConfigProblem *problem;
     void *arg;
+    FILE *file;
+    uint32_t line; /* that is read */
+    bool in_line;  /* its end was not read yet */
     bool bad;
 } Reading;
 
+/* Where the line of a key is kept: its place in all sections. False: no such key. */
+static bool key_place(const char *section, const char *key, const char **ret_section,
+                      size_t *ret_place)
+{
+    size_t place = 0;
+
+    for (const ConfigSection *s = server_config_sections; s->name; s++)
+        for (const Field *f = s->fields; f->name && place < CONFIG_KEYS_MAX; f++, place++)
+            if ((!section || text_equal(section, s->name)) && text_equal(key, f->name)) {
+                *ret_section = s->name;
+                *ret_place = place;
+                return true;
+            }
+    return false;
+}
+
+static void say_at(const Reading *r, uint32_t line, const char *section, const char *key,
+                   const char *what)
+{
+    char sentence[768], at[24] = "";
+
+    if (line > 0)
+        (void)text_printf(at, sizeof at, "line %u: ", line);
+    (void)text_printf(sentence, sizeof sentence, "%s: %s[%s] %s: %s", r->config->path, at, section,
+                      key, what);
+    r->problem(r->arg, sentence);
+}
+
+/* Of the line that is read, or, of the whole, of the line where the key was set. */
 static void say(Reading *r, const char *section, const char *key, const char *what)
 {
-    char sentence[512];
+    uint32_t line = r->line;
+    size_t place;
 
-    (void)text_printf(sentence, sizeof sentence, "%s: [%s] %s: %s", r->path, section, key, what);
-    r->problem(r->arg, sentence);
+    if (line == 0 && key_place(section, key, &section, &place))
+        line = r->config->lines[place];
+    say_at(r, line, section, key, what);
     r->bad = true;
+}
+
+void server_config_say(const ServerConfig *config, const char *key, const char *what,
+                       ConfigProblem *problem, void *arg)
+{
+    const Reading r = { .config = (ServerConfig *)(uintptr_t)config,
+                        .problem = problem,
+                        .arg = arg };
+    const char *section;
+    size_t place;
+
+    if (key_place(NULL, key, &section, &place))
+        say_at(&r, config->lines[place], section, key, what);
+    else
+        problem(arg, what);
 }
 
 static void set_preset(ServerConfig *config, const Field *f)
@@ -240,6 +298,7 @@ static int take_line(void *arg, const char *section, const char *key, const char
     const Field *fields = section_fields(section);
     Reading *r = arg;
     char why[96];
+    size_t place;
 
     if (!fields) {
         say(r, section, key,
@@ -250,6 +309,8 @@ static int take_line(void *arg, const char *section, const char *key, const char
         if (!text_equal(f->name, key))
             continue;
         const char *wrong = set_value(r->config, f, value, why, sizeof why);
+        if (key_place(section, key, &section, &place))
+            r->config->lines[place] = r->line;
         if (wrong)
             say(r, section, key, wrong);
         return 1;
@@ -289,12 +350,11 @@ static bool is_every_address(const char *list)
     return true;
 }
 
-static void check_address_list(Reading *r, const char *section, const char *key, const char *list,
-                               unsigned most)
+static void check_address_list(Reading *r, const char *section, const Field *f)
 {
+    const char *list = (const char *)r->config + f->offset, *key = f->name;
     char address[sizeof r->config->http_address], what[64];
-    bool one_of_each = text_equal(key, "device_address");
-    unsigned count = 0, v4 = 0, v6 = 0;
+    unsigned count = 0, v4 = 0, v6 = 0, most = f->addresses_max;
 
     while (server_config_address(&list, address, sizeof address)) {
         NetAddress parsed;
@@ -308,7 +368,7 @@ static void check_address_list(Reading *r, const char *section, const char *key,
         v4 += parsed.family == NET_IPV4;
         v6 += parsed.family == NET_IPV6;
     }
-    if (one_of_each && count <= most && (v4 > 1 || v6 > 1))
+    if (f->one_of_each && count <= most && (v4 > 1 || v6 > 1))
         say(r, section, key, "takes one address of IPv4 and one of IPv6");
     if (count >= 1 && count <= most)
         return;
@@ -351,8 +411,10 @@ static void check_whole(Reading *r)
         say(r, "server", "data_dir", "must not be empty");
     if (!panel_name_is_plain(c->name))
         say(r, "server", "name", "must have 1 to 20 characters and none of (),\\!<=>~");
-    check_address_list(r, "devices", "device_address", c->device_address, DEVICE_ADDRESSES_MAX);
-    check_address_list(r, "http", "http_address", c->http_address, HTTP_ADDRESSES_MAX);
+    for (const ConfigSection *s = server_config_sections; s->name; s++)
+        for (const Field *f = s->fields; f->name; f++)
+            if (f->addresses_max > 0)
+                check_address_list(r, s->name, f);
     check_interfaces(r);
     if (c->snmp_community[0] == '\0')
         say(r, "devices", "snmp_community", "must not be empty; devices come with epson");
@@ -367,43 +429,68 @@ static void say_of_file(Reading *r, const char *what)
 {
     char sentence[512];
 
-    (void)text_printf(sentence, sizeof sentence, "%s: %s", r->path, what);
+    (void)text_printf(sentence, sizeof sentence, "%s: %s", r->config->path, what);
     r->problem(r->arg, sentence);
     r->bad = true;
+}
+
+/* fgets() that counts lines: the library tells its handler none. A line may come in pieces. */
+static char *next_line(char *to, int size, void *arg)
+{
+    Reading *r = arg;
+    char *piece = fgets(to, size, r->file);
+
+    if (!piece)
+        return NULL;
+    r->line += !r->in_line;
+    r->in_line = strchr(piece, '\n') == NULL;
+    return piece;
 }
 
 static void read_file(Reading *r)
 {
     struct stat status;
-    char what[128];
+    char what[128] = "";
 
-    if (stat(r->path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    if (stat(r->config->path, &status) == 0 && S_ISDIR(status.st_mode)) {
         say_of_file(r, "is a folder; name the file in it");
         return;
     }
-    int line = ini_parse(r->path, take_line, r);
-    if (line == 0)
-        return;
-    if (line < 0)
+    int fd = open(r->config->path, O_RDONLY | O_CLOEXEC);
+    r->file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (!r->file) {
         (void)text_printf(what, sizeof what, "cannot be read: %s", strerror(errno));
-    else
-        (void)text_printf(what, sizeof what, "line %d is not of the form key = value", line);
-    say_of_file(r, what);
+        if (fd >= 0)
+            close(fd);
+        say_of_file(r, what);
+        return;
+    }
+    int bad_line = ini_parse_stream(next_line, r, take_line, r);
+    if (bad_line != 0) /* the library is short of memory, or it is its number */
+        (void)text_printf(what, sizeof what, "line %d is not of the form key = value", bad_line);
+    else if (ferror(r->file))
+        (void)text_copy(what, sizeof what, "cannot be read to its end");
+    (void)fclose(r->file);
+    r->line = 0;
+    if (what[0])
+        say_of_file(r, what);
 }
 
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg)
 {
-    Reading r = { .config = ret_config,
-                  .path = path && path[0] ? path : "presets",
-                  .problem = problem,
-                  .arg = arg };
+    Reading r = { .config = ret_config, .problem = problem, .arg = arg };
+    bool has_file = path && path[0];
 
     *ret_config = (ServerConfig){ 0 };
+    if (!text_copy(ret_config->path, sizeof ret_config->path, has_file ? path : "presets")) {
+        say_of_file(&r, "is too long for a path");
+        return false;
+    }
     for (const ConfigSection *s = server_config_sections; s->name; s++)
         for (const Field *f = s->fields; f->name; f++)
             set_preset(ret_config, f);
-    if (path && path[0])
+    if (has_file)
         read_file(&r);
     check_whole(&r);
     return !r.bad;

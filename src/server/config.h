@@ -11,7 +11,12 @@
 #include "base/field.h"
 #include "base/limits.h"
 
+enum { CONFIG_KEYS_MAX = 64 };
+
 typedef struct ServerConfig {
+    char path[PATH_TEXT_SIZE]; /* of the file; "presets" without one                    */
+    uint32_t
+        lines[CONFIG_KEYS_MAX]; /* where each key was set, in the order of the tables; 0 = preset */
     /* [server] */
     char data_dir[PATH_TEXT_SIZE];    /* database, spool, keys                                 */
     char name[NAME_TEXT_SIZE];        /* shown on panels                                       */
@@ -49,13 +54,17 @@ typedef struct ServerConfig {
     int64_t keep_traces_days;
 } ServerConfig;
 
-/* Called once per problem: "platen.conf: [server] nmae: unknown key, did you mean name?". */
+/* Called once per problem: "platen.conf: line 2: [server] nmae: unknown key, did you mean name?". */
 typedef void ConfigProblem(void *arg, const char *sentence);
 
 /* Reads the file; path NULL or "" = the presets alone. False when there was any problem (each was
  * said) or the file could not be read (said as well). */
 bool server_config_read(const char *path, ServerConfig *ret_config, ConfigProblem *problem,
                         void *arg);
+
+/* Says what is wrong with the value of a key that was read, in the same form; key NULL or unknown: `what` alone. */
+void server_config_say(const ServerConfig *config, const char *key, const char *what,
+                       ConfigProblem *problem, void *arg);
 
 /* The next address of a list such as "0.0.0.0, ::", without blanks and brackets; *list moves behind it. False at
  * its end; what is no address or too long comes as it is, cut, and is refused by whoever uses it. */

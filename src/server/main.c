@@ -1,7 +1,7 @@
 /* server/main.c - platend, the server: command line and nothing else.
  *
  *   platend [--config FILE]                          run until SIGTERM
- *   platend --check-config [--config FILE]           say every problem of the file
+ *   platend --check-config [--config FILE]           say every problem of the file and of what it names
  *   platend --print-config [--config FILE]           print every key with its value in force
  *   platend --rotate-key [--config FILE]             a new master key for the secrets
  *   platend --fsck [--full] [--dry-run] [--config FILE]   settle spool and database */
@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "server/platend.h"
 #include "server/quirks-file.h"
+#include "server/startup.h"
 
 #include <stdio.h>
 
@@ -19,7 +20,8 @@ static const char usage[] =
     "       platend [--config FILE] --rotate-key\n"
     "\n"
     "  --config FILE    configuration, else /etc/platen/platen.conf when it exists\n"
-    "  --check-config   say every problem of the configuration and end\n"
+    "  --check-config   say every problem of the configuration, and what it names that cannot be "
+    "used, and end\n"
     "  --print-config   print every key, its meaning and its value as a configuration and end\n"
     "  --fsck           settle spool and database with each other while no server runs\n"
     "    --full         hash every page as well\n"
@@ -126,6 +128,8 @@ int main(int argc, char **argv)
     if (!sound)
         return EXIT_USAGE;
     if (options.check_config) {
+        if (!server_startup_check(&config, print_problem, NULL))
+            return EXIT_USAGE;
         (void)printf("the configuration is sound\n");
         return EXIT_SUCCESS;
     }

@@ -15,6 +15,7 @@
 #include "seal/seal.h"
 #include "server/event-log.h"
 #include "server/privileges.h"
+#include "server/startup.h"
 #include "server/traces.h"
 #include "store/fsck.h"
 #include "json/json.h"
@@ -29,15 +30,11 @@
 enum {
     EVENT_STREAMS_MAX = 100,
     PEM_BYTES_MAX = 256 * 1024,
-    OTHER_KINDS_MAX = 8,     /* of destination, with a program of their own               */
     STOP_AT_PAGE_MS = 10000, /* for the page that is coming when the drain is over        */
     LEAVE_MS = 10000,        /* then, for telling the devices that we go                  */
     GOOD_BYE_MS = 5000,      /* for the last writes of scans that were cut                */
     MIB = 1024 * 1024,
 };
-
-#define OWN_CERTIFICATE "tls-certificate.pem"
-#define OWN_KEY         "tls-key.pem"
 
 /* The leak checker of sanitizer builds traces its own process, which must be allowed for that. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -49,9 +46,8 @@ enum {
 typedef struct Platend {
     const ServerConfig *config;
     const QuirkBook *quirks;
-    char spool_path[PATH_TEXT_SIZE], worker[PATH_TEXT_SIZE], deliver[PATH_TEXT_SIZE];
-    QueueProgram others[OTHER_KINDS_MAX];
-    size_t other_count;
+    char spool_path[PATH_TEXT_SIZE];
+    ServerPrograms run;
     DoctorProgram programs[OTHER_KINDS_MAX + 2];
     char listens4[NET_ADDRESS_TEXT_SIZE], listens6[NET_ADDRESS_TEXT_SIZE]; /* "" = not in it */
     DoctorConfig doctor;
@@ -115,56 +111,6 @@ static void tick(void *arg)
 
 /* --- starting: each step needs those before it --------------------------------------------------- */
 
-/* Kinds whose description names another program than platen-deliver. Such a program may be missing, when
- * nobody installed it: then only its deliveries fail. */
-static bool find_other_programs(Platend *p, const char *folder, Err *err)
-{
-    AUTO(Json) described = json_parse(bytes_of_text((const char *)destinations_json), err);
-    const Json *kinds = json_get(described, "destinations");
-
-    if (!described)
-        return err_prefix(err, "description of destinations");
-    for (size_t i = 0; i < json_count(kinds); i++) {
-        const Json *kind = json_item(kinds, i);
-        const char *program = json_get_text(kind, "program");
-
-        if (text_equal(program, "platen-deliver"))
-            continue;
-        if (p->other_count == OTHER_KINDS_MAX)
-            return err_set(err, ERR_BUG, 0, "more kinds with a program of their own than expected");
-        QueueProgram *other = &p->others[p->other_count++];
-        if (!text_copy(other->kind, sizeof other->kind, json_get_text(kind, "name")) ||
-            !text_printf(other->path, sizeof other->path, "%s/%s", folder, program))
-            return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
-    }
-    return true;
-}
-
-static bool find_programs(Platend *p, Err *err)
-{
-    char own[PATH_TEXT_SIZE] = "";
-    const char *folder = p->config->libexec_dir;
-
-    if (folder[0] == '\0') {
-        ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
-        char *slash = n > 0 ? strrchr(own, '/') : NULL;
-
-        if (!slash)
-            return err_set(err, ERR_BUG, 0, "cannot tell where platend is");
-        *slash = '\0';
-        folder = own;
-    }
-    if (!text_printf(p->worker, sizeof p->worker, "%s/platen-worker", folder) ||
-        !text_printf(p->deliver, sizeof p->deliver, "%s/platen-deliver", folder) ||
-        !text_printf(p->spool_path, sizeof p->spool_path, "%s/spool", p->config->data_dir))
-        return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
-    if (access(p->worker, X_OK) == 0 && access(p->deliver, X_OK) == 0)
-        return find_other_programs(p, folder, err);
-    err_set(err, ERR_NOT_FOUND, 0, "platen-worker and platen-deliver cannot be run from %s",
-            folder);
-    return err_remedy(err, "Set libexec_dir in [server] to their folder.");
-}
-
 static void say_finding(void *arg, const char *sentence)
 {
     char quoted[300];
@@ -178,10 +124,10 @@ static bool open_data(Platend *p, Err *err)
 {
     QueueConfig queue = { .data_path = p->config->data_dir,
                           .spool_path = p->spool_path,
-                          .worker_program = p->worker,
-                          .deliver_program = p->deliver,
-                          .others = p->others,
-                          .other_count = p->other_count,
+                          .worker_program = p->run.worker,
+                          .deliver_program = p->run.deliver,
+                          .others = p->run.others,
+                          .other_count = p->run.other_count,
                           .readers = (unsigned)p->config->readers,
                           .composers = (unsigned)p->config->composers,
                           .retention = { .by_itself = true,
@@ -189,6 +135,8 @@ static bool open_data(Platend *p, Err *err)
                                          .history_days = p->config->keep_history_days } };
     FsckReport report;
 
+    if (!text_printf(p->spool_path, sizeof p->spool_path, "%s/spool", p->config->data_dir))
+        return err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
     p->store = store_open(p->config->data_dir, err);
     if (!p->store)
         return false;
@@ -209,46 +157,6 @@ static bool open_data(Platend *p, Err *err)
            queue_recover(p->queue, err);
 }
 
-static bool find_certificate(Platend *p, Err *err)
-{
-    const ServerConfig *c = p->config;
-    ApiCertificate *to = &p->certificate;
-    bool own = c->certificate[0] == '\0';
-
-    return (text_printf(to->path, sizeof to->path, "%s%s", own ? c->data_dir : c->certificate,
-                        own ? "/" OWN_CERTIFICATE : "") &&
-            text_printf(to->key_path, sizeof to->key_path, "%s%s", own ? c->data_dir : c->key,
-                        own ? "/" OWN_KEY : "")) ||
-           err_set(err, ERR_BAD_INPUT, 0, "a path of the server is too long");
-}
-
-/* The configured certificate, or our own, made at the first start. */
-static bool load_certificate(Platend *p, Buf *key, Err *err)
-{
-    const ServerConfig *c = p->config;
-    Buf *certificate = &p->certificate.shown;
-    char host[256] = "";
-
-    if (!find_certificate(p, err))
-        return false;
-    if (c->certificate[0])
-        return (file_read_whole(AT_FDCWD, c->certificate, certificate, err) &&
-                file_read_whole(AT_FDCWD, c->key, key, err)) ||
-               err_remedy(err, "Both files must be readable for the user of the server (id %u).",
-                          (unsigned)geteuid());
-    AUTO_FD data = file_open_folder(AT_FDCWD, c->data_dir, err);
-    if (data < 0)
-        return false;
-    if (file_read_whole(data, OWN_KEY, key, err))
-        return file_read_whole(data, OWN_CERTIFICATE, certificate, err);
-    if (err->kind != ERR_NOT_FOUND)
-        return false;
-    (void)gethostname(host, sizeof host - 1);
-    return certificate_make(host, wall_now(), certificate, key, err) &&
-           file_replace(data, OWN_CERTIFICATE, buf_bytes(certificate), 0644, err) &&
-           file_replace(data, OWN_KEY, buf_bytes(key), 0600, err);
-}
-
 /* Everything that is told about the certificate is there before anybody can ask. */
 static bool open_doors(Platend *p, const HttpConfig *http, Err *err)
 {
@@ -258,8 +166,10 @@ static bool open_doors(Platend *p, const HttpConfig *http, Err *err)
     char address[sizeof c->http_address];
 
     p->certificate.shown = buf_with_max(PEM_BYTES_MAX);
-    if (c->http_port && !load_certificate(p, &key, err))
-        return err_prefix(err, "certificate of the API");
+    if (c->http_port &&
+        (!server_certificate_find(c, p->certificate.path, p->certificate.key_path, err) ||
+         !server_certificate_load(c, true, &p->certificate.shown, &key, err)))
+        return false;
     HttpTls tls = { buf_bytes(&p->certificate.shown), buf_bytes(&key) };
     p->http = http_server_new(http, err);
     bool ok = p->http != NULL;
@@ -341,11 +251,11 @@ static void settle_doctor(Platend *p)
                                 .spool = p->spool,
                                 .quirks = p->quirks,
                                 .programs = p->programs };
-    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->worker, "" };
-    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->deliver, "" };
-    for (size_t i = 0; i < p->other_count; i++)
-        p->programs[p->doctor.program_count++] = (DoctorProgram){ p->others[i].path,
-                                                                  p->others[i].kind };
+    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->run.worker, "" };
+    p->programs[p->doctor.program_count++] = (DoctorProgram){ p->run.deliver, "" };
+    for (size_t i = 0; i < p->run.other_count; i++)
+        p->programs[p->doctor.program_count++] = (DoctorProgram){ p->run.others[i].path,
+                                                                  p->run.others[i].kind };
 }
 
 /* On the writer thread, once it is committed. */
@@ -447,9 +357,9 @@ static bool start(Platend *p, Err *err)
         return false;
     p->tick = loop_timer_new(p->loop, tick, p, err);
     p->stopping = loop_timer_new(p->loop, stop_harder, p, err);
-    return p->tick && p->stopping && find_programs(p, err) && open_data(p, err) &&
-           watch_signals(p, err) && open_devices(p, err) && open_pairer(p, err) &&
-           open_api(p, err) && queue_start(p->queue, err);
+    return p->tick && p->stopping && server_programs_find(p->config, &p->run, err) &&
+           open_data(p, err) && watch_signals(p, err) && open_devices(p, err) &&
+           open_pairer(p, err) && open_api(p, err) && queue_start(p->queue, err);
 }
 
 static Queue *draining_queue; /* for the signal's handler, while the queue drains */
@@ -524,15 +434,6 @@ static void allow_programs(const char *folder)
         (void)unsetenv("PLATEN_PROGRAMS"); /* no memory: then none may be run */
 }
 
-/* "/run/platen/platen.sock" -> "/run/platen" */
-static void folder_of(const char *path, char *ret_folder, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-
-    (void)text_copy_bytes(ret_folder, size,
-                          (Bytes){ (const uint8_t *)path, (size_t)(slash - path) });
-}
-
 bool platend_run(const ServerConfig *config, const QuirkBook *quirks, Err *err)
 {
     Platend p = { .config = config, .quirks = quirks };
@@ -540,7 +441,7 @@ bool platend_run(const ServerConfig *config, const QuirkBook *quirks, Err *err)
 
     (void)signal(SIGPIPE, SIG_IGN);
     allow_descriptors();
-    folder_of(config->socket, socket_folder, sizeof socket_folder);
+    server_socket_folder(config, socket_folder);
     allow_programs(config->programs);
     bool ok = privileges_give_up(config->user, config->data_dir, socket_folder, err);
     forbid_core_dumps(); /* another user's process may be pictured again: after that */

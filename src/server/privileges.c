@@ -3,14 +3,17 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PASSWD_BYTES = 4096 };
+enum { PASSWD_BYTES = 4096, PART_BYTES = 1024 };
 
 static bool find_user(const char *user, struct passwd *ret_entry, char *space, Err *err)
 {
@@ -58,6 +61,47 @@ static bool check_writable(const char *path, Err *err)
     err_errno(err, errno, "the server, as user id %u, may not write in %s", (unsigned)geteuid(),
               path);
     return err_remedy(err, "Give it to that user: chown %u %s", (unsigned)geteuid(), path);
+}
+
+bool privileges_become(const char *user, Err *err)
+{
+    char space[PASSWD_BYTES];
+    struct passwd entry;
+
+    return geteuid() != 0 || (find_user(user, &entry, space, err) && become(&entry, err));
+}
+
+/* Of a folder that is missing: whether it can be made in the one above. */
+static bool check_room_for(const char *path, Err *err)
+{
+    char above[PART_BYTES];
+
+    (void)text_copy_bytes(above, sizeof above,
+                          (Bytes){ (const uint8_t *)path, (size_t)(strrchr(path, '/') - path) });
+    return access(above[0] ? above : "/", W_OK | X_OK) == 0 ||
+           err_errno(err, errno, "cannot make folder %s", path);
+}
+
+bool privileges_check_folder(const char *path, bool root_makes, Err *err)
+{
+    char part[PART_BYTES];
+    struct stat info;
+
+    if (!text_copy(part, sizeof part, path))
+        return err_set(err, ERR_BAD_INPUT, 0, "path of %zu bytes is too long", strlen(path));
+    for (char *slash = part; slash;) {
+        slash = strchr(slash + 1, '/');
+        if (slash)
+            *slash = '\0';
+        bool there = stat(part, &info) == 0;
+        if (!there && errno == ENOENT)
+            return root_makes || check_room_for(part, err);
+        if (there && !S_ISDIR(info.st_mode))
+            return err_errno(err, ENOTDIR, "cannot open %s", part);
+        if (slash)
+            *slash = '/';
+    }
+    return check_writable(path, err);
 }
 
 bool privileges_give_up(const char *user, const char *data_folder, const char *socket_folder,

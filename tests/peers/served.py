@@ -81,11 +81,15 @@ class House:
         for section, keys in (conf or {}).items():
             self.conf.setdefault(section, {}).update(keys)
         self.conf_path = os.path.join(self.top, "platen.conf")
+        self.write_conf()
+        self.process = None
+        self.is_well = 200  # what /health answers when it runs as the test wants it
+
+    def write_conf(self):
+        """platen.conf as conf has it now."""
         with open(self.conf_path, "w", encoding="utf-8") as f:
             for section, keys in self.conf.items():
                 f.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()))
-        self.process = None
-        self.is_well = 200  # what /health answers when it runs as the test wants it
 
     # ---- the server ---------------------------------------------------------------------------
 

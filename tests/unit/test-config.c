@@ -85,6 +85,12 @@ static void what_is_printed_reads_the_same(void **state)
     assert_true(read_text(buf_text(&first), &again, &said));
     assert_true(server_config_print(&again, &second));
     assert_string_equal(buf_text(&first), buf_text(&second));
+    /* Each key was set in a line of its own; without a file in none. */
+    size_t keys = 0;
+    for (const ConfigSection *s = server_config_sections; s->name; s++)
+        for (const Field *f = s->fields; f->name; f++, keys++)
+            assert_true(keys < CONFIG_KEYS_MAX &&
+                        again.lines[keys] > (keys ? again.lines[keys - 1] : 0));
     AUTO_BUF small = buf_with_max(100);
     assert_false(server_config_print(&config, &small));
 }
@@ -94,7 +100,7 @@ static void every_problem_is_said(void **state)
     static const struct {
         const char *text, *said;
     } cases[] = {
-        { "[server]\nnmae = x\n", "[server] nmae: unknown key, did you mean name?" },
+        { "[server]\nnmae = x\n", "line 2: [server] nmae: unknown key, did you mean name?" },
         { "[sever]\nname = x\n",
           "unknown section; there are server, devices, http, deliver, limits" },
         { "[server]\nname\n", "line 2 is not of the form key = value" },
@@ -123,7 +129,8 @@ static void every_problem_is_said(void **state)
         { "[http]\nsocket = run.sock\n", "socket: not an absolute path" },
         { "[deliver]\nprograms = bin\n", "programs: not an absolute path" },
         { "[http]\nsocket =\n", "must have 1 to 100 bytes" },
-        { "[http]\ncertificate = /x\n", "certificate and key belong together; one is missing" },
+        { "[http]\n\n# one\ncertificate = /x\n",
+          "line 4: [http] certificate: certificate and key belong together; one is missing" },
     };
     static ServerConfig config;
     static Said said;
@@ -137,6 +144,20 @@ static void every_problem_is_said(void **state)
     }
     assert_false(read_text("[server]\ndrain_s = x\nuser2 = y\n[web]\na = b\n", &config, &said));
     assert_int_equal(said.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const where[] = { ": line 2: [server] drain_s: ",
+                                             ": line 3: [server] user2: ", ": line 5: [web] a: " };
+
+        assert_non_null(strstr(said.sentences[i], where[i]));
+    }
+    /* What is wrong later, of a key that was set and of one that was not. */
+    assert_true(
+        read_text("# a comment\n[http]\nkey = /k\ncertificate = /c\nkey = /l\n", &config, &said));
+    server_config_say(&config, "key", "is gone", hear, &said);
+    server_config_say(&config, "user", "is gone", hear, &said);
+    assert_true(text_ends_with(said.sentences[0], ": line 5: [http] key: is gone"));
+    assert_true(text_ends_with(said.sentences[1], ": [server] user: is gone"));
+    assert_null(strstr(said.sentences[1], "line"));
     said = (Said){ 0 };
     assert_false(server_config_read("/none/platen.conf", &config, hear, &said));
     assert_string_equal(said.sentences[0],

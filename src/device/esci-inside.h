@@ -22,7 +22,8 @@ typedef struct EsciOwn {
     uint32_t block;      /* its index */
     uint32_t block_left; /* bytes of it that are due, the status byte included */
     uint8_t block_status;
-    bool ask; /* why the device failed has to be asked */
+    bool ask;     /* why the device failed has to be asked          */
+    bool refused; /* it said NAK instead of a block                  */
 } EsciOwn;
 
 typedef enum EsciAwait {
@@ -33,6 +34,9 @@ typedef enum EsciAwait {
 } EsciAwait;
 
 extern const ScanStep esci_steps[ESCI_STATE_MAX_];
+
+/* A piece of a block is here: all but the last byte of the block is handed on. part must live until the actions are taken. */
+void esci_picture(ScanSession *s, Bytes part);
 
 /* What the answer to the command of the state means. */
 ScanEvent esci_answer(ScanSession *s, Mono now);

@@ -211,6 +211,8 @@ static ScanEvent explained(ScanSession *s, const EsciStatus *status)
 
     if (code && text_equal(code, "no-paper") && scan_pages_begun(s) > 0 && !s->esci->ask)
         scan_decide(s, SCAN_END_COMPLETE, NULL); /* the end of a stack, told late */
+    else if (!code && s->esci->refused)
+        scan_refused(s, "NAK", "the next block");
     else
         (void)fault(s, status, code ? code : "device-error");
     return SCAN_EVENT_DONE;
@@ -308,6 +310,10 @@ static ScanEvent blocks_event(ScanSession *s, Mono now)
         return SCAN_EVENT_WRONG;
     if (blocks->status & ESCI_BLOCK_FATAL)
         return SCAN_EVENT_FAILED;
+    /* 10 is "cancel requested" behind a block of the picture only. Here a WF-3620 sets it (12) at an ordinary start, and
+     * SANE (epson2, e2_start_ext_scan) looks at nothing but 80: so an answer with 10 and without blocks is one without
+     * blocks, which is how a feeder says that it still draws the paper. Who cancels meanwhile is heard all the same: by
+     * event 03, by a status with an error, or by the 10 behind the first block. */
     if ((blocks->status & ESCI_BLOCK_NOT_READY) || esci_blocks_total(blocks) == 0)
         return still_busy(s, "no-progress", SCAN_PROGRESS_MS, now); /* it draws the paper */
     if (blocks->block_bytes > BLOCK_MAX || blocks->last_bytes > BLOCK_MAX ||
@@ -325,6 +331,12 @@ static ScanEvent data_event(ScanSession *s, Mono now)
 
     if (s->header.length == 0)
         return still_busy(s, "no-progress", SCAN_PROGRESS_MS, now);
+    if (s->payload.n == 1 && s->payload.p[0] == IS_NAK) {
+        own->ask = own->refused = true;
+        return SCAN_EVENT_FAILED;
+    }
+    if (s->payload.n == 1) /* no NAK, but a piece of the picture */
+        esci_picture(s, buf_bytes(&s->payload));
     if (own->block_left > 0)
         return SCAN_EVENT_OTHER;
     if (own->block_status & (ESCI_BLOCK_FATAL | ESCI_BLOCK_NOT_READY)) {
@@ -351,10 +363,13 @@ static ScanEvent refused(ScanSession *s, const char *code)
     char detail[8] = "";
     const char *command = esci_steps[s->state].text;
 
-    if (command && text_equal(code, "device-rejected"))
+    if (command)
         (void)text_printf(detail, sizeof detail, "%s %c", command[0] == '\x1b' ? "ESC" : "FS",
                           command[1]);
-    scan_fail(s, code, detail);
+    if (text_equal(code, "device-rejected"))
+        scan_refused(s, "NAK", detail);
+    else
+        scan_fail(s, code, "");
     return SCAN_EVENT_FAULT;
 }
 
@@ -426,7 +441,7 @@ ScanEvent esci_answer(ScanSession *s, Mono now)
     case ESCI_AWAIT_BLOCKS:
         return blocks_event(s, now);
     case SCAN_AWAIT_PICTURE:
-        return s->payload.n > 0 ? SCAN_EVENT_WRONG : data_event(s, now); /* more than was asked */
+        return s->payload.n > 1 ? SCAN_EVENT_WRONG : data_event(s, now); /* more than was asked */
     default:
         return SCAN_EVENT_WRONG;
     }

@@ -106,18 +106,26 @@ static int64_t pause_ms(ScanSession *s, Mono now)
     return s->state == ESCI_AT_BLOCK ? BLOCK_PAUSE_MS : SCAN_BUSY_PAUSE_MS;
 }
 
+/* A single byte in place of a block may be NAK: it is looked at first (esci_answer). A device that cuts blocks into
+ * pieces was never seen to begin with one byte, and SANE (epson2) takes every short answer for an error. */
 static bool is_picture(const ScanSession *s)
 {
-    return s->payload_left <= s->esci->block_left;
+    bool alone = s->header.length == 1 && s->esci->block_left == esci_block_size(s);
+
+    return !alone && s->payload_left <= s->esci->block_left;
 }
 
-/* A piece of a block: everything but the last byte of the block is picture. */
 static void picture(ScanSession *s, Bytes part, Mono now)
+{
+    (void)now;
+    esci_picture(s, part);
+}
+
+void esci_picture(ScanSession *s, Bytes part)
 {
     EsciOwn *own = s->esci;
     size_t n = part.n < own->block_left ? part.n : own->block_left - 1;
 
-    (void)now;
     if (n > 0)
         scan_push(s, (ScanAction){ .kind = SCAN_ACTION_PAGE_BYTES,
                                    .side = s->page->side,

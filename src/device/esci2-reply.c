@@ -316,7 +316,8 @@ static ScanEvent choose(ScanSession *s, ScanEvent event)
     return build_parameters(s, false) ? event : SCAN_EVENT_FAULT;
 }
 
-static ScanEvent refused(ScanSession *s)
+/* word: how: "UNKN", "INVD", "NAK". */
+static ScanEvent refused(ScanSession *s, const char *word)
 {
     if (s->state == ESCI2_AT_PARAMETERS) {
         if (!s->esci2->spare_tried && build_parameters(s, true))
@@ -324,10 +325,11 @@ static ScanEvent refused(ScanSession *s)
         scan_fail(s, "parameters-refused", "");
     } else if (s->state == ESCI2_AT_INFO || s->state == ESCI2_AT_START ||
                s->state == ESCI2_AT_IMAGE) {
-        char detail[ESCI2_WORD_SIZE];
+        const char *text = esci2_steps[s->state].text; /* "IMG " */
+        char command[ESCI2_WORD_SIZE];
 
-        (void)text_copy(detail, sizeof detail, esci2_steps[s->state].text);
-        scan_fail(s, "device-rejected", detail);
+        (void)text_printf(command, sizeof command, "%.*s", (int)strcspn(text, " "), text);
+        scan_refused(s, word, command);
     }
     return SCAN_EVENT_REFUSED;
 }
@@ -370,7 +372,7 @@ static ScanEvent granted(ScanSession *s, const Esci2Reply *reply, Mono now)
 static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
 {
     if (esci2_word_is(reply->code, "UNKN") || esci2_word_is(reply->code, "INVD"))
-        return refused(s);
+        return refused(s, reply->code);
     if (!esci2_word_is(reply->code, esci2_steps[s->state].text))
         return SCAN_EVENT_WRONG;
     if (s->state == ESCI2_AT_IMAGE)
@@ -395,7 +397,7 @@ static ScanEvent meaning(ScanSession *s, const Esci2Reply *reply, Mono now)
     }
     if (s->state == ESCI2_AT_PARAMETERS && !esci2_word_is(reply->parameters, "OK") &&
         reply->parameters[0] != '\0')
-        return refused(s);
+        return refused(s, "");
     return granted(s, reply, now);
 }
 

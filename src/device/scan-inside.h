@@ -116,6 +116,9 @@ struct ScanSession {
     uint8_t trailer[RAW_PAGE_TRAILER_SIZE];
     ScanEvent after_page; /* what follows when the page is stored: STORED, or the end of the scan */
 
+    bool locked;      /* the device is locked by us                                      */
+    bool out_of_step; /* where its packets begin is not known any more                   */
+
     bool resting; /* all pages came, and more sheets are waited for */
     bool stop, stop_at_page;
     bool hurried;          /* SCAN_GOODBYE_MS is the patience of winding down */
@@ -135,6 +138,8 @@ void scan_decide(ScanSession *s, ScanEnd end, const Reason *reason);
 
 /* The same for BROKEN with a reason of the table, and for CANCELLED at the device. */
 void scan_fail(ScanSession *s, const char *code, const char *detail);
+void scan_refused(ScanSession *s, const char *word,
+                  const char *command); /* scan_reason_of_refusal */
 void scan_cancelled_at_device(ScanSession *s);
 
 /* One step of the table. */

@@ -170,6 +170,19 @@ Reason scan_reason_of_event(uint8_t code)
                                     : scan_reason("device-rejected", "server error");
 }
 
+Reason scan_reason_of_refusal(const char *word, const char *command)
+{
+    Reason reason = scan_reason("device-rejected", "");
+
+    if (text_equal(word, "UNKN"))
+        (void)text_printf(reason.text, sizeof reason.text,
+                          "The device does not know a command (%s).", command);
+    else
+        (void)text_printf(reason.text, sizeof reason.text, "The device refused a command (%s, %s).",
+                          command, word);
+    return reason;
+}
+
 const char *scan_reason_of_not_ready(const char *word)
 {
     if (esci2_word_is(word, "RSVD"))

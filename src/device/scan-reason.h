@@ -26,6 +26,9 @@ Reason scan_reason_of_error(const Esci2Error *error);
 /* The same of an event by which a device ends a scan: disconnect, time-out, or "server error". */
 Reason scan_reason_of_event(uint8_t code);
 
+/* device-rejected of a command that was answered by "UNKN", "INVD" or "NAK", in the words for it; command: "INFO". */
+Reason scan_reason_of_refusal(const char *word, const char *command);
+
 /* The code for what #nrd says (RSVD, AFEN, anything else but BUSY and WUP). Static. */
 const char *scan_reason_of_not_ready(const char *word);
 

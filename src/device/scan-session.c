@@ -26,6 +26,13 @@ void scan_fail(ScanSession *s, const char *code, const char *detail)
     scan_decide(s, SCAN_END_BROKEN, &reason);
 }
 
+void scan_refused(ScanSession *s, const char *word, const char *command)
+{
+    Reason reason = scan_reason_of_refusal(word, command);
+
+    scan_decide(s, SCAN_END_BROKEN, &reason);
+}
+
 void scan_cancelled_at_device(ScanSession *s)
 {
     Reason reason = scan_reason("cancelled-at-device", "");
@@ -35,7 +42,7 @@ void scan_cancelled_at_device(ScanSession *s)
 
 void scan_push(ScanSession *s, ScanAction action)
 {
-    /* One call adds at most eight: notice or warned, bytes, two drops, send or close, ended. The driver takes all of them
+    /* One call adds at most eight: notice or warned, bytes, two drops, send, close, ended. The driver takes all of them
      * before the next call, so the ring never fills. */
     if (s->action_count < SCAN_ACTIONS_MAX)
         s->actions[(s->action_first + s->action_count++) % SCAN_ACTIONS_MAX] = action;
@@ -136,6 +143,7 @@ static void do_send(ScanSession *s, Mono now)
         s->lock_tries++;
         is_lock_encode(&s->out, SCAN_LOCK_SECONDS);
     } else if (await_of(s) == SCAN_AWAIT_UNLOCK) {
+        s->locked = false;
         is_packet_encode(&s->out, IS_UNLOCK, 0, (Bytes){ 0 });
     } else {
         s->language->encode(s);
@@ -173,6 +181,25 @@ static void do_store(ScanSession *s, Mono now)
                                .notes = s->page->notes });
 }
 
+static bool host_has_page(const ScanSession *s)
+{
+    return s->state == s->language->storing || s->state == s->language->storing_lost;
+}
+
+/* The last word to a device that answers nonsense or not at all, and is left: it may stay locked for the rest of
+ * SCAN_LOCK_SECONDS. Its answer is not waited for; SANE does the same on every way out. Nothing is said when the place
+ * where packets begin is lost (the connection is all there is to end then), and nothing while the host has a page,
+ * because every word would acknowledge it. */
+static void unlock_blindly(ScanSession *s)
+{
+    if (!s->locked || s->out_of_step || host_has_page(s))
+        return;
+    s->locked = false;
+    buf_clear(&s->out);
+    is_packet_encode(&s->out, IS_UNLOCK, 0, (Bytes){ 0 });
+    scan_push(s, (ScanAction){ .kind = SCAN_ACTION_SEND, .bytes = buf_bytes(&s->out) });
+}
+
 static void do_close(ScanSession *s)
 {
     if (s->resting)
@@ -195,11 +222,6 @@ static void do_close(ScanSession *s)
 static const ScanRule *rule_of(const ScanSession *s, ScanEvent event)
 {
     return &s->language->rules[s->state][event];
-}
-
-static bool host_has_page(const ScanSession *s)
-{
-    return s->state == s->language->storing || s->state == s->language->storing_lost;
 }
 
 /* True when nothing can be lost of the scan any more. */
@@ -268,6 +290,8 @@ void scan_dispatch(ScanSession *s, ScanEvent event, Mono now)
     if (next < language->image || next > language->storing)
         drop_pages(s);
     if (next == language->closed) {
+        if (event != SCAN_EVENT_LOST)
+            unlock_blindly(s);
         do_close(s);
         return;
     }
@@ -286,6 +310,7 @@ static ScanEvent lock_event(ScanSession *s)
 {
     ScanEvent event = scan_ack_event(s);
 
+    s->locked = event == SCAN_EVENT_ACK;
     if (event != SCAN_EVENT_NAK)
         return event;
     if (s->lock_tries < SCAN_LOCK_TRIES)
@@ -401,11 +426,13 @@ static size_t feed_head(ScanSession *s, Bytes in, Mono now)
     WireResult result = is_header_decode((Bytes){ s->head, s->head_n }, IS_PAYLOAD_FROM_DEVICE_MAX,
                                          &s->header);
     if (result == WIRE_BROKEN) {
+        s->out_of_step = true;
         scan_dispatch(s, SCAN_EVENT_WRONG, now);
     } else if (result == WIRE_OK) {
         s->payload_left = s->header.length;
         buf_clear(&s->payload);
         if (!is_picture(s) && s->payload_left > s->language->answer_max) {
+            s->out_of_step = true;
             scan_dispatch(s, SCAN_EVENT_WRONG, now);
         } else if (s->payload_left == 0) {
             s->head_n = 0;

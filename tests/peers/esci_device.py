@@ -31,7 +31,8 @@ class EsciManner(epson_device.Manner):
     gamma: bool = True             # knows gamma tables
     source_command: bool = True    # knows ESC e
     refuse_parameters: bool = False
-    feeding_polls: int = 0         # FS G has no blocks so often, while the paper is drawn
+    feeding_polls: int = 0         # FS G has no blocks so often, while the paper is drawn,
+    feeding_status: int = 0        # and this status
     block_lines: int = 0           # lines of a block, 0: what the client asked for
     short_reads: int = 0           # answers to reads of a block have at most so many bytes
     empty_reads: int = 0           # and so often none at all, before each block
@@ -120,7 +121,7 @@ class EsciSession(epson_device.Session):
                 return struct.pack("<BBIII", 2, 0x80, 0, 0, 0)
             if self.polls > 0:
                 self.polls -= 1
-                return struct.pack("<BBIII", 2, 0, 0, 0, 0)
+                return struct.pack("<BBIII", 2, manner.feeding_status, 0, 0, 0)
             self.sheets -= 1
             self.sides_left = 2 if self.source == 2 else 1
             self.polls = manner.feeding_polls
@@ -266,7 +267,10 @@ class EsciSession(epson_device.Session):
             raise Gone
 
     def send_block(self, wanted):
+        strikes = self.strikes()
         data = self.block(wanted)
+        if strikes and self.manner.fault == "block-nak":
+            self.blocks, data = [], NAK
         if self.manner.fault == "silence" and self.strikes():
             time.sleep(100)
         self.queue = data

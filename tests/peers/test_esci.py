@@ -217,6 +217,20 @@ def test_fault_in_the_second_page(house, fault, code):
             assert bench.device.commands[-3:] == ["\x18", "\x1cF", "\x1b)"]
 
 
+def test_nak_instead_of_a_block(house):
+    with Bench(house, sheets=3, job={"color": "gray"}, fault="block-nak", fault_page=2) as bench:
+        batch = bench.scan()
+        assert_ended(bench, batch, "device-rejected", 1)
+        assert batch["reason"]["text"] == "The device refused a command (the next block, NAK)."
+        assert bench.device.commands[-3:] == ["\x18", "\x1cF", "\x1b)"]
+        assert bench.device.complaints == []
+
+
+def test_ten_while_the_paper_is_drawn_is_no_cancel(house):
+    with Bench(house, sheets=2, job={"color": "gray"}, feeding_polls=2, feeding_status=0x10) as bench:
+        bench.assert_stored(bench.scan(), "AA")
+
+
 def test_fault_on_the_glass(house):
     with Bench(house, sheets=0, job={"color": "gray"}, fault="cover", fault_page=1) as bench:
         assert_ended(bench, bench.scan(), "cover-open", 0)

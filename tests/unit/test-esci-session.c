@@ -20,7 +20,10 @@ typedef struct Run {
     uint8_t awaits; /* last letter of the command whose argument is due       */
     uint8_t source;
     unsigned blocks_left;
-    char log[LOG_SIZE]; /* commands in order                                   */
+    unsigned blocks, nak_at;          /* answered so far; the one that is NAK instead          */
+    unsigned statuses, cut_status_at; /* the same of answers to FS F; the one that is too short */
+    unsigned draws;                   /* so many answers to FS G have 10 and no blocks          */
+    char log[LOG_SIZE];               /* commands in order                                   */
     bool locked, taken;
     unsigned pages, dropped;
     uint64_t page_bytes;
@@ -49,7 +52,10 @@ static void answer_status(Run *run)
 {
     bool empty = run->source != ESCI_FLATBED && run->sheets == 0;
 
-    answer(run, captured(run, empty ? STATUS_EMPTY : STATUS_IDLE));
+    Bytes said = captured(run, empty ? STATUS_EMPTY : STATUS_IDLE);
+    if (++run->statuses == run->cut_status_at)
+        said.n = 3;
+    answer(run, said);
 }
 
 static uint32_t line_bytes(const Run *run)
@@ -65,6 +71,11 @@ static void answer_start(Run *run)
                           .full_blocks = BLOCKS_OF_PAGE - 1,
                           .last_bytes = line_bytes(run) };
 
+    if (run->draws > 0) {
+        run->draws--;
+        answer(run, (Bytes){ (const uint8_t[ESCI_BLOCKS_SIZE]){ 0x02, 0x10 }, ESCI_BLOCKS_SIZE });
+        return;
+    }
     run->sheets -= run->sheets > 0 && run->source != ESCI_FLATBED;
     run->blocks_left = BLOCKS_OF_PAGE;
     assert_true(esci_blocks_encode(&out, &blocks));
@@ -77,7 +88,10 @@ static void answer_block(Run *run, uint32_t wanted)
 
     assert_true(run->blocks_left > 0 && wanted <= sizeof data);
     run->blocks_left--;
-    answer(run, (Bytes){ data, wanted });
+    if (++run->blocks == run->nak_at)
+        answer_byte(run, IS_NAK);
+    else
+        answer(run, (Bytes){ data, wanted });
 }
 
 static void answer_command(Run *run, Bytes command, uint32_t wanted)
@@ -396,6 +410,76 @@ static void the_server_stops_at_a_page(void **state)
     run_done(&run);
 }
 
+/* NAK instead of a block ends the scan at once, by name, and the device is told good-bye. */
+static void nak_instead_of_a_block_is_a_refusal(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at <= BLOCKS_OF_PAGE; at++) {
+        Run run;
+
+        run_init(&run, 0, SCAN_SOURCE_AUTO);
+        run.nak_at = at;
+        run_on(&run);
+        assert_int_equal(run.end, SCAN_END_BROKEN);
+        assert_string_equal(run.reason.code, "device-rejected");
+        assert_string_equal(run.reason.text, "The device refused a command (the next block, NAK).");
+        assert_true(run.now.ms < 1000 + 1000);
+        assert_true(run.pages == 0 && run.dropped == 1);
+        assert_string_equal(run.log + strlen(run.log) - 3, "XF)"); /* cancel, why, release */
+        assert_false(run.locked || run.taken);
+        run_done(&run);
+    }
+}
+
+/* An answer that is not the protocol, in packets that are: it is not left locked. */
+static void a_device_that_talks_nonsense_is_unlocked(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at <= 3; at++) {
+        Run run;
+
+        run_init(&run, 1, SCAN_SOURCE_AUTO);
+        run.cut_status_at = at;
+        run_on(&run);
+        assert_string_equal(run.reason.code, "protocol-error");
+        assert_false(run.locked);
+        run_done(&run);
+    }
+}
+
+/* Where its packets begin is not known any more: nothing is said. */
+static void a_device_that_lost_the_frame_is_left(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, 1, SCAN_SOURCE_AUTO);
+    while (!run.page_open) {
+        take_actions(&run);
+        feed_all(&run);
+    }
+    buf_clear(&run.to_host);
+    buf_put_text(&run.to_host, "HTTP/1.0 200 OK\r\n");
+    run_on(&run);
+    assert_string_equal(run.reason.code, "protocol-error");
+    assert_true(run.locked);
+    run_done(&run);
+}
+
+/* Status 10 without blocks is a feeder that draws (see blocks_event), not a cancel. */
+static void ten_without_blocks_means_that_paper_is_drawn(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, 1, SCAN_SOURCE_AUTO);
+    run.draws = 3;
+    run_on(&run);
+    assert_int_equal(run.end, SCAN_END_COMPLETE);
+    assert_int_equal(run.pages, 1);
+    run_done(&run);
+}
+
 /* A device that goes while the only page of the glass comes says why. */
 static void the_device_goes_within_a_page(void **state)
 {
@@ -478,6 +562,10 @@ int main(void)
         cmocka_unit_test(lost_at_every_step),
         cmocka_unit_test(a_page_that_is_not_stored_ends_the_scan),
         cmocka_unit_test(the_server_stops_at_a_page),
+        cmocka_unit_test(nak_instead_of_a_block_is_a_refusal),
+        cmocka_unit_test(a_device_that_talks_nonsense_is_unlocked),
+        cmocka_unit_test(a_device_that_lost_the_frame_is_left),
+        cmocka_unit_test(ten_without_blocks_means_that_paper_is_drawn),
         cmocka_unit_test(the_device_goes_within_a_page),
         cmocka_unit_test(commands_equal_the_captured),
         cmocka_unit_test(the_table_is_whole),

@@ -143,9 +143,9 @@ static const FaultCase fault_cases[] = {
       0, 1, true },
     { "IMG ", 4, 0, FAKE_TOKENS, "#peni0000010i0000010#typIMGA", SCAN_END_BROKEN, "page-broken", 0,
       1, true },
-    { "IMG ", 4, 0, FAKE_TOKENS, "#pstd0a1", SCAN_END_BROKEN, "protocol-error", 0, 1, false },
+    { "IMG ", 4, 0, FAKE_TOKENS, "#pstd0a1", SCAN_END_BROKEN, "protocol-error", 0, 1, true },
     { "IMG ", 4, 0, FAKE_CODE, "INVD", SCAN_END_BROKEN, "device-rejected", 0, 1, true },
-    { "IMG ", 4, 0, FAKE_CODE, "STAT", SCAN_END_BROKEN, "protocol-error", 0, 1, false },
+    { "IMG ", 4, 0, FAKE_CODE, "STAT", SCAN_END_BROKEN, "protocol-error", 0, 1, true },
     { "IMG ", 4, 0, FAKE_CLOSE, NULL, SCAN_END_BROKEN, "connection-lost", 0, 1, false },
     { "IMG ", 4, 0, FAKE_SILENCE, NULL, SCAN_END_BROKEN, "no-answer", 0, 1, false },
     { "IMG ", 4, 0, FAKE_GARBAGE, NULL, SCAN_END_BROKEN, "protocol-error", 0, 1, false },
@@ -170,8 +170,8 @@ static const FaultCase fault_cases[] = {
     { "IMG ", 4, 0, FAKE_EVENT, "\x02", SCAN_END_BROKEN, "connection-lost", 0, 1, false },
     { "IMG ", 4, 0, FAKE_EVENT, "\x80", SCAN_END_BROKEN, "device-timeout", 0, 1, false },
     { "IMG ", 4, 0, FAKE_EVENT, "\xa0", SCAN_END_BROKEN, "device-rejected", 0, 1, false },
-    { "read", 1, 0, FAKE_SHORT, NULL, SCAN_END_BROKEN, "protocol-error", 0, 0, false },
-    { "read", 4, 0, FAKE_SHORT, NULL, SCAN_END_BROKEN, "protocol-error", 0, 1, false },
+    { "read", 1, 0, FAKE_SHORT, NULL, SCAN_END_BROKEN, "protocol-error", 0, 0, true },
+    { "read", 4, 0, FAKE_SHORT, NULL, SCAN_END_BROKEN, "protocol-error", 0, 1, true },
     { "read", 4, 0, FAKE_EVENT, "\x03", SCAN_END_CANCELLED, "cancelled-at-device", 0, 1, true },
     { "INFO", 1, 0, FAKE_CODE, "UNKN", SCAN_END_BROKEN, "device-rejected", 0, 0, true },
     { "INFO", 1, 2, FAKE_TOKENS, "#nrdBUSY", SCAN_END_COMPLETE, "", 2, 0, true },
@@ -219,6 +219,33 @@ static void every_fault_has_its_end(void **state)
         assert_int_equal(run.fake.unlocked, c->unlocked);
         if (c->end == SCAN_END_BROKEN)
             assert_true(run.reason.text[0] != '\0' && run.reason.remedy[0] != '\0');
+        run_done(&run);
+    }
+}
+
+/* Each refusal in the words for it. */
+static void refusals_are_worded_as_what_they_are(void **state)
+{
+    static const struct {
+        const char *at, *code, *text;
+    } cases[] = {
+        { "INFO", "UNKN", "The device does not know a command (INFO)." },
+        { "IMG ", "INVD", "The device refused a command (IMG, INVD)." },
+        { "TRDT", "UNKN", "The device does not know a command (TRDT)." },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Run run;
+
+        run_init(&run, SCAN_SOURCE_AUTO);
+        run.fake.fault_at = cases[i].at;
+        run.fake.fault_nth = 1;
+        run.fake.fault = FAKE_CODE;
+        run.fake.fault_text = cases[i].code;
+        run_on(&run);
+        assert_string_equal(run.reason.code, "device-rejected");
+        assert_string_equal(run.reason.text, cases[i].text);
         run_done(&run);
     }
 }
@@ -665,6 +692,7 @@ int main(void)
         cmocka_unit_test(bytes_may_come_one_by_one),
         cmocka_unit_test(a_cut_at_every_byte_ends_the_scan),
         cmocka_unit_test(every_fault_has_its_end),
+        cmocka_unit_test(refusals_are_worded_as_what_they_are),
         cmocka_unit_test(every_cause_has_its_name),
         cmocka_unit_test(every_event_is_told),
         cmocka_unit_test(refused_parameters_are_tried_without_the_optional),

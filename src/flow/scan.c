@@ -50,13 +50,18 @@ bool flow_list_admit(const ScanRequest *r, Reason *ret_reason)
 /* The job that a number of the panel's list, or a name of its own, stands for. */
 static int find_number(const ScanRequest *r, Reason *ret_reason)
 {
-    if (!r->job[0] && r->job_number == 0)
+    if (!r->job[0] && r->job_number == 0 && !r->listed)
         return 0;
     if (!r->job[0] && r->job_number < 0 && (size_t)r->name < r->group->job_count)
         return r->name; /* shown by a server that ran before */
     for (size_t i = 0; r->job[0] && i < r->group->job_count; i++)
         if (text_equal(r->group->jobs[i].job, r->job))
             return (int)i;
+    if (!r->job[0] && r->job_number == 0)
+        return refuse(
+            ret_reason, "no-such-job", "The panel chose job 0, and its list of jobs begins with 1.",
+            "Open the list of jobs at the panel again; a device that knows one job is set "
+            "by platen device set DEVICE --jobs-by version-3.");
     return refuse(ret_reason, "no-such-job",
                   r->job[0] ? "The job that was chosen is no longer one of this device's."
                             : "The panel chose a job from a list that is not the last one.",

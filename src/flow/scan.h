@@ -13,12 +13,13 @@ typedef struct ScanRequest {
     const char *panel_choice; /* PushScanIDIn, "" when absent         */
     int32_t job_number;       /* JobNumberIn, -1 when absent          */
     const char *job;          /* id of the job this number or name was told for, "" none */
+    bool listed;              /* numbers are those of a list of names, of which 0 is none      */
     int name;      /* the device shows names of jobs: which one was chosen, from 0; -1 not */
     bool draining; /* the server is being stopped          */
 } ScanRequest;
 
 /* The index in group->jobs of the job to start, or -1 with the reason of the refusal. A number goes
- * before the choice; without a list that was told, 0 is the first job: devices of version 3 know one. */
+ * before the choice; without a list that was told, 0 is the first job of devices of version 3, which know one. */
 int flow_scan_admit(const ScanRequest *request, Reason *ret_reason);
 
 /* May the panel be told the jobs? Only device, group and draining count. */

@@ -74,10 +74,15 @@ static void talked(void *arg, bool ok, const Reason *reason)
 }
 
 /* A number without a list of names comes from a device of version 3. */
+static bool talks_of_jobs(const Run *run)
+{
+    return run->job_number >= 0 &&
+           device_jobs_by(&run->device, run->service->panels.doors) != DEVICE_JOBS_BY_JOB_LIST;
+}
+
 static bool wants_talk(const Run *run)
 {
-    return run->press && run->job_number >= 0 &&
-           device_jobs_by(&run->device, run->service->panels.doors) != DEVICE_JOBS_BY_JOB_LIST;
+    return run->press && talks_of_jobs(run);
 }
 
 static void accept_posted(void *arg)
@@ -284,6 +289,7 @@ static bool admit_write(Tx *tx, void *arg, Err *err)
                             .panel_choice = run->choice,
                             .job_number = run->job_number,
                             .job = run->job,
+                            .listed = !talks_of_jobs(run),
                             .name = run->name,
                             .draining = run->service->draining };
     int chosen = flow_scan_admit(&request, &run->reason);

@@ -343,6 +343,8 @@ def test_names_of_jobs_go_only_to_whom_offers_them(house):
         assert b">ERROR<" in device.press(to, job=1) and b">ERROR<" in device.press(to, job=3)
         assert names_of(device.ask_jobs(to, ["X-JobList=1"])) == {"1": "Notes"}
         assert name(started(1)) == "Notes"
+        assert b">ERROR<" in device.press(to, job=0)  # the one of version 3, which is in no list
+        assert "job 0" in house.show("event", "list", "--kind", "scan.refused")[0]["text"]
         assert device.complaints == [] and not {"JOBW", "JOBR"} & set(device.talks)
         house.cli("device", "set", id_, "--jobs-by", "choice")
         assert b">ERROR<" in device.ask_jobs(to, ["X-JobList=1"])

@@ -120,6 +120,13 @@ static void scans_are_admitted_or_refused_with_a_reason(void **state)
 
     (void)state;
     assert_int_equal(flow_scan_admit(&r, &why), 1);
+    r.job_number = 0; /* of version 3 */
+    assert_int_equal(flow_scan_admit(&r, &why), 0);
+    r.listed = true;
+    assert_int_equal(flow_scan_admit(&r, &why), -1);
+    assert_string_equal(why.code, "no-such-job");
+    assert_non_null(strstr(why.text, "job 0"));
+    r.job_number = -1;
     r.panel_choice = "99";
     assert_int_equal(flow_scan_admit(&r, &why), -1);
     assert_string_equal(why.code, "no-such-choice");

@@ -49,6 +49,39 @@ bool text_printf(char *to, size_t size, const char *fmt, ...)
     return n >= 0 && (size_t)n < size;
 }
 
+/* What no shell gives a meaning to, wherever it stands in a word. */
+static bool is_plain_word(const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "@%+:,./_-";
+
+    return text[0] && strspn(text, plain) == strlen(text);
+}
+
+bool text_shell(char *to, size_t size, const char *text)
+{
+    static const char quote[] = "'\\''"; /* ends the quotes, one escaped, and begins them again */
+    size_t n = 0;
+
+    if (is_plain_word(text) && text_copy(to, size, text))
+        return true;
+    to[n++] = '\'';
+    for (const char *c = text; *c; c++) {
+        const char *piece = *c == '\'' ? quote : c;
+        size_t length = *c == '\'' ? sizeof quote - 1 : 1;
+
+        if (n + length + 2 > size) { /* and the last quote and NUL */
+            (void)text_copy(to, size, "''");
+            return false;
+        }
+        memcpy(to + n, piece, length);
+        n += length;
+    }
+    to[n++] = '\'';
+    to[n] = '\0';
+    return true;
+}
+
 bool text_equal(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;

@@ -34,6 +34,11 @@ size_t text_length(const char *text);
 /* True when the text has a control character (below 0x20 or 0x7f). */
 bool text_has_control(const char *text);
 
+/* One word of a command that people are told to type: as it is when a shell takes it so, else in single quotes (POSIX.1-2017,
+ * Shell Command Language 2.2.2). False, and '' in its place, when it does not fit: a part of a name is another name. */
+enum { TEXT_SHELL_BYTES = 4 /* at most that of one byte; and 3 for all */ };
+bool text_shell(char *to, size_t size, const char *text);
+
 /* Whole text as a decimal number within min..max; no blanks, no plus sign. */
 bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 bool bytes_to_int(Bytes bytes, int64_t min, int64_t max, int64_t *ret_value);

@@ -151,7 +151,7 @@ void notification_batch_text(const Batch *batch, NotificationKind kind,
 void notification_stop_text(const char *destination, const char *text, const char *cure,
                             NotificationText *t)
 {
-    char line[NAME_TEXT_SIZE + 32];
+    char line[NAME_TEXT_SIZE + 32], name[TEXT_SHELL_BYTES * NAME_TEXT_SIZE];
     size_t size = sizeof t->text;
 
     *t = (NotificationText){ "", "" };
@@ -162,8 +162,8 @@ void notification_stop_text(const char *destination, const char *text, const cha
     (void)add_line(t->text, size, "What to do: ", cure);
     (void)add_line(t->text, size, "What goes there is held until it works again. To look at it: ",
                    "platen delivery list --state held");
-    (void)text_printf(line, sizeof line, "\"%s\"", destination);
-    (void)add_line(t->text, size, "To try it, and to let it go on: platen destination test ", line);
+    (void)text_shell(name, sizeof name, destination);
+    (void)add_line(t->text, size, "To try it, and to let it go on: platen destination test ", name);
 }
 
 /* --- a mail -------------------------------------------------------------------------------------- */

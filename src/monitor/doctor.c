@@ -10,19 +10,19 @@
 
 /* --- saying ------------------------------------------------------------------------------------------- */
 
-/* The cure with where in place of WHERE. */
+/* The cure with where, as a shell takes it, in place of WHERE. */
 static void fill_cure(Finding *finding, const char *cure)
 {
     static const char mark[] = "WHERE";
+    char where[TEXT_SHELL_BYTES * PATH_TEXT_SIZE];
     const char *found;
     size_t n = 0;
 
+    (void)text_shell(where, sizeof where, finding->where);
     finding->cure[0] = '\0';
     while ((found = strstr(cure, mark)) != NULL) {
-        const char *quote = strchr(finding->where, ' ') ? "\"" : "";
-
-        (void)text_printf(finding->cure + n, sizeof finding->cure - n, "%.*s%s%s%s",
-                          (int)(found - cure), cure, quote, finding->where, quote);
+        (void)text_printf(finding->cure + n, sizeof finding->cure - n, "%.*s%s",
+                          (int)(found - cure), cure, where);
         n = strlen(finding->cure);
         cure = found + sizeof mark - 1;
     }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PASSWD_BYTES = 4096, PART_BYTES = 1024 };
+enum { PASSWD_BYTES = 4096, PART_BYTES = 1024, USER_BYTES = 64 };
 
 static bool find_user(const char *user, struct passwd *ret_entry, char *space, Err *err)
 {
@@ -24,8 +25,10 @@ static bool find_user(const char *user, struct passwd *ret_entry, char *space, E
         return err_errno(err, code, "cannot look up user %s", user);
     if (found)
         return true;
+    char word[TEXT_SHELL_BYTES * USER_BYTES];
+    (void)text_shell(word, sizeof word, user);
     err_set(err, ERR_NOT_FOUND, 0, "there is no user %s to give up root to", user);
-    return err_remedy(err, "useradd --system %s, or set user in [server]", user);
+    return err_remedy(err, "useradd --system %s, or set user in [server]", word);
 }
 
 static bool become(const struct passwd *user, Err *err)
@@ -56,11 +59,14 @@ static bool own_folder(const char *path, const struct passwd *user, Err *err)
 /* Asked as the user the server has become. */
 static bool check_writable(const char *path, Err *err)
 {
+    char word[TEXT_SHELL_BYTES * PATH_TEXT_SIZE];
+
     if (path[0] == '\0' || access(path, W_OK | X_OK) == 0)
         return true;
     err_errno(err, errno, "the server, as user id %u, may not write in %s", (unsigned)geteuid(),
               path);
-    return err_remedy(err, "Give it to that user: chown %u %s", (unsigned)geteuid(), path);
+    (void)text_shell(word, sizeof word, path);
+    return err_remedy(err, "Give it to that user: chown %u %s", (unsigned)geteuid(), word);
 }
 
 bool privileges_become(const char *user, Err *err)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hmac.h"
 #include "base/id.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -13,8 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void text_copy_cuts_at_characters(void **state)
@@ -76,6 +80,110 @@ static void nearest_word_is_found(void **state)
     assert_string_equal(text_nearest("foldr", words), "folder");
     assert_string_equal(text_nearest("filename", words), "file_name");
     assert_null(text_nearest("resolution", words));
+}
+
+/* What a real shell makes of the word, between marks, so that blanks at the ends count. */
+static void assert_shell_reads(const char *word, const char *wanted)
+{
+    char command[1200], said[600] = "", marked[600];
+    char *const args[] = { (char *)"sh", (char *)"-c", command, NULL };
+    posix_spawn_file_actions_t actions;
+    int ends[2], status;
+    pid_t shell;
+    size_t n = 0;
+
+    assert_true(text_printf(command, sizeof command, "printf '<%%s>' %s", word));
+    assert_true(text_printf(marked, sizeof marked, "<%s>", wanted));
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO), 0);
+    assert_int_equal(posix_spawn(&shell, "/bin/sh", &actions, NULL, args, environ), 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(close(ends[1]), 0);
+    for (ssize_t got; (got = read(ends[0], said + n, sizeof said - 1 - n)) > 0;)
+        n += (size_t)got;
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(waitpid(shell, &status, 0), shell);
+    assert_int_equal(status, 0);
+    assert_string_equal(said, marked);
+}
+
+static void a_shell_reads_a_quoted_word_as_it_was(void **state)
+{
+    static const char *const names[] = {
+        "Archive",
+        "10.0.0.7",
+        "fe80::1%eth0",
+        "/srv/a_b-c.d",
+        "a@b,c+d",
+        "",
+        " ",
+        "Front desk",
+        " at the ends ",
+        "it's",
+        "'",
+        "''",
+        "'''a'b",
+        "\"two\"",
+        "$HOME",
+        "${x}",
+        "$(id)",
+        "`id`",
+        "a\\b",
+        "\\",
+        "\\'",
+        "a\\\\",
+        "!",
+        "a!b",
+        "*",
+        "?[a]",
+        "~",
+        "~root",
+        "#x",
+        "a;id",
+        "a&b",
+        "a|b",
+        "<a>",
+        "(a)",
+        "{a,b}",
+        "a=b",
+        "-",
+        "--help",
+        "a\tb",
+        "a\nb",
+        "\n",
+        "M\xc3\xbcller & S\xc3\xb6hne",
+        "\xe2\x80\x99",
+        "%s%n",
+    };
+    char word[TEXT_SHELL_BYTES * NAME_TEXT_SIZE], small[12];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_true(text_shell(word, sizeof word, names[i]));
+        assert_shell_reads(word, names[i]);
+    }
+    for (int c = 1; c < 128; c++) {
+        char every[] = { 'a', (char)c, 'b', (char)c, '\0' };
+
+        assert_true(text_shell(word, sizeof word, every));
+        assert_shell_reads(word, every);
+    }
+    assert_true(
+        text_shell(word, sizeof word, "fe80::1%eth0")); /* easy to read as long as it can be */
+    assert_string_equal(word, "fe80::1%eth0");
+    /* What just fits, and what does not: no part of a name. */
+    assert_true(text_shell(small, sizeof small, "a b c d e"));
+    assert_string_equal(small, "'a b c d e'");
+    assert_false(text_shell(small, sizeof small, "a b c d ef"));
+    assert_string_equal(small, "''");
+    assert_false(text_shell(small, sizeof small, "abcdefghijkl"));
+    assert_string_equal(small, "''");
+    assert_false(text_shell(small, sizeof small, "''''"));
+    char worst[NAME_TEXT_SIZE];
+    memset(worst, '\'', sizeof worst - 1);
+    worst[sizeof worst - 1] = '\0';
+    assert_true(text_shell(word, sizeof word, worst));
 }
 
 static void words_of_a_list_come_in_turn(void **state)
@@ -292,6 +400,7 @@ int main(void)
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(nearest_word_is_found),
+        cmocka_unit_test(a_shell_reads_a_quoted_word_as_it_was),
         cmocka_unit_test(words_of_a_list_come_in_turn),
         cmocka_unit_test(hex_goes_both_ways),
         cmocka_unit_test(hex_goes_into_a_buffer),

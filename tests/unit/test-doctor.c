@@ -254,7 +254,7 @@ static void another_device_at_an_address(void **state)
     assert_write(f, device_distrust(tx, &world.device.id, "It has the number B, not A.", &f->err));
     const Finding *said = assert_only(f, FINDING_DEVICE_ANOTHER, "Front desk");
     assert_says(said, "It has the number B, not A.");
-    assert_non_null(strstr(said->cure, "platen device delete \"Front desk\""));
+    assert_non_null(strstr(said->cure, "platen device delete 'Front desk', wait"));
     /* A name alone changes nothing about that. */
     (void)text_copy(settings.job_group, sizeof settings.job_group, world.group.id.text);
     assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
@@ -267,6 +267,11 @@ static void another_device_at_an_address(void **state)
                                   0, &f->err));
     said = assert_only(f, FINDING_DEVICE_WAITING, "Front desk");
     assert_says(said, "Its approval was taken back.");
+    (void)text_copy(settings.name, sizeof settings.name, "Jo's \"$1\"");
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    said = assert_only(f, FINDING_DEVICE_WAITING, "Jo's \"$1\"");
+    assert_non_null(strstr(said->cure, "platen device approve 'Jo'\\''s \"$1\"', if"));
 }
 
 static void warnings_and_quirks(void **state)
@@ -308,7 +313,7 @@ static void buttons(void **state)
     pairing.state = PAIRING_LOST;
     assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));
     assert_says(assert_only(f, FINDING_DEVICE_PAIRING, "Front desk"), "calls \"PC-7\" since");
-    assert_non_null(strstr(found[0].cure, "platen device pair \"Front desk\";"));
+    assert_non_null(strstr(found[0].cure, "platen device pair 'Front desk';"));
     pairing.state = PAIRING_OUTDATED;
     pairing.problem = PAIRING_NO_ANSWER;
     assert_write(f, pairing_put(tx, &world.device.id, &pairing, NULL, "", &f->err));

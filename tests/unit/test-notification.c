@@ -313,6 +313,7 @@ static void a_destination_that_the_server_stopped_is_told(void **state)
         f, destination_stop(tx, &server, archive, "refused", "Correct the password.", &f->err));
     assert_true(claimed(f, t));
     assert_string_equal(t->claim.subject, "Platen: The destination \"Archive\" was stopped");
+    assert_non_null(strstr(t->claim.text, "platen destination test Archive\n"));
     assert_non_null(strstr(t->claim.text, "What to do: Correct the password.\n"));
     /* Of its own way it says nothing, and waits until that goes on. */
     ends(f, t, NOTIFICATION_WAITING, DELIVERY_CLASS_AUTH);

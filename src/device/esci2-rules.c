@@ -35,6 +35,14 @@
         [SCAN_EVENT_BLOCK] = SEND(then_), [SCAN_EVENT_STOP] = SEND(ESCI2_AT_FIN), ENDINGS \
     }
 
+/* The FIN of a mode, before the scan: then the next mode, unless the answer says what is wrong. */
+#define MODE_FIN(then_)                                                                 \
+    {                                                                                   \
+        [SCAN_EVENT_DONE] = SEND(then_), [SCAN_EVENT_BUSY] = SEND(then_),               \
+        [SCAN_EVENT_REFUSED] = SEND(then_), [SCAN_EVENT_FAULT] = SEND(ESCI2_AT_UNLOCK), \
+        [SCAN_EVENT_STOP] = SEND(ESCI2_AT_UNLOCK), ENDINGS                              \
+    }
+
 /* A step of winding down: whatever the device says to it, the next one follows. */
 #define WIND_DOWN(then_)                                              \
     [SCAN_EVENT_DONE] = SEND(then_), [SCAN_EVENT_BUSY] = SEND(then_), \
@@ -53,12 +61,7 @@ const ScanRule esci2_rules[ESCI2_STATE_MAX_][SCAN_EVENT_MAX_] = {
                         ENDINGS },
 
     [ESCI2_AT_INQUIRY_MODE] = MODE(ESCI2_AT_INQUIRY_MODE, ESCI2_AT_INFO, ESCI2_AT_FORMER_FIN),
-    [ESCI2_AT_FORMER_FIN] = { [SCAN_EVENT_DONE] = SEND(ESCI2_AT_INQUIRY_MODE),
-                              [SCAN_EVENT_BUSY] = SEND(ESCI2_AT_INQUIRY_MODE),
-                              [SCAN_EVENT_REFUSED] = SEND(ESCI2_AT_INQUIRY_MODE),
-                              [SCAN_EVENT_FAULT] = SEND(ESCI2_AT_UNLOCK),
-                              [SCAN_EVENT_STOP] = SEND(ESCI2_AT_UNLOCK),
-                              ENDINGS },
+    [ESCI2_AT_FORMER_FIN] = MODE_FIN(ESCI2_AT_INQUIRY_MODE),
     [ESCI2_AT_INFO] = { [SCAN_EVENT_MORE] = SEND(ESCI2_AT_INFO_DATA),
                         [SCAN_EVENT_BUSY] = RULE(ESCI2_AT_INFO, SCAN_DO_PAUSE),
                         [SCAN_EVENT_AGAIN] = SEND(ESCI2_AT_INFO),
@@ -69,18 +72,12 @@ const ScanRule esci2_rules[ESCI2_STATE_MAX_][SCAN_EVENT_MAX_] = {
     [ESCI2_AT_INFO_DATA] = BLOCK(ESCI2_AT_CAPA),
     [ESCI2_AT_CAPA] = STATUS(ESCI2_AT_CAPA, ESCI2_AT_CAPA_DATA, ESCI2_AT_INQUIRY_FIN),
     [ESCI2_AT_CAPA_DATA] = BLOCK(ESCI2_AT_INQUIRY_FIN),
-    [ESCI2_AT_INQUIRY_FIN] = { [SCAN_EVENT_STOP] = SEND(ESCI2_AT_UNLOCK),
-                               WIND_DOWN(ESCI2_AT_STATUS_MODE) },
+    [ESCI2_AT_INQUIRY_FIN] = MODE_FIN(ESCI2_AT_STATUS_MODE),
 
     [ESCI2_AT_STATUS_MODE] = MODE(ESCI2_AT_STATUS_MODE, ESCI2_AT_STATUS, ESCI2_AT_INQUIRY_FIN),
     [ESCI2_AT_STATUS] = STATUS(ESCI2_AT_STATUS, ESCI2_AT_STATUS_DATA, ESCI2_AT_STATUS_FIN),
     [ESCI2_AT_STATUS_DATA] = BLOCK(ESCI2_AT_STATUS_FIN),
-    [ESCI2_AT_STATUS_FIN] = { [SCAN_EVENT_DONE] = SEND(ESCI2_AT_CONTROL_MODE),
-                              [SCAN_EVENT_BUSY] = SEND(ESCI2_AT_CONTROL_MODE),
-                              [SCAN_EVENT_REFUSED] = SEND(ESCI2_AT_CONTROL_MODE),
-                              [SCAN_EVENT_FAULT] = SEND(ESCI2_AT_UNLOCK),
-                              [SCAN_EVENT_STOP] = SEND(ESCI2_AT_UNLOCK),
-                              ENDINGS },
+    [ESCI2_AT_STATUS_FIN] = MODE_FIN(ESCI2_AT_CONTROL_MODE),
 
     [ESCI2_AT_CONTROL_MODE] = MODE(ESCI2_AT_CONTROL_MODE, ESCI2_AT_CONTROL_STATUS,
                                    ESCI2_AT_STATUS_FIN),

@@ -225,6 +225,76 @@ static void cancelling_at_any_moment_is_orderly(void **state)
     }
 }
 
+/* While the device only says "not yet", a cancel is not kept waiting: no time passes until the goodbye. */
+static void a_cancel_does_not_wait_for_a_busy_device(void **state)
+{
+    static const struct {
+        const char *at;
+        FakeFault fault;
+        const char *log; /* what was said to it in all */
+    } places[] = {
+        { "lock", FAKE_CODE, "lock unlock " },
+        { "mode", FAKE_CODE, "lock FS-Y FIN  unlock " },
+        { "INFO", FAKE_TOKENS, "lock FS-Y INFO FIN  unlock " },
+        { "CAPA", FAKE_TOKENS, "lock FS-Y INFO CAPA FIN  unlock " },
+        { "STAT", FAKE_TOKENS, "lock FS-Y INFO CAPA FIN  FS-Y STAT FIN  unlock " },
+        { "TRDT", FAKE_TOKENS,
+          "lock FS-Y INFO CAPA FIN  FS-Y STAT FIN  FS-X STAT PARA TRDT CAN  FIN  FS-Y STAT FIN  "
+          "unlock " },
+        { "IMG ", FAKE_TOKENS,
+          "lock FS-Y INFO CAPA FIN  FS-Y STAT FIN  FS-X STAT PARA TRDT IMG  CAN  FIN  FS-Y STAT "
+          "FIN  unlock " },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        Run run;
+
+        run_init(&run, SCAN_SOURCE_AUTO);
+        run.fake.fault_at = places[i].at;
+        run.fake.fault = places[i].fault;
+        run.fake.fault_text = "#nrdBUSY";
+        run.fake.fault_nth = run.fake.fault_times = 1;
+        take_actions(&run);
+        while (feed_some(&run))
+            continue;
+        assert_true(run.session->again_at.ms > run.now.ms &&
+                    run.session->again_at.ms < MONO_NEVER.ms);
+        scan_session_cancel(run.session, run.now);
+        take_actions(&run);
+        while (!run.ended && feed_some(&run))
+            continue;
+        assert_string_equal(run.fake.log, places[i].log);
+        assert_true(run.ended);
+        assert_end(&run, SCAN_END_CANCELLED, "cancelled", 0);
+        run_done(&run);
+    }
+}
+
+/* The look at the device after the pages is a courtesy: one that will not be looked at is let go. */
+static void a_refused_last_look_takes_nothing_away(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, SCAN_SOURCE_AUTO);
+    run.chunk = 1;
+    take_actions(&run);
+    while (scan_session_state(run.session) != ESCI2_AT_FIN)
+        if (!feed_some(&run)) {
+            run.now = scan_session_deadline(run.session);
+            scan_session_tick(run.session, run.now);
+            take_actions(&run);
+        }
+    run.fake.fault_at = "mode";
+    run.fake.fault = FAKE_CODE;
+    run.fake.fault_times = 1;
+    run_on(&run);
+    assert_end(&run, SCAN_END_COMPLETE, "", 2);
+    assert_true(text_ends_with(run.fake.log, "FIN  FS-Y unlock "));
+    run_done(&run);
+}
+
 static void patience_does_not_run_while_paused(void **state)
 {
     Run run;
@@ -268,6 +338,8 @@ int main(void)
         cmocka_unit_test(a_stalled_device_is_left_in_order),
         cmocka_unit_test(leaving_is_orderly_and_quick),
         cmocka_unit_test(cancelling_at_any_moment_is_orderly),
+        cmocka_unit_test(a_cancel_does_not_wait_for_a_busy_device),
+        cmocka_unit_test(a_refused_last_look_takes_nothing_away),
         cmocka_unit_test(patience_does_not_run_while_paused),
         cmocka_unit_test(a_limit_of_pages_is_a_whole_scan),
     };

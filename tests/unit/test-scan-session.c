@@ -186,6 +186,10 @@ static const FaultCase fault_cases[] = {
     { "PARA", 1, 0, FAKE_SILENCE, NULL, SCAN_END_BROKEN, "no-answer", 0, 0, false },
     { "TRDT", 1, 0, FAKE_TOKENS, "#errADF PE  ", SCAN_END_BROKEN, "no-paper", 0, 0, true },
     { "TRDT", 1, 0, FAKE_CODE, "INVD", SCAN_END_BROKEN, "device-rejected", 0, 0, true },
+    { "FIN ", 1, 0, FAKE_TOKENS, "#errADF PJ  ", SCAN_END_BROKEN, "paper-jam", 0, 0, true },
+    { "FIN ", 2, 0, FAKE_TOKENS, "#errADF PJ  ", SCAN_END_BROKEN, "paper-jam", 0, 0, true },
+    { "FIN ", 1, 0, FAKE_TOKENS, "#nrdBUSY", SCAN_END_COMPLETE, "", 2, 0, true },
+    { "FIN ", 2, 0, FAKE_CODE, "UNKN", SCAN_END_COMPLETE, "", 2, 0, true },
     { "FIN ", 3, 0, FAKE_CLOSE, NULL, SCAN_END_COMPLETE, "", 2, 0, false },
     { "FIN ", 3, 0, FAKE_SILENCE, NULL, SCAN_END_COMPLETE, "", 2, 0, false },
     { "FIN ", 3, 0, FAKE_CODE, "INVD", SCAN_END_COMPLETE, "", 2, 0, true },
@@ -365,6 +369,17 @@ static void a_mode_that_was_left_is_ended(void **state)
     run_on(&run);
     assert_end(&run, SCAN_END_COMPLETE, "", 2);
     assert_true(text_starts_with(run.fake.log, "lock FS-Y FIN  FS-Y INFO CAPA FIN  FS-Y STAT "));
+    run_done(&run);
+
+    run_init(&run, SCAN_SOURCE_AUTO); /* the FIN that should end it says what is wrong */
+    run.fake.mode = 'X';
+    run.fake.fault_at = "FIN ";
+    run.fake.fault_nth = 1;
+    run.fake.fault = FAKE_TOKENS;
+    run.fake.fault_text = "#errADF OPN ";
+    run_on(&run);
+    assert_end(&run, SCAN_END_BROKEN, "cover-open", 0);
+    assert_string_equal(run.fake.log, "lock FS-Y FIN  unlock ");
     run_done(&run);
 
     for (size_t i = 0; i < COUNT_OF(modes); i++) {

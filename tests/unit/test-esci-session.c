@@ -6,6 +6,16 @@
 enum { IDENTITY = 6, STATUS_IDLE = 8, STATUS_EMPTY = 16, BLOCKS_OF_PAGE = 2, LINES_OF_BLOCK = 2 };
 enum { NEVER = 1 << 30, STEPS_MAX = 2000, LOG_SIZE = 4096, PAGE_MAX = 64 * 1024 };
 
+/* What the device answers to a command instead of the usual: from the nth such command on, so many times. */
+typedef struct Odd {
+    char letter; /* as in Run.log; of a block only the status byte differs, 0xff: no bytes at all */
+    unsigned nth, times;
+    EsciStatus status; /* of 'F'                               */
+    uint8_t byte;      /* of all others; of 'G' 0x15 is one byte, else the status of the blocks */
+} Odd;
+
+enum { ODDS_MAX = 2 };
+
 /* The device: what it is asked, and what it answers. */
 typedef struct Run {
     ScanSession *session;
@@ -17,6 +27,8 @@ typedef struct Run {
     unsigned stop_at; /* cancelled when so many answers were given          */
     unsigned cut_at;  /* the connection breaks then                         */
     bool store_fails;
+    Odd odds[ODDS_MAX];
+    unsigned seen[ODDS_MAX];
     uint8_t awaits; /* last letter of the command whose argument is due       */
     uint8_t source;
     unsigned blocks_left;
@@ -82,16 +94,47 @@ static void answer_start(Run *run)
     answer(run, buf_bytes(&out));
 }
 
-static void answer_block(Run *run, uint32_t wanted)
+static void answer_block(Run *run, uint32_t wanted, uint8_t block_status)
 {
-    static uint8_t data[PAGE_MAX]; /* the last byte, the status, is 0 like the others */
+    static uint8_t data[PAGE_MAX];
 
     assert_true(run->blocks_left > 0 && wanted <= sizeof data);
     run->blocks_left--;
+    data[wanted - 1] = block_status;
     if (++run->blocks == run->nak_at)
         answer_byte(run, IS_NAK);
     else
         answer(run, (Bytes){ data, wanted });
+    data[wanted - 1] = 0;
+}
+
+/* True when the command was answered as the case wants it. */
+static bool answer_oddly(Run *run, char letter, uint32_t wanted)
+{
+    AUTO_BUF out = buf_with_max(ESCI_STATUS_SIZE);
+    const Odd *odd = NULL;
+
+    for (size_t i = 0; i < ODDS_MAX && !odd; i++)
+        if (run->odds[i].letter == letter && ++run->seen[i] >= run->odds[i].nth &&
+            run->seen[i] - run->odds[i].nth < run->odds[i].times)
+            odd = &run->odds[i];
+    if (!odd)
+        return false;
+    if (letter == 'F') {
+        assert_true(esci_status_encode(&out, &odd->status));
+        answer(run, buf_bytes(&out));
+    } else if (letter == 'G' && odd->byte != IS_NAK) {
+        assert_true(esci_blocks_encode(&out, &(EsciBlocks){ .status = odd->byte }));
+        answer(run, buf_bytes(&out));
+    } else if ((letter == '.' || letter == '+') && odd->byte == 0xff) {
+        answer(run, (Bytes){ 0 });
+    } else if (letter == '.' || letter == '+') {
+        answer_block(run, wanted, odd->byte);
+    } else {
+        run->taken = run->taken && letter != ')';
+        answer_byte(run, odd->byte);
+    }
+    return true;
 }
 
 static void answer_command(Run *run, Bytes command, uint32_t wanted)
@@ -110,6 +153,8 @@ static void answer_command(Run *run, Bytes command, uint32_t wanted)
                   : letter == 0x18 ? 'X'
                   : letter == 0x0c ? 'L'
                                    : (char)letter;
+    if (answer_oddly(run, run->log[n], wanted))
+        return;
     switch (letter) {
     case 'I':
         answer(run, captured(run, IDENTITY));
@@ -127,7 +172,7 @@ static void answer_command(Run *run, Bytes command, uint32_t wanted)
         break;
     case '.':
     case IS_ACK:
-        answer_block(run, wanted);
+        answer_block(run, wanted, 0);
         break;
     case 0x18:
         run->blocks_left = 0;
@@ -337,6 +382,25 @@ static void the_feeder_until_it_is_empty(void **state)
     run_done(&run);
 }
 
+enum { EVER = 100000, ADF_ON = ESCI_ADF_INSTALLED | ESCI_ADF_ENABLED };
+
+#define STATUS(nth_, times_, device_, adf_, main_)                   \
+    {                                                                \
+        'F', nth_, times_, { device_, ADF_ON | (adf_), 0, main_ }, 0 \
+    }
+#define BYTE(letter_, nth_, times_, byte_)  \
+    {                                       \
+        letter_, nth_, times_, { 0 }, byte_ \
+    }
+#define FAULT(code_, pages_, dropped_, log_, ...)                        \
+    {                                                                    \
+        { __VA_ARGS__ }, SCAN_SOURCE_AUTO, code_, pages_, dropped_, log_ \
+    }
+#define FAULT_ON_ADF(code_, pages_, dropped_, log_, ...)                \
+    {                                                                   \
+        { __VA_ARGS__ }, SCAN_SOURCE_ADF, code_, pages_, dropped_, log_ \
+    }
+
 /* Whenever it is cancelled, the device is left as it was found, and no page half. */
 static void cancelled_at_every_step(void **state)
 {
@@ -356,6 +420,42 @@ static void cancelled_at_every_step(void **state)
         run_done(&run);
         if (whole)
             return;
+    }
+}
+
+/* While the device only says "not yet", a cancel is not kept waiting: no time passes until the goodbye. */
+static void a_cancel_does_not_wait_for_a_busy_device(void **state)
+{
+    static const struct {
+        Odd odd;
+        const char *log;
+    } cases[] = {
+        { STATUS(1, 1, ESCI_DEVICE_NOT_READY, 0, 0), "@IF" },
+        { BYTE('(', 1, 1, ESCI_IN_USE), "@IF()" },
+        { STATUS(2, 1, ESCI_DEVICE_WARMING_UP, 0, 0), "@IF(@eF)" },
+        { STATUS(3, 1, ESCI_DEVICE_NOT_READY, 0, 0), "@IF(@eFzzzWF)" },
+        { BYTE('G', 1, 1, ESCI_BLOCK_NOT_READY), "@IF(@eFzzzWFG)" },
+        { BYTE('.', 1, 1, 0xff), "@IF(@eFzzzWFG.X)" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Run run;
+
+        run_init(&run, 2, SCAN_SOURCE_AUTO);
+        run.odds[0] = cases[i].odd;
+        for (take_actions(&run); run.to_host.n > 0; take_actions(&run))
+            feed_all(&run);
+        assert_true(run.session->again_at.ms > run.now.ms &&
+                    run.session->again_at.ms < MONO_NEVER.ms);
+        scan_session_cancel(run.session, run.now);
+        for (take_actions(&run); run.to_host.n > 0 && !run.ended; take_actions(&run))
+            feed_all(&run);
+        assert_true(run.ended);
+        assert_string_equal(run.reason.code, "cancelled");
+        assert_string_equal(run.log, cases[i].log);
+        assert_false(run.locked || run.taken);
+        run_done(&run);
     }
 }
 
@@ -390,6 +490,78 @@ static void a_page_that_is_not_stored_ends_the_scan(void **state)
     assert_string_equal(run.log, "@IF(@eFzzzWFG.+");
     assert_true(run.locked);
     run_done(&run);
+}
+
+/* What a device can say where a good answer was due, and how the scan ends: two sheets are in the feeder. */
+static void every_fault_has_its_end(void **state)
+{
+    static const struct {
+        Odd odds[ODDS_MAX];
+        ScanSource source;
+        const char *code;
+        unsigned pages, dropped;
+        const char *log; /* what was said to it, or NULL */
+    } cases[] = {
+        FAULT("", 2, 0, "@IFFF(@eFzzzWFG.+LFWFG.+LF)", STATUS(1, 2, ESCI_DEVICE_NOT_READY, 0, 0)),
+        FAULT("device-busy", 0, 0, NULL, STATUS(1, EVER, ESCI_DEVICE_NOT_READY, 0, 0)),
+        FAULT("", 2, 0, "@IF(@eFFzzzWFG.+LFWFG.+LF)", STATUS(2, 1, ESCI_DEVICE_WARMING_UP, 0, 0)),
+        FAULT("warming-up", 0, 0, NULL, STATUS(2, EVER, ESCI_DEVICE_WARMING_UP, 0, 0)),
+        FAULT("paper-jam", 0, 0, "@IF(@eF)", STATUS(2, 1, 0, ESCI_UNIT_JAM, 0)),
+        FAULT("cover-open", 0, 0, "@IF(@eF)", STATUS(2, 1, 0, ESCI_UNIT_OPEN, 0)),
+        FAULT("device-error", 0, 0, "@IF(@eF)", STATUS(2, 1, 0, ESCI_UNIT_ERROR, 0)),
+        FAULT("device-error", 0, 0, "@IF(@eF)", STATUS(2, 1, ESCI_DEVICE_FATAL, 0, 0)),
+        FAULT("", 2, 0, NULL, STATUS(2, 1, 0, 0, ESCI_UNIT_JAM)),
+        FAULT("", 2, 0, NULL, STATUS(1, 1, 0, ESCI_UNIT_EMPTY, 0)),
+        FAULT_ON_ADF("no-paper", 0, 0, "@IF(@eF)", STATUS(2, 1, 0, ESCI_UNIT_EMPTY, 0)),
+        FAULT("no-paper", 0, 0, "@IF(@eFzzzWF)", STATUS(3, 1, 0, ESCI_UNIT_EMPTY, 0)),
+        FAULT("paper-jam", 1, 0, "@IF(@eFzzzWFG.+LF)", STATUS(4, 1, 0, ESCI_UNIT_JAM, 0)),
+        FAULT("", 1, 0, "@IF(@eFzzzWFG.+LFWF)", STATUS(5, 1, 0, ESCI_UNIT_EMPTY, 0)),
+        FAULT("", 2, 0, "@IF(((@eFzzzWFG.+LFWFG.+LF)", BYTE('(', 1, 2, ESCI_IN_USE)),
+        FAULT("device-busy", 0, 0, "@IF(((((", BYTE('(', 1, EVER, ESCI_IN_USE)),
+        FAULT("", 2, 0, "@IF(@eFzzzWFG.+LFWFG.+LF)", BYTE('(', 1, 1, IS_NAK)),
+        FAULT("device-rejected", 0, 0, "@", BYTE('@', 1, 1, IS_NAK)),
+        FAULT("device-rejected", 0, 0, "@IF(@)", BYTE('@', 2, 1, IS_NAK)),
+        FAULT("", 2, 0, "@IF(@eFzWFG.+LFWFG.+LF)", BYTE('z', 1, 1, IS_NAK)),
+        FAULT("parameters-refused", 0, 0, "@IF(@eFzzzW)", BYTE('W', 1, 1, IS_NAK)),
+        FAULT("parameters-refused", 1, 0, "@IF(@eFzzzWFG.+LFW)", BYTE('W', 2, 1, IS_NAK)),
+        FAULT("device-error", 0, 0, "@IF(@eFzzzWFGF)", BYTE('G', 1, 1, IS_NAK)),
+        FAULT("cover-open", 0, 0, "@IF(@eFzzzWFGF)", BYTE('G', 1, 1, IS_NAK),
+              STATUS(4, 1, 0, ESCI_UNIT_OPEN, 0)),
+        FAULT("", 1, 0, "@IF(@eFzzzWFG.+LFWFGF)", BYTE('G', 2, 1, IS_NAK),
+              STATUS(6, 1, 0, ESCI_UNIT_EMPTY, 0)),
+        FAULT("", 2, 0, "@IF(@eFzzzWFGFG.+LFWFG.+LF)", BYTE('G', 1, 1, ESCI_BLOCK_NOT_READY)),
+        FAULT("no-progress", 0, 0, NULL, BYTE('G', 1, EVER, ESCI_BLOCK_NOT_READY)),
+        FAULT("paper-jam", 0, 0, "@IF(@eFzzzWFGF)", BYTE('G', 1, 1, ESCI_BLOCK_FATAL),
+              STATUS(4, 1, 0, ESCI_UNIT_JAM, 0)),
+        FAULT("paper-jam", 0, 1, "@IF(@eFzzzWFG.XF)", BYTE('.', 1, 1, ESCI_BLOCK_FATAL),
+              STATUS(4, 1, 0, ESCI_UNIT_JAM, 0)),
+        FAULT("no-paper", 1, 1, "@IF(@eFzzzWFG.+LFWFG.+XF)", BYTE('+', 2, 1, ESCI_BLOCK_NOT_READY)),
+        FAULT("cancelled-at-device", 0, 1, "@IF(@eFzzzWFG.X)", BYTE('.', 1, 1, ESCI_BLOCK_CANCEL)),
+        FAULT("cancelled-at-device", 1, 0, "@IF(@eFzzzWFG.+)", BYTE('+', 1, 1, ESCI_BLOCK_CANCEL)),
+        FAULT("", 2, 0, NULL, BYTE('.', 1, 2, 0xff)),
+        FAULT("no-progress", 0, 1, NULL, BYTE('.', 1, EVER, 0xff)),
+        FAULT("", 2, 0, "@IF(@eFzzzWFG.+LFWFG.+LF)", BYTE('L', 1, 1, IS_NAK)),
+        FAULT("", 2, 0, "@IF(@eFzzzWFG.+LFWFG.+LF)", BYTE(')', 1, 1, IS_NAK)),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Run run;
+
+        run_init(&run, 2, cases[i].source);
+        memcpy(run.odds, cases[i].odds, sizeof run.odds);
+        run_on(&run);
+        if (!text_equal(run.reason.code, cases[i].code) || run.pages != cases[i].pages ||
+            run.locked || run.taken)
+            print_error("case %zu: %s, %u pages, %s\n", i, run.reason.code, run.pages, run.log);
+        assert_string_equal(run.reason.code, cases[i].code);
+        assert_int_equal(run.pages, cases[i].pages);
+        assert_int_equal(run.dropped, cases[i].dropped);
+        assert_false(run.locked || run.taken);
+        if (cases[i].log)
+            assert_string_equal(run.log, cases[i].log);
+        run_done(&run);
+    }
 }
 
 static void the_server_stops_at_a_page(void **state)
@@ -559,8 +731,10 @@ int main(void)
         cmocka_unit_test(an_empty_feeder_means_the_glass),
         cmocka_unit_test(the_feeder_until_it_is_empty),
         cmocka_unit_test(cancelled_at_every_step),
+        cmocka_unit_test(a_cancel_does_not_wait_for_a_busy_device),
         cmocka_unit_test(lost_at_every_step),
         cmocka_unit_test(a_page_that_is_not_stored_ends_the_scan),
+        cmocka_unit_test(every_fault_has_its_end),
         cmocka_unit_test(the_server_stops_at_a_page),
         cmocka_unit_test(nak_instead_of_a_block_is_a_refusal),
         cmocka_unit_test(a_device_that_talks_nonsense_is_unlocked),

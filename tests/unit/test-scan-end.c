@@ -34,6 +34,38 @@ static void nothing_is_asked_before_the_page_is_stored(void **state)
     run_done(&run);
 }
 
+/* A device that says goodbye while its last page is being stored takes nothing away. */
+static void a_device_that_goes_after_its_last_page(void **state)
+{
+    static const uint8_t events[] = { IS_EVENT_DISCONNECT, IS_EVENT_TIMEOUT, IS_EVENT_REJECTED };
+
+    (void)state;
+    for (unsigned last = 1; last <= 2; last++) {
+        for (size_t i = 0; i < COUNT_OF(events); i++) {
+            Run run;
+
+            run_init(&run, SCAN_SOURCE_AUTO);
+            run.store_by_hand = true;
+            run_on(&run);
+            if (last == 2) {
+                scan_session_page_stored(run.session, true, NULL, run.now);
+                run_on(&run);
+            }
+            buf_clear(&run.fake.out);
+            is_packet_encode(&run.fake.out, IS_EVENT, IS_DEVICE_FLAGS, (Bytes){ &events[i], 1 });
+            assert_true(feed_some(&run));
+            take_actions(&run);
+            assert_false(run.ended);
+            scan_session_page_stored(run.session, true, NULL, run.now);
+            take_actions(&run);
+            assert_true(run.ended);
+            assert_int_equal(run.end, last == 2 ? SCAN_END_COMPLETE : SCAN_END_BROKEN);
+            assert_int_equal(run.pages, last);
+            run_done(&run);
+        }
+    }
+}
+
 /* After a page that is not stored nothing is sent: IMG, CAN and FIN would acknowledge it, and the
  * panel would say that all is well. */
 static void a_host_that_cannot_store_ends_the_scan(void **state)
@@ -225,8 +257,8 @@ static void cancelling_at_any_moment_is_orderly(void **state)
     }
 }
 
-/* While the device only says "not yet", a cancel is not kept waiting: no time passes until the goodbye. */
-static void a_cancel_does_not_wait_for_a_busy_device(void **state)
+/* While the device only says "not yet", no wish to end is kept waiting: no time passes until the goodbye. */
+static void no_end_waits_for_a_busy_device(void **state)
 {
     static const struct {
         const char *at;
@@ -246,8 +278,17 @@ static void a_cancel_does_not_wait_for_a_busy_device(void **state)
           "FIN  unlock " },
     };
 
+    static const struct {
+        void (*end)(ScanSession *s, Mono now);
+        ScanEnd as;
+        const char *code;
+    } ways[] = { { scan_session_cancel, SCAN_END_CANCELLED, "cancelled" },
+                 { scan_session_stop_at_page, SCAN_END_BROKEN, "server-stopping" },
+                 { scan_session_leave, SCAN_END_BROKEN, "server-stopping" } };
+
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
+    for (size_t n = 0; n < COUNT_OF(places) * COUNT_OF(ways); n++) {
+        size_t i = n / COUNT_OF(ways), way = n % COUNT_OF(ways);
         Run run;
 
         run_init(&run, SCAN_SOURCE_AUTO);
@@ -260,13 +301,13 @@ static void a_cancel_does_not_wait_for_a_busy_device(void **state)
             continue;
         assert_true(run.session->again_at.ms > run.now.ms &&
                     run.session->again_at.ms < MONO_NEVER.ms);
-        scan_session_cancel(run.session, run.now);
+        ways[way].end(run.session, run.now);
         take_actions(&run);
         while (!run.ended && feed_some(&run))
             continue;
         assert_string_equal(run.fake.log, places[i].log);
         assert_true(run.ended);
-        assert_end(&run, SCAN_END_CANCELLED, "cancelled", 0);
+        assert_end(&run, ways[way].as, ways[way].code, 0);
         run_done(&run);
     }
 }
@@ -333,12 +374,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_asked_before_the_page_is_stored),
+        cmocka_unit_test(a_device_that_goes_after_its_last_page),
         cmocka_unit_test(a_host_that_cannot_store_ends_the_scan),
         cmocka_unit_test(the_host_can_cancel_and_stop),
         cmocka_unit_test(a_stalled_device_is_left_in_order),
         cmocka_unit_test(leaving_is_orderly_and_quick),
         cmocka_unit_test(cancelling_at_any_moment_is_orderly),
-        cmocka_unit_test(a_cancel_does_not_wait_for_a_busy_device),
+        cmocka_unit_test(no_end_waits_for_a_busy_device),
         cmocka_unit_test(a_refused_last_look_takes_nothing_away),
         cmocka_unit_test(patience_does_not_run_while_paused),
         cmocka_unit_test(a_limit_of_pages_is_a_whole_scan),

@@ -30,6 +30,12 @@ static const Warning warnings[] = {
       "Look at its panel if nothing more comes." },
 };
 
+/* Said in the answer to IMG: its keys are small letters. */
+static bool is_of_picture(const char *key)
+{
+    return key[0] >= 'a' && key[0] <= 'z';
+}
+
 /* Adds the row of a key and a word, once for each page; nothing for a word that has no row. part: what of the device
  * it is about, "" = not said. */
 static bool warn(ScanNotes *list, const char *key, const char *word, const char *part,
@@ -37,7 +43,7 @@ static bool warn(ScanNotes *list, const char *key, const char *word, const char 
 {
     for (size_t i = 0; i < COUNT_OF(warnings); i++) {
         const Warning *w = &warnings[i];
-        ScanNote note = { .page = page };
+        ScanNote note = { .page = page, .passing = is_of_picture(key) };
 
         if (!text_equal(w->key, key) || (w->word && !esci2_word_is(word, w->word)))
             continue;

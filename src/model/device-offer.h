@@ -48,7 +48,10 @@ typedef struct ScanNote {
     char text[128];   /* "600 dpi asked, 300 used."                 */
     char warning[24]; /* a stable word: "glass-dirty"; "": a wish   */
     char remedy[80];  /* of a warning: what to do, "" = nothing     */
-    uint32_t page;    /* of a warning: the page it is about; 0: none, it is about the device */
+    uint32_t page;    /* of a warning: the page it is about; 0: none                */
+    bool
+        passing; /* of a warning: it was said while a picture came, so that it is over with the scan, while what a
+                       * status says stands until another does not say it. Not stored */
 } ScanNote;
 
 typedef struct ScanNotes {

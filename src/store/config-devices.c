@@ -392,7 +392,7 @@ bool device_warned(Tx *tx, const DeviceId *id, const ScanNotes *warnings, Err *e
     ScanNotes standing = { 0 }, before;
 
     for (size_t i = 0; i < warnings->count; i++)
-        if (warnings->note[i].page == 0)
+        if (warnings->note[i].page == 0 && !warnings->note[i].passing)
             (void)scan_note_once(&standing, &warnings->note[i]);
     if (!device_warnings_text(tx->db, id, &former, err))
         return err->kind == ERR_NOT_FOUND;

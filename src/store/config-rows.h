@@ -134,7 +134,7 @@ bool device_trust(Tx *tx, const Actor *actor, const DeviceId *id, Err *err);
 
 /* What its panel can do, as its requests tell; *device is what device_sighted has read. */
 bool device_panel_learned(Tx *tx, Device *device, DevicePanel panel, Err *err);
-/* What the device warned of at a scan that it has told its state: those of no page replace what is kept; event
+/* What the device warned of at a scan that it has told its state: those of its state replace what is kept; event
  * "device.warning" for each that was not there. */
 bool device_warned(Tx *tx, const DeviceId *id, const ScanNotes *warnings, Err *err);
 /* Appends what is kept of it, a JSON array, or nothing. ERR_NOT_FOUND. */

@@ -110,6 +110,9 @@ def test_what_is_said_between_pages_is_of_none(house, small):
         note, = [n for n in batch["notes"] if "warning" in n]
         assert note["warning"] == "double-feed-noticed" and "page" not in note
         assert bench.stored(batch)[1] == small
+        # It is over with the scan: the device does not go on warning of it.
+        assert house.show("device", "show", bench.id)["warnings"] == []
+        assert events_of(house, bench, "device.warning") == []
 
 
 def test_sides_are_told_apart(house, small):

@@ -16,6 +16,7 @@ typedef struct Esci2Own {
     Buf para_block; /* encoded para */
     size_t para_done, para_part;
     bool spare_tried, feeder_used;
+    bool says_busy;    /* the last answer to IMG: #nrd BUSY or WUP      */
     bool sheets;       /* the last status says that the feeder has some */
     Mono sheets_until; /* how long more sheets are waited for           */
 } Esci2Own;

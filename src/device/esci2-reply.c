@@ -252,6 +252,7 @@ static ScanEvent image_reply(ScanSession *s, const Esci2Reply *reply, Mono now)
     bool empty = !reply->page_start && !reply->page_end && reply->length == 0;
     ScanEvent ending = image_ending(s, reply, whole);
 
+    s->esci2->says_busy = is_busy(reply);
     note_warnings(s, reply);
     if (ending != SCAN_EVENT_STORED && !ends_page)
         return ending;

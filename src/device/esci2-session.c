@@ -84,11 +84,13 @@ static void encode(ScanSession *s)
 static int64_t poll_pause_ms(const ScanSession *s, Mono now)
 {
     int64_t without_ms = SCAN_PROGRESS_MS - (s->progress_at.ms - now.ms);
-    bool feeds = without_ms < SCAN_POLL_FEED_MS;
+    bool busy = s->esci2->says_busy;
+    bool feeds = busy || without_ms < SCAN_POLL_FEED_MS;
+    int64_t most_ms = busy ? SCAN_POLL_BUSY_MAX_MS : SCAN_POLL_FEED_MAX_MS;
     int64_t ms = without_ms / (feeds ? SCAN_POLL_FEED_PART : SCAN_POLL_PART);
 
-    if (feeds && ms > SCAN_POLL_FEED_MAX_MS)
-        return SCAN_POLL_FEED_MAX_MS;
+    if (feeds && ms > most_ms)
+        return most_ms;
     return ms > SCAN_POLL_MIN_MS ? ms : SCAN_POLL_MIN_MS;
 }
 

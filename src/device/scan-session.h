@@ -85,6 +85,10 @@ enum {
     SCAN_POLL_FEED_MAX_MS = 40,
     SCAN_POLL_FEED_PART = 2,
     SCAN_POLL_PART = 1000,
+    /* A device that says that it is busy or warms up is asked after half of the time that it took so far, at most 100 ms
+     * (Epson's description), and so it scans no slower for it: what is lost is never more than half of what it took
+     * itself. SANE asks anew at once, Epson's driver every 2 to 100 ms. */
+    SCAN_POLL_BUSY_MAX_MS = 100,
     /* Without a byte of image or a page token, of a device that answers all the time: give up. The slowest feeder (1 page
      * a minute) has a minute between two pages, and half of that to spare. One that is stuck says so, as an error; only
      * one whose program hangs answers on, and is left long before its lock ends (SCAN_LOCK_SECONDS). */

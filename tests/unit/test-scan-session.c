@@ -420,6 +420,51 @@ static void a_mode_that_is_always_refused(void **state)
     run_done(&run);
 }
 
+/* A device that says BUSY for so long, until its first block: how often it was asked, and what it lost by our pauses. */
+static void a_busy_device_is_asked_by_how_long_it_takes(void **state)
+{
+    static const int64_t busy_ms[] = { 20, 100, 400, 3000, 30000 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(busy_ms); i++) {
+        Mono ready = MONO_NEVER;
+        int64_t lost_ms = -1;
+        unsigned asked = 0;
+        Run run;
+
+        run_init(&run, SCAN_SOURCE_AUTO);
+        run.fake.fault_at = "IMG ";
+        run.fake.fault_nth = 1;
+        run.fake.fault_times = 1 << 20;
+        run.fake.fault = FAKE_TOKENS;
+        run.fake.fault_text = "#nrdBUSY";
+        for (int n = 0; !run.ended && n < STEPS_MAX; n++) {
+            take_actions(&run);
+            if (run.ended || feed_some(&run))
+                continue;
+            if (ready.ms == MONO_NEVER.ms)
+                ready = mono_after(run.now, busy_ms[i]);
+            int64_t pause_ms = scan_session_deadline(run.session).ms - run.now.ms;
+            bool was_busy = !mono_reached(run.now, ready);
+            if (was_busy)
+                assert_in_range(pause_ms, SCAN_POLL_MIN_MS, SCAN_POLL_BUSY_MAX_MS);
+            run.now.ms += pause_ms;
+            asked += was_busy;
+            if (was_busy && mono_reached(run.now, ready)) {
+                lost_ms = run.now.ms - ready.ms;
+                run.fake.fault_times = 0;
+            }
+            scan_session_tick(run.session, run.now);
+        }
+        assert_end(&run, SCAN_END_COMPLETE, "", 2);
+        assert_in_range(lost_ms, 0, busy_ms[i] / 2 + SCAN_POLL_MIN_MS);
+        assert_in_range(lost_ms, 0, SCAN_POLL_BUSY_MAX_MS);
+        assert_in_range(asked, busy_ms[i] / SCAN_POLL_BUSY_MAX_MS,
+                        busy_ms[i] / SCAN_POLL_BUSY_MAX_MS + 12);
+        run_done(&run);
+    }
+}
+
 /* As many as a capture has seen before a page. In the first half second, in which devices feed the next sheet, there
  * are few. */
 static void thousands_of_empty_answers_are_no_stall(void **state)
@@ -713,6 +758,7 @@ int main(void)
         cmocka_unit_test(refused_parameters_are_tried_without_the_optional),
         cmocka_unit_test(a_mode_that_was_left_is_ended),
         cmocka_unit_test(a_mode_that_is_always_refused),
+        cmocka_unit_test(a_busy_device_is_asked_by_how_long_it_takes),
         cmocka_unit_test(thousands_of_empty_answers_are_no_stall),
         cmocka_unit_test(slow_is_told_from_stuck),
         cmocka_unit_test(a_page_without_its_end_marker_is_broken),

@@ -251,7 +251,14 @@ enum {
     DEVICE_ASK_MS = 3500, /* in all: two of them fit into the patience of a panel */
 };
 
-/* Asks the device at a numeric address by a short inquiry session (lock, INFO, unlock). asked is never
+/* True while a scan or job control of ours runs at this numeric address: asking it would take the only session that many
+ * devices have. */
+bool device_is_served(const DeviceLink *link, const char *address);
+
+/* An inquiry gives way to a scan or to job control that begins at its device: it is DEVICE_SAID_NOTHING then, with
+ * "device-busy", if it has not heard who it is.
+ *
+ * Asks the device at a numeric address by a short inquiry session (lock, INFO, unlock). asked is never
  * called inside this function. ERR_TEMPORARY: too many at the same time, no memory; ERR_BAD_INPUT. */
 bool device_ask(DeviceLink *link, const char *address, DeviceAskedFn *asked, void *arg, Err *err);
 

@@ -15,6 +15,7 @@ typedef struct DeviceAsk {
     void *arg;
     DeviceIdentity identity;
     bool only_knocks, reached, connected, identified;
+    bool gives_way;                   /* to a scan, or to job control */
     Mono begun, at[PROBE_STAGE_MAX_]; /* when each stage was over */
     char tls_version[TLS_VERSION_TEXT_SIZE];
 } DeviceAsk;
@@ -23,8 +24,9 @@ typedef struct DeviceAsk {
  * descriptors, no network) says nothing about the device. */
 static bool is_absent(const DeviceAsk *ask, int connect_error)
 {
-    return !ask->reached && (connect_error == 0 || connect_error == ECONNREFUSED ||
-                             connect_error == EHOSTUNREACH || connect_error == ETIMEDOUT);
+    return !ask->reached && !ask->gives_way &&
+           (connect_error == 0 || connect_error == ECONNREFUSED || connect_error == EHOSTUNREACH ||
+            connect_error == ETIMEDOUT);
 }
 
 static void tell_probe(const DeviceAsk *ask, const Reason *reason)
@@ -35,6 +37,7 @@ static void tell_probe(const DeviceAsk *ask, const Reason *reason)
                                     : !ask->identified ? PROBE_IDENTIFY
                                                        : PROBE_STAGE_MAX_ };
     Mono before = ask->begun;
+    Reason busy = scan_reason("device-busy", "somebody has pressed Start meanwhile");
 
     for (size_t i = 0; i < probe.failed; i++) {
         probe.ms[i] = ask->at[i].ms - before.ms;
@@ -46,7 +49,7 @@ static void tell_probe(const DeviceAsk *ask, const Reason *reason)
     (void)text_copy(probe.firmware, sizeof probe.firmware, who->firmware);
     (void)text_copy(probe.certificate, sizeof probe.certificate, who->certificate);
     if (probe.failed != PROBE_STAGE_MAX_)
-        probe.reason = *reason;
+        probe.reason = ask->gives_way ? busy : *reason;
     ask->probed(ask->arg, &probe);
 }
 
@@ -63,7 +66,51 @@ void link_ask_ended(DeviceAsk *ask, int connect_error, const Reason *reason)
     if (copy.probed)
         tell_probe(&copy, reason);
     else
-        copy.asked(copy.arg, said, &copy.identity, copy.identified ? "" : reason->code);
+        copy.asked(copy.arg, said, &copy.identity,
+                   copy.identified  ? ""
+                   : copy.gives_way ? "device-busy"
+                                    : reason->code);
+}
+
+static void give_way(DeviceAsk *ask)
+{
+    static const Reason leave = { .code = "device-busy" };
+
+    ask->gives_way = true;
+    /* Not inside the call of who comes: an inquiry that has no session yet is cut, one that has says good-bye. */
+    loop_timer_start(ask->late, mono_after(mono_now(), ask->connected ? ASK_GOODBYE_MS : 0));
+    if (ask->connected && !ask->identified)
+        device_scan_refuse(ask->scan, &leave);
+}
+
+bool link_ask_gives_way(DeviceLink *link, const NetAddress *device)
+{
+    bool any = false;
+
+    for (DeviceScan *scan = link->scans; scan; scan = scan->next) {
+        if (!scan->ask || !net_address_same_host(&scan->device, device))
+            continue;
+        any = true;
+        if (!scan->ask->gives_way)
+            give_way(scan->ask);
+    }
+    return any;
+}
+
+bool device_is_served(const DeviceLink *link, const char *address)
+{
+    NetAddress device;
+    Err err;
+
+    if (!net_address_parse(address, link->scan_port, &device, &err))
+        return false;
+    for (const DeviceScan *scan = link->scans; scan; scan = scan->next)
+        if (!scan->ask && net_address_same_host(&scan->device, &device))
+            return true;
+    for (const DevicePress *press = link->presses; press; press = press->next)
+        if (press->job && net_address_same_host(&press->peer, &device))
+            return true;
+    return false;
 }
 
 /* Of several connections the first counts: what follows is about TLS. */

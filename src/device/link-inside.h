@@ -35,6 +35,7 @@ struct LinkJob {
     void *arg;
     const char *lost_code;
     int connect_error; /* errno of the connection that was not made, else 0 */
+    bool waits;        /* for an inquiry of ours that gives way, to connect */
     DeviceReach reach;
 };
 
@@ -116,6 +117,11 @@ DeviceScan *link_scan_new(DeviceLink *link, const NetAddress *device, const NetA
 void link_scan_end(DeviceScan *scan, const char *code);
 /* Cuts the scan and tells the host that the server stops. */
 void link_scan_cut(DeviceScan *scan);
+
+/* True as long as an inquiry of ours has a connection to the device, or makes one: many devices have but one session. It is
+ * told to give way, and does within ASK_GOODBYE_MS; who calls comes again after ASK_LOOK_MS. */
+enum { ASK_GOODBYE_MS = 1500, ASK_LOOK_MS = 50 };
+bool link_ask_gives_way(DeviceLink *link, const NetAddress *device);
 
 /* Of an inquiry: it is connected; what the session learned; it is over and its DeviceScan gone. */
 void link_ask_reached(struct DeviceAsk *ask);

@@ -49,10 +49,14 @@ static void drive(LinkJob *job)
         loop_timer_start(job->timer, job_session_deadline(session));
 }
 
+static bool begin(LinkJob *job);
+
 static void on_time(void *arg)
 {
     LinkJob *job = arg;
 
+    if (job->waits && !begin(job))
+        return;
     if (job->lost_code)
         job_session_lost(&job->session, job->lost_code, mono_now());
     else
@@ -79,26 +83,34 @@ static void on_end(void *arg, TcpEnd end, const Err *err)
 
 static const TcpEvents job_events = { .on_read = on_read, .on_end = on_end };
 
-/* Connects. False when that failed at once; the host hears of it all the same. */
-static bool begin(LinkJob *job, const DeviceReach *reach)
+/* Connects, or waits for an inquiry of ours to be gone from the device: false. The host hears of a connection that
+ * failed at once as of every other. */
+static bool begin(LinkJob *job)
 {
     DeviceLink *link = job->press->link;
     NetAddress device = job->press->peer;
     Err err;
 
     device.port = link->scan_port;
+    job->waits = link_ask_gives_way(link, &device);
+    if (job->waits) {
+        loop_timer_start(job->timer, mono_after(mono_now(), ASK_LOOK_MS));
+        return false;
+    }
     const NetAddress *local = link_local_address(link, &device,
                                                  link->door_count > 1 ? &job->press->local : NULL);
     LinkReach how = { .channel = DEVICE_CHANNEL_JOB,
                       .device = &device,
                       .local = local,
-                      .reach = reach,
+                      .reach = &job->reach,
                       .deadline = job->session.late_at,
                       .queue_bytes = JOB_QUEUE_MAX };
     job->stream = link_connect(link, &how, &job_events, job, &err);
-    if (!job->stream)
+    if (!job->stream) {
         job->connect_error = err.code;
-    return job->stream != NULL;
+        job->lost_code = "connect-failed";
+    }
+    return true;
 }
 
 bool device_press_talk(DevicePress *press, DeviceTalk talk, const DeviceReach *reach,
@@ -121,8 +133,7 @@ bool device_press_talk(DevicePress *press, DeviceTalk talk, const DeviceReach *r
         link_job_free(job);
         return false;
     }
-    if (!begin(job, reach))
-        job->lost_code = "connect-failed";
-    loop_timer_start(job->timer, job->lost_code ? now : job_session_deadline(&job->session));
+    if (begin(job))
+        loop_timer_start(job->timer, job->lost_code ? now : job_session_deadline(&job->session));
     return true;
 }

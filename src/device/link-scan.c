@@ -274,6 +274,10 @@ static void connect_to(DeviceScan *scan)
     Err err;
 
     scan->connect_at = MONO_NEVER;
+    if (!scan->ask && scan->scan_arg && link_ask_gives_way(scan->link, &scan->device)) {
+        scan->connect_at = mono_after(mono_now(), ASK_LOOK_MS);
+        return;
+    }
     scan->stream = link_connect(scan->link, &how, &scan_events, scan, &err);
     if (!scan->stream)
         not_connected(scan, err.code);

@@ -8,17 +8,24 @@
 
 #include <stdlib.h>
 
+/* Who waits for the end of a look. */
+typedef struct Waiter {
+    struct Waiter *next;
+    LookedFn *looked;
+    void *arg;
+} Waiter;
+
 /* One address that is looked at. Owned by the loop; the writer thread fills what is named for it while
  * the loop waits for its post. */
 typedef struct Look {
     ScanService *service;
+    struct Look *next; /* in service->looks_running, unless it was begun by identity_another */
     char address[ADDRESS_TEXT_SIZE], here[ID_TEXT_SIZE];
     char why[240]; /* of identity_another, "" = a look   */
     DeviceIdentity identity;
     FormerAnswer former;
     char former_address[ADDRESS_TEXT_SIZE], former_serial[64];
-    LookedFn *looked;
-    void *arg;
+    Waiter *waiters;
     /* filled by the writer thread */
     IdentityStep step;
     Device known;
@@ -83,13 +90,40 @@ static void forget(ScanService *service, const char *address)
 
 /* --- the end --------------------------------------------------------------------------------------- */
 
+static bool wait_for(Look *look, LookedFn *looked, void *arg)
+{
+    Waiter *waiter = looked ? calloc(1, sizeof *waiter) : NULL;
+
+    if (!waiter)
+        return !looked;
+    *waiter = (Waiter){ look->waiters, looked, arg };
+    look->waiters = waiter;
+    return true;
+}
+
+/* Nothing of it is under way. Who waits is not told. */
+static void look_free(Look *look)
+{
+    Look **at = &look->service->looks_running;
+
+    while (*at && *at != look)
+        at = &(*at)->next;
+    if (*at)
+        *at = look->next;
+    for (Waiter *next; look->waiters; look->waiters = next) {
+        next = look->waiters->next;
+        free(look->waiters);
+    }
+    free(look);
+}
+
 static void look_over(Look *look)
 {
     ScanService *service = look->service;
 
-    if (look->looked)
-        look->looked(look->arg);
-    free(look);
+    for (const Waiter *waiter = look->waiters; waiter; waiter = waiter->next)
+        waiter->looked(waiter->arg);
+    look_free(look);
     service->looking--;
     service_say_idle(service);
 }
@@ -236,22 +270,36 @@ static Look *look_new(ScanService *service, const char *address)
     return look;
 }
 
+static Look *look_at(ScanService *service, const char *address)
+{
+    Look *look = service->looks_running;
+
+    while (look && !text_equal(look->address, address))
+        look = look->next;
+    return look;
+}
+
 bool identity_look(ScanService *service, const char *address, LookWhy why, LookedFn *looked,
                    void *arg)
 {
+    Look *running = look_at(service, address);
     Err err;
 
+    if (running)
+        return why == LOOK_PRESSED && wait_for(running, looked, arg);
     if (!service->config.identify || !service->link || service->draining ||
-        service->looking >= LOOKS_MAX || !is_time(service, address, why))
+        service->looking >= LOOKS_MAX || device_is_served(service->link, address) ||
+        !is_time(service, address, why))
         return false;
     Look *look = look_new(service, address);
     if (!look)
         return false;
-    look->looked = looked;
-    look->arg = arg;
-    if (device_ask(service->link, address, asked, look, &err))
+    look->next = service->looks_running;
+    service->looks_running = look;
+    if (wait_for(look, looked, arg) && device_ask(service->link, address, asked, look, &err))
         return true;
-    free(look);
+    ask_again_after(look, LOOK_RETRY_MS);
+    look_free(look);
     service->looking--;
     return false;
 }

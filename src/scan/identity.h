@@ -40,7 +40,8 @@ typedef enum LookWhy {
 typedef void LookedFn(void *arg);
 
 /* Asks who is at the address and puts the rows in order; then looked(arg), never inside this call (NULL =
- * nobody waits). False: not now - asked too lately, or too many at once - and nothing is called. */
+ * nobody waits). A press during that waits for the same end, and the device is asked once. False: not now - asked
+ * too lately, too many at once, or it is being scanned from - and nothing is called. */
 bool identity_look(struct ScanService *service, const char *address, LookWhy why, LookedFn *looked,
                    void *arg);
 

@@ -37,6 +37,7 @@ struct ScanService {
     unsigned sightings; /* device_sighted writes under way */
     unsigned looking;   /* addresses that are looked at */
     LookBook looks;
+    struct Look *looks_running; /* of identity_look */
     Discover *discover;
     Watch *watch;
     Tracers *traces;

@@ -168,6 +168,41 @@ def test_start_at_a_new_address_goes_on(house):
         assert [d for d in house.devices().values() if d["serial"] == unit.serial] == [unit.row()]
 
 
+def test_start_while_it_is_asked_who_it_is(house):
+    """A device serves one connection at a time: the inquiry gives way to the scan, and says good-bye."""
+    with Unit(house, approve=False, busy={"INFO": 9}) as unit:  # it would take longer than it is given
+        common.wait_until(lambda: unit.device.commands, "the inquiry")
+        unit.id = house.approve(unit.device.address)
+        assert set(unit.device.commands) == {"INFO"} and unit.device.unlocks == 0
+        unit.device.manner.busy = {}  # from the next connection on
+        begun = time.monotonic()
+        batch = unit.scan()
+        assert batch["state"] == "done" and time.monotonic() - begun < 10, batch
+        assert (unit.device.sessions, unit.device.unlocks) == (2, 2)
+
+
+def test_job_control_while_it_is_asked(house):
+    """The same of a device of version 3 that is to be told of jobs."""
+    with Unit(house, approve=False, busy={"INFO": 9}) as unit:
+        unit.device.version = "3.00"
+        common.wait_until(lambda: unit.device.commands, "the inquiry")
+        house.approve(unit.device.address)
+        assert set(unit.device.commands) == {"INFO"} and unit.device.unlocks == 0
+        assert b">OK<" in unit.device.ask_jobs(("127.0.0.1", house.tcp_port))
+        assert unit.device.talks == ["scan", "JOBW", "unlock", "answer"]
+        assert unit.device.unlocks == 2
+
+
+def test_start_at_a_new_address_while_it_is_asked(house):
+    """It has announced itself there and is being asked: Start waits for that, and it is asked once."""
+    with Unit(house, busy={"INFO": 2}) as unit:
+        unit.carry()
+        unit.register()
+        common.wait_until(lambda: unit.device.commands, "the inquiry")
+        unit.assert_scans()
+        assert unit.row()["id"] == unit.id and unit.device.sessions == 2
+
+
 def test_two_devices_that_exchange_their_addresses(house):
     """The first scan finds it out; it takes no page and nobody has to be approved again."""
     with Unit(house) as one, Unit(house) as two:

@@ -315,6 +315,7 @@ static bool show_discovery(HttpRequest *req, HttpResponse *res, Err *err)
         json_set_bool(answer, "running", view.running);
         json_set_int(answer, "addresses", view.to_ask);
         json_set_int(answer, "asked", view.asked);
+        json_set_int(answer, "added_left", view.added_left);
         json_set_take(answer, "items", STEAL(items));
     }
     if (ok)

@@ -20,6 +20,15 @@ static const Column found_columns[] = {
 
 /* --- looking ----------------------------------------------------------------------------------------- */
 
+/* Those of a table are asked a few a second. */
+static void print_added_left(const Answer *answer)
+{
+    long long left = json_get_int(answer->json, "added_left", 0);
+
+    if (left > 0)
+        printf("Of the devices that were added, %lld are still to be asked who they are.\n", left);
+}
+
 static void print_found(Cli *cli, const Answer *answer)
 {
     const Json *items = json_get(answer->json, "items");
@@ -39,6 +48,7 @@ static void print_found(Cli *cli, const Answer *answer)
                "open.\n");
     else
         printf("Add a device: platen device add ADDRESS --job-group GROUP\n");
+    print_added_left(answer);
 }
 
 static bool found_get(Cli *cli, Answer *answer, Err *err)
@@ -165,6 +175,9 @@ bool run_device_import(Cli *cli, const Args *args, Err *err)
     else
         printf("%lld added, %lld refused\n", (long long)json_get_int(answer.json, "added", 0),
                (long long)json_get_int(answer.json, "refused", 0));
+    AUTO_ANSWER found = { 0 };
+    if (!cli->raw_json && found_get(cli, &found, err)) /* a help: what was imported is said */
+        print_added_left(&found);
     *err = (Err){ 0 }; /* what was refused is said above: only the exit code tells it again */
     return print_flush(err) && json_get_int(answer.json, "refused", 0) == 0;
 }

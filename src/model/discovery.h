@@ -61,6 +61,8 @@ typedef struct Discovery {
     uint32_t to_ask, asked; /* addresses */
     size_t count;
     FoundDevice *found; /* in the order of answers */
+    uint32_t
+        added_left; /* devices that people have added and that are still to be asked who they are */
 } Discovery;
 
 #endif

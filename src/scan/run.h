@@ -30,7 +30,24 @@ typedef struct Probes {
     bool closed; /* nothing begins any more */
 } Probes;
 
+/* added.c: devices that people have added and that are not asked yet who they are. Of the loop; left: read by all. */
+enum {
+    LOOK_ADDED_GAP_MS = 200, /* five a second                                            */
+    LOOKS_ADDED_MAX = 8,     /* of LOOKS_MAX: devices that call by themselves have room  */
+    ADDED_MAX = 10000,       /* more are asked when they announce themselves             */
+};
+typedef struct AddedDevices {
+    struct AddedDevice *first, *last;
+    LoopTimer *timer; /* made with the first */
+    bool rests;       /* it runs             */
+    atomic_uint left;
+} AddedDevices;
+
+/* Nobody of them is asked any more. */
+void added_stop(ScanService *service);
+
 struct ScanService {
+    AddedDevices added;
     ScanServiceConfig config;
     DeviceLink *link;
     unsigned running;   /* runs that are not freed */

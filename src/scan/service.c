@@ -189,31 +189,10 @@ bool scan_service_discover(ScanService *service, const DiscoveryWish *wish, Err 
 
 bool scan_service_discovered(ScanService *service, Discovery *ret, Err *err)
 {
-    return discover_look(service->discover, ret, err);
-}
+    bool ok = discover_look(service->discover, ret, err);
 
-typedef struct LookWish {
-    ScanService *service;
-    char address[ADDRESS_TEXT_SIZE];
-} LookWish;
-
-static void look_posted(void *arg)
-{
-    LookWish *wish = arg;
-
-    (void)identity_look(wish->service, wish->address, LOOK_ADDED, NULL, NULL);
-    free(wish);
-}
-
-void scan_service_look(ScanService *service, const char *address)
-{
-    LookWish *wish = calloc(1, sizeof *wish);
-
-    if (!wish)
-        return; /* it is asked when it announces itself */
-    wish->service = service;
-    (void)text_copy(wish->address, sizeof wish->address, address);
-    loop_post(service->config.loop, look_posted, wish);
+    ret->added_left = atomic_load(&service->added.left);
+    return ok;
 }
 
 void scan_service_on_idle(ScanService *service, LoopFn *idle, void *arg)
@@ -227,6 +206,7 @@ void scan_service_abort(ScanService *service)
     service->draining = true;
     discover_stop(service->discover);
     watch_stop(service->watch);
+    added_stop(service);
     for (Run *run = service->runs, *next; run; run = next) {
         next = run->next;
         run_refuse(run);
@@ -258,6 +238,7 @@ void scan_service_free(ScanService *service)
     if (!service)
         return;
     device_link_close(service->link);
+    added_stop(service);
     free_runs(service->runs);
     free_runs(service->pulled);
     pthread_mutex_destroy(&service->pulled_lock);

@@ -68,7 +68,8 @@ bool scan_service_probe(ScanService *service, const Device *device, DeviceProbe 
 bool scan_service_discover(ScanService *service, const DiscoveryWish *wish, Err *err);
 bool scan_service_discovered(ScanService *service, Discovery *ret, Err *err);
 
-/* Asks the device that was added at this address who it is. Any thread, returns at once. */
+/* The device that was added at this address is asked who it is: at once, or of many a few a second (Discovery.added_left).
+ * Any thread, returns at once. */
 void scan_service_look(ScanService *service, const char *address);
 
 /* From now on presses are refused; running scans go on, but none waits for more sheets. */

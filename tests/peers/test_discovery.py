@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -174,6 +175,38 @@ def test_a_table(house, tmp_path, name, text):
     assert rows["127.0.44.2"]["name"] == 'Two, "b"' and rows["127.0.44.2"]["job_group"] == ""
     for address in ("127.0.44.1", "127.0.44.2"):
         house.cli("device", "delete", rows[address]["id"])
+
+
+def test_a_table_of_many_is_asked_a_few_a_second(house, tmp_path):
+    """Five devices a second are asked who they are, none is forgotten, and it is said how many are left."""
+    many = [f"127.0.46.{i + 1}" for i in range(30)]
+    asked = {}
+
+    class Clocked(Device):
+        def __init__(self, address, number):
+            super().__init__(address, house.scan_port, numbered(f"X5EW46{number:04}"))
+
+        def _shake_hands(self, stream):
+            asked.setdefault(self.address, time.monotonic())
+            return super()._shake_hands(stream)
+
+    with contextlib.ExitStack() as stack:
+        devices = [stack.enter_context(Clocked(address, i)) for i, address in enumerate(many)]
+        text = imported(house, "address\n" + "\n".join(many), tmp_path)
+        assert "30 added, 0 refused" in text and "are still to be asked who they are" in text
+        left = [house.api("GET", "/api/v1/discovery")[1]["added_left"]]
+        assert "still to be asked" in house.cli("device", "found")
+        while left[-1] > 0:
+            left.append(house.api("GET", "/api/v1/discovery")[1]["added_left"])
+            time.sleep(0.2)
+        assert sorted(left, reverse=True) == left and left[0] > 5
+        common.wait_until(lambda: all(house.devices()[a]["serial"] for a in many), "their numbers")
+        times = sorted(asked.values())
+        # In no second more than five, and one that the clock's edge allows.
+        assert all(later - early > 0.9 for early, later in zip(times, times[6:])), times
+        assert not any(d.complaints for d in devices)
+        for address in many:
+            house.cli("device", "delete", house.devices()[address]["id"])
 
 
 def test_a_table_with_all_settings(house, tmp_path):

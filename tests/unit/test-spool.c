@@ -220,6 +220,15 @@ static void a_slow_disk_is_felt_and_then_drained(void **state)
     sem_wait(&w.sem);
     assert_false(w.ok);
     assert_int_equal(w.err.kind, ERR_TEMPORARY);
+    for (int i = 0; i < 1000 && spool_devices_wait(s.spool); i++)
+        usleep(10000);
+    assert_false(spool_devices_wait(s.spool));
+
+    sem_wait(&gate); /* it is felt as often as it happens */
+    spool_page_begin(handle, 3, 'A', PAGE_FORMAT_JPEG);
+    spool_page_bytes(handle, 'A', (Bytes){ bytes, 2 * SPOOL_UNWRITTEN_MAX });
+    assert_true(spool_devices_wait(s.spool));
+    sem_post(&gate);
     spool_batch_closed(handle, &w);
     for (int i = 0; i < 1000 && spool_devices_wait(s.spool); i++)
         usleep(10000);
@@ -294,6 +303,123 @@ static void a_full_disk_names_page_and_cure(void **state)
     assert_non_null(strstr(w.err.remedy, "Free space"));
     assert_false(there(&s, "p0007a.jpg") || there(&s, "p0007a.jpg.part"));
     spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+/* The disk fails at one call, which is counted from 1; 0: never. Only one thread calls at a time. */
+static atomic_int calls, fails_at;
+
+static bool fails_now(void)
+{
+    errno = EIO;
+    return atomic_fetch_add(&calls, 1) + 1 == atomic_load(&fails_at);
+}
+
+static int failing_open(int dir, const char *name, int flags, mode_t mode)
+{
+    return fails_now() ? -1 : file_ops_system.open(dir, name, flags, mode);
+}
+
+static ssize_t failing_write(int fd, const void *bytes, size_t n)
+{
+    return fails_now() ? -1 : file_ops_system.write(fd, bytes, n);
+}
+
+static int failing_sync_data(int fd)
+{
+    return fails_now() ? -1 : file_ops_system.sync_data(fd);
+}
+
+static int failing_sync_folder(int fd)
+{
+    return fails_now() ? -1 : file_ops_system.sync_folder(fd);
+}
+
+static int failing_mkdir(int dir, const char *name, mode_t mode)
+{
+    return fails_now() ? -1 : file_ops_system.mkdir(dir, name, mode);
+}
+
+static int failing_rename(int from_dir, const char *from, int to_dir, const char *to,
+                          unsigned flags)
+{
+    return fails_now() ? -1 : file_ops_system.rename(from_dir, from, to_dir, to, flags);
+}
+
+static void the_disk_fails_at(int call)
+{
+    static FileOps failing;
+
+    failing = file_ops_system;
+    failing.open = failing_open;
+    failing.write = failing_write;
+    failing.sync_data = failing_sync_data;
+    failing.sync_folder = failing_sync_folder;
+    failing.mkdir = failing_mkdir;
+    failing.rename = failing_rename;
+    atomic_store(&calls, 0);
+    atomic_store(&fails_at, call);
+    file_ops_set(&failing);
+}
+
+/* Whichever step of it fails, the page is not said to be stored, and the next one is. */
+static void a_page_is_stored_only_when_every_step_was(void **state)
+{
+    enum {
+        STEPS_LEAST = 6
+    }; /* create, write, sync, rename, line of batch.json, sync of the folder */
+    Fixture *f = *state;
+    uint32_t number = 0;
+    bool all = false;
+    Setup s;
+    Waited w;
+
+    setup(f, &s, 1);
+    SpoolBatch *handle = spool_batch_opened(s.spool, &s.batch, &s.device, &w);
+    for (int step = 1; !all; step++) {
+        the_disk_fails_at(step);
+        bool ok = spool_page(handle, ++number, 'A', 100, &w);
+        all = atomic_load(&calls) < step;
+        file_ops_set(NULL);
+        assert_int_equal(ok, all);
+        assert_true(!all || step > STEPS_LEAST);
+        if (!ok) {
+            assert_int_equal(w.err.kind, ERR_TEMPORARY);
+            assert_non_null(strstr(w.err.text, "page "));
+            assert_non_null(strstr(w.err.remedy, "scan again"));
+        }
+        assert_true(spool_page(handle, ++number, 'A', 100, &w));
+    }
+    spool_batch_closed(handle, &w);
+    spool_close(s.spool);
+}
+
+/* The same for the folder of a batch: without it no page is stored. */
+static void a_batch_is_open_only_when_every_step_was(void **state)
+{
+    /* The day, the batch and out with the sync of each, batch.json replaced and opened again. */
+    enum { STEPS_LEAST = 12 };
+    Fixture *f = *state;
+    bool all = false;
+    Setup s;
+
+    setup(f, &s, 1);
+    for (int step = 1; !all; step++) {
+        Batch batch = s.batch;
+        Waited w;
+
+        batch.id = id_new(BatchId, wall_now());
+        (void)text_printf(batch.folder, sizeof batch.folder, "2026-11-%02d/%s", step,
+                          batch.id.text);
+        the_disk_fails_at(step);
+        SpoolBatch *handle = spool_batch_opened(s.spool, &batch, &s.device, &w);
+        all = atomic_load(&calls) < step;
+        file_ops_set(NULL);
+        assert_int_equal(w.ok, all);
+        assert_true(!all || step > STEPS_LEAST);
+        assert_int_equal(spool_page(handle, 1, 'A', 100, &w), all);
+        spool_batch_closed(handle, &w);
+    }
     spool_close(s.spool);
 }
 
@@ -392,6 +518,8 @@ int main(void)
         STORE_TEST(a_slow_disk_is_felt_and_then_drained),
         STORE_TEST(many_scans_have_a_smaller_share_each),
         STORE_TEST(a_full_disk_names_page_and_cure),
+        STORE_TEST(a_page_is_stored_only_when_every_step_was),
+        STORE_TEST(a_batch_is_open_only_when_every_step_was),
         STORE_TEST(a_batch_that_cannot_be_made_fails_its_pages),
         STORE_TEST(space_is_reserved_for_running_scans),
         STORE_TEST(a_spool_that_cannot_be_opened_says_so),

@@ -401,6 +401,38 @@ enum { EVER = 100000, ADF_ON = ESCI_ADF_INSTALLED | ESCI_ADF_ENABLED };
         { __VA_ARGS__ }, SCAN_SOURCE_ADF, code_, pages_, dropped_, log_ \
     }
 
+/* Paper in the feeder changes nothing where the job names the glass. */
+static void the_glass_is_used_where_the_job_names_it(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, 2, SCAN_SOURCE_FLATBED);
+    run_on(&run);
+    assert_string_equal(run.reason.code, "");
+    assert_int_equal(run.pages, 1);
+    assert_int_equal(run.sheets, 2);
+    assert_int_equal(run.source, ESCI_FLATBED);
+    run_done(&run);
+}
+
+/* A strict job that asks for more than the device can is refused before the device is taken. */
+static void a_strict_order_is_not_bent(void **state)
+{
+    Run run;
+
+    (void)state;
+    run_init(&run, 2, SCAN_SOURCE_AUTO);
+    run.session->order.strict = true;
+    run.session->order.dpi = 20000;
+    run_on(&run);
+    assert_string_equal(run.reason.code, "settings-not-offered");
+    assert_int_equal(run.pages, 0);
+    assert_string_equal(run.log, "@IF");
+    assert_false(run.locked || run.taken);
+    run_done(&run);
+}
+
 /* Whenever it is cancelled, the device is left as it was found, and no page half. */
 static void cancelled_at_every_step(void **state)
 {
@@ -730,6 +762,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_feeder_means_the_glass),
         cmocka_unit_test(the_feeder_until_it_is_empty),
+        cmocka_unit_test(the_glass_is_used_where_the_job_names_it),
+        cmocka_unit_test(a_strict_order_is_not_bent),
         cmocka_unit_test(cancelled_at_every_step),
         cmocka_unit_test(a_cancel_does_not_wait_for_a_busy_device),
         cmocka_unit_test(lost_at_every_step),

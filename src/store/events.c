@@ -17,7 +17,10 @@ bool event_insert(Tx *tx, Event *event, Err *err)
     return true;
 }
 
-/* Literals, by what the index can do: the events of one batch, or all by their id. */
+/* Literals, by what the index can do: the events of one batch, or all by their id. Device and kind are looked for along the ids.
+ * Of 200,000 events (a year of 110 batches a day) 50 of a device that scans take 1 ms, and when there are fewer, so that all
+ * are looked at, 17 ms for a device and 31 ms for a kind: less than an index would be worth, which makes the events a
+ * quarter larger and each of them, written while devices wait, twice as dear (4 -> 10 microseconds). */
 #define EVENT_SELECT                                                \
     "SELECT event.id, event.at, batch_id, device_id, kind, text,"   \
     " coalesce(nullif(device.name, ''), device.address, device_id)" \

@@ -7,7 +7,6 @@
 #include "http/certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 enum { PEM_BYTES_MAX = 256 * 1024 };
@@ -71,10 +70,10 @@ static void look_at_certificate(const ApiCertificate *certificate, DoctorCertifi
         return;
     ret->path = certificate->path;
     ret->key_path = certificate->key_path;
-    if (!file_read_whole(AT_FDCWD, certificate->path, &file, &err) ||
+    if (!file_read_path(certificate->path, &file, &err) ||
         !certificate_validity(buf_bytes(&file), &from, &until, &err))
         (void)text_copy(ret->problem, sizeof ret->problem, err.text);
-    AUTO_FD key = file_open_read(AT_FDCWD, certificate->key_path, &err);
+    AUTO_FD key = file_open_path(certificate->key_path, &err);
     if (key < 0)
         (void)text_copy(ret->key_problem, sizeof ret->key_problem, err.text);
     ret->is_in_use = bytes_equal(buf_bytes(&file), buf_bytes(&certificate->shown));

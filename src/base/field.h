@@ -36,7 +36,8 @@ typedef struct Field {
     bool required;              /* must be present and, for text, not empty                  */
     bool is_path;               /* TEXT: an absolute path, or empty when not required        */
     FieldPattern pattern;       /* TEXT: may have tokens                                     */
-    unsigned addresses_max;     /* TEXT in platen.conf: a list of 1 to so many local addresses */
+    bool is_list;               /* TEXT in platen.conf: parts with commas, in several lines  */
+    unsigned addresses_max;     /* ... a list of 1 to so many local addresses                */
     bool one_of_each;           /* ... of which one is of IPv4 and one of IPv6 at most         */
     int64_t min, max;           /* INT: range; LIST: number of items                         */
     int64_t preset;             /* INT, BOOL, CHOICE: default                                */

@@ -170,6 +170,11 @@ int file_open_read(int dir_fd, const char *name, Err *err)
     return open_named(dir_fd, name, O_RDONLY | O_NOFOLLOW, 0, err);
 }
 
+int file_open_path(const char *path, Err *err)
+{
+    return open_named(AT_FDCWD, path, O_RDONLY, 0, err);
+}
+
 bool file_write_all(int fd, Bytes bytes, Err *err)
 {
     while (bytes.n > 0) {
@@ -281,11 +286,9 @@ bool file_remove_folder(int dir_fd, const char *name, Err *err)
     return remove_named(dir_fd, name, AT_REMOVEDIR, err);
 }
 
-bool file_read_whole(int dir_fd, const char *name, Buf *out, Err *err)
+static bool read_open(int fd, const char *name, Buf *out, Err *err)
 {
-    AUTO_FD fd = file_open_read(dir_fd, name, err);
-
-    while (fd >= 0) {
+    for (;;) {
         size_t room = out->max - out->n < READ_STEP_BYTES ? out->max - out->n : READ_STEP_BYTES;
         uint8_t one_more; /* tells a file that just fits from one that is too long */
         uint8_t *to = room ? buf_reserve(out, room) : &one_more;
@@ -303,7 +306,20 @@ bool file_read_whole(int dir_fd, const char *name, Buf *out, Err *err)
             return err_set(err, ERR_BAD_INPUT, 0, "%s is larger than %zu bytes", name, out->max);
         out->n += (size_t)n;
     }
-    return false;
+}
+
+bool file_read_whole(int dir_fd, const char *name, Buf *out, Err *err)
+{
+    AUTO_FD fd = file_open_read(dir_fd, name, err);
+
+    return fd >= 0 && read_open(fd, name, out, err);
+}
+
+bool file_read_path(const char *path, Buf *out, Err *err)
+{
+    AUTO_FD fd = file_open_path(path, err);
+
+    return fd >= 0 && read_open(fd, path, out, err);
 }
 
 bool file_replace(int dir_fd, const char *name, Bytes content, mode_t mode, Err *err)

@@ -70,6 +70,8 @@ int file_open_append(int dir_fd, const char *name, mode_t mode, Err *err);
 
 /* Opens an existing file for reading. */
 int file_open_read(int dir_fd, const char *name, Err *err);
+/* The same of a path that a person has named: it may be a symbolic link, as those of certificates often are. */
+int file_open_path(const char *path, Err *err);
 
 /* Writes all of bytes at the descriptor's position, however many calls that takes. */
 bool file_write_all(int fd, Bytes bytes, Err *err);
@@ -97,6 +99,8 @@ bool file_remove_folder(int dir_fd, const char *name, Err *err);
 
 /* Appends the whole file to out; ERR_BAD_INPUT when it passes out's maximum. */
 bool file_read_whole(int dir_fd, const char *name, Buf *out, Err *err);
+/* The same of a path that a person has named (file_open_path). */
+bool file_read_path(const char *path, Buf *out, Err *err);
 
 /* Writes a whole small file so that a crash leaves the old or the new one: temporary name, sync,
  * rename, sync of the folder. */

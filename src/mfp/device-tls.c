@@ -35,7 +35,7 @@ static bool keep(const char *path, Bytes pem, Err *err)
 /* What the file has; a file that is not there is made. */
 static bool find_identity(Device *device, const char *path, Buf *pem, Err *err)
 {
-    if (file_read_whole(AT_FDCWD, path, pem, err))
+    if (file_read_path(path, pem, err))
         return true;
     return err->kind == ERR_NOT_FOUND && tls_identity_make(device->options->product, pem, err) &&
            keep(path, buf_bytes(pem), err);

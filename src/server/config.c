@@ -42,13 +42,19 @@ static const Field device_fields[] = {
       .type = FIELD_TEXT,
       .offset = offsetof(ServerConfig, device_address),
       .size = FIELD_SIZEOF(ServerConfig, device_address),
+      .is_list = true,
       .addresses_max = 2,
       .one_of_each = true,
       .preset_text = "0.0.0.0, ::",
       .help = "Local addresses devices reach us at, one of IPv4, one of IPv6; 0.0.0.0, ::: every "
               "one." },
-    TEXT(ServerConfig, interfaces, false,
-         "Network interfaces with a name on panels each, separated by commas; empty: one name."),
+    { .name = "interfaces",
+      .type = FIELD_TEXT,
+      .offset = offsetof(ServerConfig, interfaces),
+      .size = FIELD_SIZEOF(ServerConfig, interfaces),
+      .is_list = true,
+      .help =
+          "Network interfaces with a name on panels each, separated by commas; empty: one name." },
     PATH(ServerConfig, quirks, false,
          "YAML file with what models do otherwise than they say; empty: what the program knows."),
     INTEGER(ServerConfig, udp_port, 1, 65535, 2968, "UDP port of registration."),
@@ -82,6 +88,7 @@ static const Field http_fields[] = {
       .type = FIELD_TEXT,
       .offset = offsetof(ServerConfig, http_address),
       .size = FIELD_SIZEOF(ServerConfig, http_address),
+      .is_list = true,
       .addresses_max = 7, /* http/server.h has room for the Unix socket as well */
       .preset_text = "127.0.0.1",
       .help = "Local addresses of the HTTPS listeners; 0.0.0.0, ::: every one." },
@@ -139,8 +146,8 @@ typedef struct Reading {
     ConfigProblem *problem;
     void *arg;
     FILE *file;
-    uint32_t line; /* that is read */
-    bool in_line;  /* its end was not read yet */
+    uint32_t line;  /* that is read */
+    bool continues; /* it begins with a blank */
     bool bad;
 } Reading;
 
@@ -239,9 +246,18 @@ static bool set_bool(bool *to, const char *value)
     return true;
 }
 
-/* NULL when the value was taken, else what is wrong with it. */
-static const char *set_value(ServerConfig *config, const Field *f, const char *value, char *why,
-                             size_t why_size)
+static bool set_text(char *to, size_t size, const char *value, bool append)
+{
+    size_t n = append ? strlen(to) : 0;
+
+    while (n > 0 && strchr(", \t", to[n - 1]))
+        n--;
+    return n == 0 ? text_copy(to, size, value) : text_printf(to + n, size - n, ", %s", value);
+}
+
+/* append: to what former lines have set. NULL when the value was taken, else what is wrong with it. */
+static const char *set_value(ServerConfig *config, const Field *f, const char *value, bool append,
+                             char *why, size_t why_size)
 {
     char *at = (char *)config + f->offset;
 
@@ -250,7 +266,7 @@ static const char *set_value(ServerConfig *config, const Field *f, const char *v
     case FIELD_SECRET:
         if (f->is_path && value[0] && value[0] != '/')
             return "not an absolute path; give it from the root, beginning with /";
-        if (text_copy(at, f->size, value))
+        if (set_text(at, f->size, value, append))
             return NULL;
         (void)text_printf(why, why_size, "longer than %zu bytes", f->size - 1);
         return why;
@@ -308,8 +324,11 @@ static int take_line(void *arg, const char *section, const char *key, const char
     for (const Field *f = fields; f->name; f++) {
         if (!text_equal(f->name, key))
             continue;
-        const char *wrong = set_value(r->config, f, value, why, sizeof why);
-        if (key_place(section, key, &section, &place))
+        const char *wrong = r->continues && !f->is_list
+                                ? "is not a list that could go on in this line: a key must not "
+                                  "have a blank before it"
+                                : set_value(r->config, f, value, r->continues, why, sizeof why);
+        if (key_place(section, key, &section, &place) && !r->continues)
             r->config->lines[place] = r->line;
         if (wrong)
             say(r, section, key, wrong);
@@ -434,17 +453,38 @@ static void say_of_file(Reading *r, const char *what)
     r->bad = true;
 }
 
-/* fgets() that counts lines: the library tells its handler none. A line may come in pieces. */
+/* The rest of a line that did not fit. True when there was more of it than its end. */
+static bool skip_rest(FILE *file)
+{
+    bool more = false;
+    int c;
+
+    while ((c = getc(file)) != EOF && c != '\n')
+        more = true;
+    return more;
+}
+
+/* fgets() that counts lines, since the library tells its handler none, and that lets it see no line in pieces: it
+ * would take each for a line. */
 static char *next_line(char *to, int size, void *arg)
 {
     Reading *r = arg;
-    char *piece = fgets(to, size, r->file);
+    char what[192];
 
-    if (!piece)
+    if (!fgets(to, size, r->file))
         return NULL;
-    r->line += !r->in_line;
-    r->in_line = strchr(piece, '\n') == NULL;
-    return piece;
+    size_t blanks = strspn(to, " \t");
+    r->line++;
+    r->continues = blanks > 0;
+    if (!strchr(to, '\n') && skip_rest(r->file) && !strchr("#;", to[blanks])) {
+        (void)text_printf(what, sizeof what,
+                          "line %u is longer than %d bytes; a list of addresses or interfaces can "
+                          "go on in the next line, which then begins with a blank",
+                          r->line, size - 1);
+        say_of_file(r, what);
+        to[0] = '\0'; /* nothing of it counts */
+    }
+    return to;
 }
 
 static void read_file(Reading *r)
@@ -518,11 +558,34 @@ static bool is_hidden(const Field *f, const char *value)
     return f->type == FIELD_SECRET && !text_equal(value, f->preset_text);
 }
 
+/* In lines that can be read again. */
+static bool print_list(const char *list, Buf *to)
+{
+    enum { LINE_BYTES = 120 };
+
+    while (list[0]) {
+        size_t n = strlen(list), cut = LINE_BYTES;
+
+        while (n > LINE_BYTES && cut > 0 && !strchr(", ", list[cut - 1]))
+            cut--;
+        n = n > LINE_BYTES && cut > 0 ? cut : n;
+        const char *next = list + n + strspn(list + n, " ");
+        while (n > 0 && list[n - 1] == ' ')
+            n--;
+        if (!buf_printf(to, " %.*s%s", (int)n, list, next[0] ? "\n   " : ""))
+            return false;
+        list = next;
+    }
+    return true;
+}
+
 /* A blank and the value; nothing for an empty text, because lines do not end in blanks. */
 static bool print_value(const Field *f, const char *at, Buf *to)
 {
     if (is_hidden(f, at))
         return true;
+    if (f->is_list)
+        return print_list(at, to);
     if (f->type == FIELD_TEXT || f->type == FIELD_SECRET)
         return buf_printf(to, "%s%s", at[0] ? " " : "", at);
     if (f->type == FIELD_BOOL)

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "json/json.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
@@ -142,7 +141,7 @@ bool quirks_file_read(const char *path, QuirkBook *ret_book, ConfigProblem *prob
     *ret_book = (QuirkBook){ 0 };
     own = (Reading){ .path = path, .problem = problem, .arg = arg };
     program = (Reading){ .path = "quirks of the program", .problem = problem, .arg = arg };
-    if (path[0] && !file_read_whole(AT_FDCWD, path, &text, &err))
+    if (path[0] && !file_read_path(path, &text, &err))
         say(&own, "", &err);
     else if (path[0])
         take_text(&own, buf_bytes(&text));

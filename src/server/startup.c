@@ -101,7 +101,7 @@ static bool make_certificate(int data, Buf *certificate, Buf *key, Err *err)
 /* One file of the two; a failure has its key of platen.conf and a cure. */
 static bool read_pem(const char *key, const char *path, Buf *to, Err *err)
 {
-    if (file_read_whole(AT_FDCWD, path, to, err))
+    if (file_read_path(path, to, err))
         return true;
     err_remedy(err, "Both files must be readable for the user of the server (id %u).",
                (unsigned)geteuid());

@@ -128,6 +128,25 @@ def test_a_key_of_another_certificate():
     assert_refused(conf, "certificate", "no HTTPS listener can be made of this certificate and key")
 
 
+def test_a_certificate_behind_symbolic_links():
+    """As certbot keeps them; and quirks that an administrator keeps elsewhere."""
+    house = House()
+    try:
+        for name, path in zip(("chain", "key"), key_pair(house.top, "own")):
+            os.symlink(path, os.path.join(house.top, name))
+        with open(os.path.join(house.top, "rows.yaml"), "w", encoding="utf-8") as f:
+            f.write("quirks: []\n")
+        os.symlink("rows.yaml", os.path.join(house.top, "quirks"))
+        house.conf.setdefault("http", {}).update(certificate=os.path.join(house.top, "chain"),
+                                                 key=os.path.join(house.top, "key"))
+        house.conf.setdefault("devices", {}).update(quirks=os.path.join(house.top, "quirks"))
+        house.write_conf()
+        checked = platend(house, "--check-config")
+        assert (checked.returncode, checked.stderr) == (0, ""), checked
+    finally:
+        house.remove()
+
+
 def test_a_certificate_that_is_none():
     def conf(house):
         return {"http": {"certificate": house.conf_path, "key": key_pair(house.top, "own")[1]}}

@@ -95,6 +95,47 @@ static void what_is_printed_reads_the_same(void **state)
     assert_false(server_config_print(&config, &small));
 }
 
+/* The library that reads the file takes lines of 200 bytes; 32 interfaces, and what people explain, are longer. */
+static void long_lines_are_whole_or_refused(void **state)
+{
+    enum { NAMES = 32, IN_LINE = 8, LONG = 300 };
+    static ServerConfig config, again;
+    static Said said;
+    AUTO_BUF text = buf_with_max(4096), all = buf_with_max(512),
+             printed = buf_with_max(PRINTED_BYTES_MAX);
+    char letters[LONG + 1];
+
+    (void)state;
+    memset(letters, 'a', LONG);
+    letters[LONG] = '\0';
+    assert_true(buf_printf(&text, "# %s\n  ; %s\n[devices]\ninterfaces =\n", letters, letters));
+    for (int i = 0; i < NAMES; i++) {
+        bool first = i % IN_LINE == 0, last = i % IN_LINE == IN_LINE - 1;
+
+        assert_true(buf_printf(&text, "%s interface%d,%s", first ? " " : "", i,
+                               last ? "\n\n# more\n" : ""));
+        assert_true(buf_printf(&all, "%sinterface%d", i ? ", " : "", i));
+    }
+    assert_true(buf_put_text(&text, "  last\nudp_port = 2\n") && buf_put_text(&all, ", last"));
+    assert_false(read_text(buf_text(&text), &config, &said)); /* 33 */
+    assert_int_equal(said.count, 1);
+    assert_string_equal(config.interfaces, buf_text(&all));
+    assert_int_equal(config.udp_port, 2);
+    *strstr(config.interfaces, ", last") = '\0';
+    assert_true(server_config_print(&config, &printed));
+    assert_true(read_text(buf_text(&printed), &again, &said));
+    assert_string_equal(again.interfaces, config.interfaces);
+    buf_clear(&text);
+    assert_true(
+        buf_printf(&text, "[server]\nname = X\ndata_dir = /%s\nlog_level = loud\n", letters));
+    assert_false(read_text(buf_text(&text), &config, &said));
+    assert_int_equal(said.count, 2);
+    assert_non_null(strstr(said.sentences[0], "line 3 is longer than 199 bytes"));
+    assert_non_null(strstr(said.sentences[1], ": line 4: [server] log_level: "));
+    assert_string_equal(config.data_dir, "/var/lib/platen");
+    assert_string_equal(config.name, "X");
+}
+
 static void every_problem_is_said(void **state)
 {
     static const struct {
@@ -109,6 +150,8 @@ static void every_problem_is_said(void **state)
         { "[server]\nlibexec_dir = ./bin\n", "libexec_dir: not an absolute path" },
         { "[server]\nname = a,b\n", "must have 1 to 20 characters and none of" },
         { "[server]\nlog_level = loud\n", "not one of error, warning, info, debug" },
+        { "[server]\nname = A\n log_level = debug\n",
+          "line 3: [server] name: is not a list that could go on in this line" },
         { "[devices]\nudp_port = 70000\n", "\"70000\" is not a number from 1 to 65535" },
         { "[devices]\nmulticast = on\n", "neither true nor false" },
         { "[devices]\ninterfaces = eth0, pj1, eth0\n", "names an interface twice" },
@@ -332,6 +375,7 @@ int main(void)
         cmocka_unit_test(presets_are_sound),
         cmocka_unit_test(lists_of_addresses_are_taken_apart),
         cmocka_unit_test(what_is_printed_reads_the_same),
+        cmocka_unit_test(long_lines_are_whole_or_refused),
         cmocka_unit_test(every_problem_is_said),
         cmocka_unit_test(the_page_has_every_key),
     };

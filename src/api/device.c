@@ -3,6 +3,7 @@
 #include "api/device.h"
 #include "api/batch.h"
 #include "api/noun.h"
+#include "model/jobs-by.h"
 #include "store/scan-json.h"
 
 /* Why a device that waits for approval is in the list; of one that only announced itself: since when. */
@@ -18,12 +19,31 @@ static Json *waits_show(const Device *device)
     return object;
 }
 
+/* Why its jobs are not chosen as it is set, or not all of them. */
+static Json *jobs_by_notes_show(const Device *device, unsigned names, size_t jobs)
+{
+    Reason notes[JOBS_BY_NOTES_MAX];
+    size_t count = device_jobs_by_notes(device, names, jobs, notes);
+    Json *array = json_new_array();
+
+    for (size_t i = 0; i < count; i++) {
+        Json *note = json_new_object();
+
+        json_set_text(note, "code", notes[i].code);
+        json_set_text(note, "text", notes[i].text);
+        json_set_text(note, "remedy", notes[i].remedy);
+        json_add_take(array, note);
+    }
+    return array;
+}
+
 /* With the name of the job group, so that a list of devices need not show ids to people. */
 static Json *device_show(const ApiRead *read, const Device *device)
 {
     Json *object = json_new_object();
+    unsigned names = api_config(read->api)->panel_names;
+    StoredJobGroup group = { .group.name = "" };
     JobGroupId group_id;
-    StoredJobGroup group;
     Err ignored;
 
     json_set_text(object, "id", device->id.text);
@@ -42,8 +62,9 @@ static Json *device_show(const ApiRead *read, const Device *device)
     json_set_text(object, "tls_version", device->tls_version);
     json_set_text(object, "panel", device_panel_words[device->panel]);
     json_set_text(object, "jobs_by", device_jobs_by_words[device->settings.jobs_by]);
-    json_set_text(object, "jobs_by_now",
-                  device_jobs_by_words[device_jobs_by(device, api_config(read->api)->panel_names)]);
+    json_set_text(object, "jobs_by_now", device_jobs_by_words[device_jobs_by(device, names)]);
+    json_set_take(object, "jobs_by_notes",
+                  jobs_by_notes_show(device, names, group.group.job_count));
     json_set_text(object, "state", device_state_words[device->state]);
     json_set_text(object, "address", device->address);
     json_set_text(object, "product", device->product);

@@ -285,6 +285,16 @@ static void print_warnings(Cli *cli, const Answer *answer)
     }
 }
 
+/* Why the jobs of a device are not chosen as it is set. */
+static void print_jobs_by_notes(Cli *cli, const Answer *answer)
+{
+    const Json *notes = json_get(answer->json, "jobs_by_notes");
+
+    for (size_t i = 0; !cli->raw_json && i < json_count(notes); i++)
+        (void)fprintf(stderr, "platen: %s\n  %s\n", json_get_text(json_item(notes, i), "text"),
+                      json_get_text(json_item(notes, i), "remedy"));
+}
+
 bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)
 {
     AUTO_ANSWER answer = { 0 };
@@ -293,6 +303,7 @@ bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)
         return false;
     print_changed(cli, noun, &answer, "is created");
     print_warnings(cli, &answer);
+    print_jobs_by_notes(cli, &answer);
     return true;
 }
 
@@ -308,5 +319,6 @@ bool noun_change(Cli *cli, const CliNoun *noun, const char *method, const char *
         return false;
     print_changed(cli, noun, &answer, "is changed");
     print_warnings(cli, &answer);
+    print_jobs_by_notes(cli, &answer);
     return true;
 }

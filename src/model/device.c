@@ -119,6 +119,11 @@ DeviceJobsBy device_jobs_by(const Device *device, unsigned names)
     };
     DeviceJobsBy by = (DeviceJobsBy)device->settings.jobs_by;
 
+    bool by_list = by == DEVICE_JOBS_BY_V3 || by == DEVICE_JOBS_BY_JOB_LIST;
+    if (by_list && device->panel == DEVICE_PANEL_PLAIN)
+        return DEVICE_JOBS_BY_CHOICE;
+    if (by == DEVICE_JOBS_BY_JOB_LIST && device->panel == DEVICE_PANEL_V3)
+        return DEVICE_JOBS_BY_V3;
     if (by == DEVICE_JOBS_BY_AUTO)
         by = of_panel[device->panel];
     if (by == DEVICE_JOBS_BY_AUTO)

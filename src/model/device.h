@@ -193,7 +193,8 @@ typedef struct Device {
 } Device;
 
 /* The way that is in force: what is set, or by what the panel can do. names: how many names the server can
- * show, one for each of its interfaces; with one name nothing is shown by name. Never AUTO. */
+ * show, one for each of its interfaces; with one name nothing is shown by name, and a panel that was not seen to ask
+ * for lists chooses as it can (model/jobs-by.h says why). Never AUTO. */
 DeviceJobsBy device_jobs_by(const Device *device, unsigned names);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "model/jobs-by.h"
 #include "model/quirks.h"
 #include "store/config-rows.h"
 #include "store/doctor-rows.h"
@@ -72,7 +73,8 @@ typedef struct Devices {
     size_t heard;
     /* the job group of the last device that was asked for */
     char group[ID_TEXT_SIZE];
-    bool has_jobs;
+    size_t jobs;
+    unsigned names; /* the server can show */
     bool ok;
     Err err;
 } Devices;
@@ -83,22 +85,23 @@ static const char *name_of(const Device *device)
     return device->settings.name[0] ? device->settings.name : device->address;
 }
 
-static bool has_jobs(Devices *all, const char *group)
+/* How many its group has. */
+static size_t jobs_of(Devices *all, const char *group)
 {
     StoredJobGroup row;
     JobGroupId id;
 
     if (!group[0])
-        return false;
+        return 0;
     if (text_equal(all->group, group))
-        return all->has_jobs;
+        return all->jobs;
     (void)text_copy(id.text, sizeof id.text, group);
     (void)text_copy(all->group, sizeof all->group, group);
     bool read = job_group_get(all->doctor->db, &id, &row, &all->err);
-    all->has_jobs = read && row.group.job_count > 0;
+    all->jobs = read ? row.group.job_count : 0;
     if (!read && all->err.kind != ERR_NOT_FOUND)
         all->ok = false;
-    return all->has_jobs;
+    return all->jobs;
 }
 
 /* What it warned of at its last scan, in one finding. */
@@ -139,6 +142,24 @@ static void check_quirks(Doctor *d, const Device *device)
                    first->model, count, count == 1 ? "" : "s", first->why);
 }
 
+static void check_jobs(Devices *all, const Device *device)
+{
+    size_t jobs = jobs_of(all, device->settings.job_group);
+    Reason notes[JOBS_BY_NOTES_MAX];
+
+    if (!all->ok)
+        return;
+    if (jobs == 0)
+        doctor_say(all->doctor, FINDING_DEVICE_WITHOUT_JOBS, name_of(device), NULL, "%s",
+                   device->settings.job_group[0] ? "Its job group has no jobs."
+                                                 : "It has no job group.");
+    size_t count = device_jobs_by_notes(device, all->names, jobs, notes);
+    for (size_t i = 0; i < count; i++)
+        if (!text_equal(notes[i].code, "panel-not-heard")) /* nothing is known to be wrong */
+            doctor_say(all->doctor, FINDING_DEVICE_JOBS_BY, name_of(device), notes[i].remedy, "%s",
+                       notes[i].text);
+}
+
 static bool check_device(void *arg, const Device *device)
 {
     Devices *all = arg;
@@ -170,10 +191,7 @@ static bool check_device(void *arg, const Device *device)
     if (device->contact == DEVICE_OFFLINE)
         doctor_say(d, FINDING_DEVICE_OFFLINE, name, NULL,
                    "It cannot be reached at %.45s since %.19s.", device->address, since);
-    if (!has_jobs(all, device->settings.job_group) && all->ok)
-        doctor_say(d, FINDING_DEVICE_WITHOUT_JOBS, name, NULL, "%s",
-                   device->settings.job_group[0] ? "Its job group has no jobs."
-                                                 : "It has no job group.");
+    check_jobs(all, device);
     check_quirks(d, device);
     all->ok = all->ok && check_warnings(all, device);
     return all->ok;
@@ -232,8 +250,11 @@ static bool check_pairing(void *arg, const DeviceId *id, const Pairing *pairing)
 void doctor_check_devices(Doctor *d)
 {
     Devices all = { .doctor = d, .ok = true };
-    bool ok = device_list(d->db, check_device, &all, &all.err) && all.ok;
+    DoctorNames names;
 
+    doctor_names(d->facts->config, &names);
+    all.names = (unsigned)names.count;
+    bool ok = device_list(d->db, check_device, &all, &all.err) && all.ok;
     if (!ok) {
         say_unread(d, false, "devices", &all.err);
         return;

@@ -225,6 +225,11 @@ const FindingKind finding_kinds[FINDING_MAX_] = {
         "device-without-jobs", FINDING_WARNING,
         "An approved device has no job group, or one without jobs: Start is refused.",
         "platen device set WHERE --job-group GROUP" },
+    [FINDING_DEVICE_JOBS_BY] = {
+        "device-jobs-by", FINDING_WARNING,
+        "The panel of a device chooses jobs in another way than is set, or cannot start all jobs of "
+        "its group.",
+        "See jobs_by_notes in: platen device show WHERE" },
     [FINDING_DEVICE_PAIRING] = {
         "device-pairing-lost", FINDING_ERROR,
         "The button of a scanner without a panel calls another host than this server.",

@@ -164,12 +164,16 @@ class House:
             connection.close()
         return answer.status, json.loads(text) if text[:1] in ("{", "[") else text
 
-    def cli(self, *words, **more):
-        """platen with these words; its standard output. It must succeed."""
-        done = subprocess.run(
+    def platen(self, *words, **more):
+        """platen with these words, and what it did."""
+        return subprocess.run(
             self._command(*self.nobody, self.program("platen"), *words), capture_output=True, text=True,
             timeout=common.PATIENCE_S, check=False,
             env={**SANITIZERS, **os.environ, "PLATEN_SOCKET": self.socket}, **more)
+
+    def cli(self, *words, **more):
+        """The same; its standard output. It must succeed."""
+        done = self.platen(*words, **more)
         assert done.returncode == 0, f"platen {' '.join(words)}: {done.stderr}"
         return done.stdout
 

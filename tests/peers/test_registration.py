@@ -350,6 +350,40 @@ def test_names_of_jobs_go_only_to_whom_offers_them(house):
         assert b">ERROR<" in device.ask_jobs(to, ["X-JobList=1"])
 
 
+def test_what_is_set_and_cannot_work_is_said(house):
+    """It is kept, and set, show and doctor say why another way is used."""
+    jobs = [{"job": job(house, f"Sort {i}")} for i in range(7)]
+    for name, some in (("Six", jobs[:6]), ("Seven", jobs)):
+        assert house.api("POST", "/api/v1/job-groups", {"name": name, "jobs": some})[0] == 201
+
+    def set_to(way, *words):
+        done = house.platen("device", "set", id_, "--jobs-by", way, *words)
+        shown = house.show("device", "show", id_)
+        codes = [n["code"] for n in shown["jobs_by_notes"]]
+        assert all(n["text"] in done.stderr and n["remedy"] in done.stderr
+                   for n in shown["jobs_by_notes"]) and done.returncode == 0
+        told = [f for f in house.api("GET", "/api/v1/doctor")[1]["items"] if f["name"] == "device-jobs-by"]
+        assert [(f["what"], f["cure"]) for f in told] == [
+            (n["text"], n["remedy"]) for n in shown["jobs_by_notes"]]
+        return shown["jobs_by_now"], codes
+
+    with device_at(house) as device:
+        register(house, device)
+        id_ = house.approve(device.address, job_group="Six")
+        assert set_to("auto") == ("choice", [])
+        assert set_to("name") == ("choice", ["one-interface"])
+        assert set_to("job-list") == ("choice", ["panel-shows-no-lists"])
+        assert set_to("version-3") == ("choice", ["panel-shows-no-lists"])
+        assert set_to("choice", "--job-group", "Seven") == ("choice", ["jobs-beyond-choice"])
+        assert set_to("name") == ("choice", ["one-interface", "jobs-beyond-choice"])
+        assert set_to("job-list") == ("choice", ["panel-shows-no-lists", "jobs-beyond-choice"])
+        # What is set is used once the panel asks for it.
+        answer = device.ask_jobs(("127.0.0.1", house.tcp_port), ["X-JobList=1"])
+        assert len(names_of(answer)) == 7
+        assert set_to("job-list") == ("job-list", [])
+        house.cli("device", "delete", id_)
+
+
 def ask_panel(mfp, path, body=None):
     """(status, answer) of the panel of platen-mfp."""
     request = urllib.request.Request(mfp.ready["panel"] + path,

@@ -238,6 +238,16 @@ static void devices(void **state)
     assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
                                   0, &f->err));
     assert_well(f);
+    settings.jobs_by = DEVICE_JOBS_BY_NAME;
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    const Finding *said = assert_only(f, FINDING_DEVICE_JOBS_BY, "Front desk");
+    assert_says(said, "\"name\" is set, but the server has one interface");
+    assert_non_null(strstr(said->cure, "interfaces in [devices]"));
+    settings.jobs_by = DEVICE_JOBS_BY_AUTO;
+    assert_write(f, device_change(tx, &test_actor, &world.device.id, &settings, DEVICE_EVENT_MAX_,
+                                  0, &f->err));
+    assert_well(f);
     world.group.group.job_count = 0;
     assert_write(f, job_group_change(tx, &test_actor, &world.group, &f->err));
     assert_says(assert_only(f, FINDING_DEVICE_WITHOUT_JOBS, "Front desk"), "group has no jobs");

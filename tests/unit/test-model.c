@@ -4,6 +4,7 @@
 #include "model/batch.h"
 #include "model/delivery.h"
 #include "model/device.h"
+#include "model/jobs-by.h"
 #include "model/panel.h"
 #include "tests/unit/cm.h"
 
@@ -317,6 +318,10 @@ static void how_jobs_reach_a_panel(void **state)
         { DEVICE_PANEL_V3, DEVICE_JOBS_BY_NAME, 2, DEVICE_JOBS_BY_NAME },
         { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_AUTO, 2, DEVICE_JOBS_BY_JOB_LIST },
         { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_V3, 1, DEVICE_JOBS_BY_V3 },
+        { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_JOB_LIST, 1, DEVICE_JOBS_BY_JOB_LIST },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_JOB_LIST, 2, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_V3, 2, DEVICE_JOBS_BY_CHOICE },
+        { DEVICE_PANEL_V3, DEVICE_JOBS_BY_JOB_LIST, 2, DEVICE_JOBS_BY_V3 },
     };
 
     (void)state;
@@ -327,11 +332,60 @@ static void how_jobs_reach_a_panel(void **state)
     }
 }
 
+static void why_jobs_do_not_reach_a_panel_as_set(void **state)
+{
+    static const struct {
+        DevicePanel panel;
+        DeviceJobsBy set;
+        unsigned names;
+        size_t jobs;
+        int64_t heard;
+        const char *codes[JOBS_BY_NOTES_MAX];
+    } cases[] = {
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 1, 6, 1, { NULL } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 1, 7, 1, { "jobs-beyond-choice" } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 7, 7, 1, { NULL } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_AUTO, 3, 4, 1, { "jobs-beyond-names" } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_NAME, 2, 2, 1, { NULL } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_NAME, 1, 0, 1, { "one-interface" } },
+        { DEVICE_PANEL_PLAIN,
+          DEVICE_JOBS_BY_NAME,
+          1,
+          7,
+          1,
+          { "one-interface", "jobs-beyond-choice" } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_JOB_LIST, 3, 2, 1, { "panel-shows-no-lists" } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_JOB_LIST, 3, 2, 0, { "panel-not-heard" } },
+        { DEVICE_PANEL_V3, DEVICE_JOBS_BY_JOB_LIST, 3, 9, 1, { "panel-shows-no-lists" } },
+        { DEVICE_PANEL_PLAIN, DEVICE_JOBS_BY_V3, 3, 2, 1, { "panel-shows-no-lists" } },
+        { DEVICE_PANEL_JOB_LIST, DEVICE_JOBS_BY_JOB_LIST, 1, 9, 1, { NULL } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Device device = { .panel = cases[i].panel,
+                          .settings = { .jobs_by = cases[i].set },
+                          .last_seen = { cases[i].heard } };
+        size_t wanted = (cases[i].codes[0] != NULL) + (size_t)(cases[i].codes[1] != NULL);
+        Reason notes[JOBS_BY_NOTES_MAX] = { 0 };
+
+        assert_int_equal(device_jobs_by_notes(&device, cases[i].names, cases[i].jobs, notes),
+                         wanted);
+        for (size_t n = 0; n < wanted; n++) {
+            assert_string_equal(notes[n].code, cases[i].codes[n]);
+            assert_null(strstr(notes[n].text, "...")); /* nothing is cut */
+            assert_int_equal(notes[n].text[strlen(notes[n].text) - 1], '.');
+            assert_int_equal(notes[n].remedy[strlen(notes[n].remedy) - 1], '.');
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_on_panels),
         cmocka_unit_test(how_jobs_reach_a_panel),
+        cmocka_unit_test(why_jobs_do_not_reach_a_panel_as_set),
         cmocka_unit_test(names_of_a_group_differ_on_panels),
         cmocka_unit_test(more_than_six_jobs_have_six_choices),
         cmocka_unit_test(every_batch_pair),

@@ -272,11 +272,13 @@ static void print_changed(Cli *cli, const CliNoun *noun, const Answer *answer, c
         printf("%s %s (%s) %s\n", noun->word, name, json_get_text(answer->json, "id"), done);
 }
 
-/* What devices cannot do as it says (jobs have it). */
-static void print_warnings(Cli *cli, const Answer *answer)
+/* What devices cannot do as a job says. */
+static void print_warnings(Cli *cli, const CliNoun *noun, const Answer *answer)
 {
     const Json *warnings = json_get(answer->json, "warnings");
 
+    if (noun != &cli_job) /* those of a device are of its last scan */
+        return;
     for (size_t i = 0; !cli->raw_json && i < json_count(warnings); i++) {
         const Json *w = json_item(warnings, i);
 
@@ -302,7 +304,7 @@ bool noun_create(Cli *cli, const CliNoun *noun, const Json *object, Err *err)
     if (!client_call(cli->client, "POST", noun->path, object, NULL, &answer, err))
         return false;
     print_changed(cli, noun, &answer, "is created");
-    print_warnings(cli, &answer);
+    print_warnings(cli, noun, &answer);
     print_jobs_by_notes(cli, &answer);
     return true;
 }
@@ -318,7 +320,7 @@ bool noun_change(Cli *cli, const CliNoun *noun, const char *method, const char *
     if (!client_call(cli->client, method, path, object, etag, &answer, err))
         return false;
     print_changed(cli, noun, &answer, "is changed");
-    print_warnings(cli, &answer);
+    print_warnings(cli, noun, &answer);
     print_jobs_by_notes(cli, &answer);
     return true;
 }

@@ -75,6 +75,7 @@ def test_what_a_status_warns_of(house, small, tokens):
         assert house.show("device", "show", bench.id)["warnings"] == [note]
         assert [e["text"] for e in events_of(house, bench, "device.warning")] == [
             f"{word}: {note['text']} {note['remedy']}"]
+        assert house.platen("device", "set", bench.id, "--jobs-by", "auto").stderr == ""  # no word about that
         assert note in head_file(bench, batch)
         bench.run()  # it is known now
         assert len(events_of(house, bench, "device.warning")) == 1

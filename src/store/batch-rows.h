@@ -187,13 +187,14 @@ bool delivery_list_all(Db *db, const char *before, int state, const char *destin
 typedef bool AttemptVisit(void *arg, uint32_t number, Wall ended_at, const DeliveryResult *result);
 bool attempt_list(Db *db, const DeliveryId *id, AttemptVisit *visit, void *arg, Err *err);
 
-/* History of one batch or of everything: what happened, when. */
+/* History of one batch or of everything: what happened, when. A reason's text and its remedy are whole in one. */
+enum { EVENT_TEXT_SIZE = sizeof((Reason *)0)->text + sizeof((Reason *)0)->remedy + 2 };
 typedef struct Event {
     int64_t id; /* rising */
     Wall at;
     char batch[ID_TEXT_SIZE], device[ID_TEXT_SIZE]; /* "" = none */
     char kind[40];                                  /* "batch.received" */
-    char text[240];
+    char text[EVENT_TEXT_SIZE];
     /* Read only: what the device is called now, its address without a name, its id when it was deleted. */
     char device_name[NAME_TEXT_SIZE];
 } Event;

@@ -302,7 +302,7 @@ bool device_move(Tx *tx, const DeviceId *id, const char *address, Device *ret_de
 
 bool device_not_moved(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
 {
-    char text[sizeof reason->text + sizeof reason->remedy + 2];
+    char text[EVENT_TEXT_SIZE];
 
     (void)text_printf(text, sizeof text, "%s %s", reason->text, reason->remedy);
     return device_event(tx, id, "device.not-moved", text, err);
@@ -352,7 +352,7 @@ bool device_tls_learned(Tx *tx, const DeviceId *id, DeviceTls tls, const char *v
 
 bool device_alarm(Tx *tx, const DeviceId *id, const Reason *reason, Err *err)
 {
-    char text[sizeof reason->text + sizeof reason->remedy + 2];
+    char text[EVENT_TEXT_SIZE];
     char kind[sizeof reason->code + sizeof "device."];
 
     (void)text_printf(kind, sizeof kind, "device.%s", reason->code);

@@ -596,6 +596,31 @@ static void devices_wait_for_approval(void **state)
     assert_int_equal(f->err.kind, ERR_NOT_FOUND);
 }
 
+static bool is_whole(void *arg, const Event *event)
+{
+    const Reason *reason = arg;
+
+    assert_string_equal(event->kind, "device.tls-lost");
+    assert_int_equal(strlen(event->text), strlen(reason->text) + 1 + strlen(reason->remedy));
+    assert_true(text_ends_with(event->text, reason->remedy));
+    return false;
+}
+
+/* Who reads the history has the cure as well. */
+static void an_alarm_is_told_whole(void **state)
+{
+    Reason reason = { .code = "tls-lost" };
+    Fixture *f = *state;
+    Device device;
+
+    memset(reason.text, 't', sizeof reason.text - 1);
+    memset(reason.remedy, 'r', sizeof reason.remedy - 1);
+    assert_write(f, device_sighted(tx, "10.0.0.9", "PID 11D1", &device, &f->err));
+    assert_write(f, device_alarm(tx, &device.id, &reason, &f->err));
+    assert_read(f, event_list(fixture_db(f), &(EventFilter){ .newest_first = true, .limit = 1 },
+                              is_whole, &reason, &f->err));
+}
+
 static bool see(Tx *tx, const char *address, Err *err)
 {
     Device device;
@@ -740,6 +765,7 @@ int main(void)
         STORE_TEST(a_broken_batch_keeps_its_destination),
         STORE_TEST(every_change_is_audited_without_secrets),
         STORE_TEST(devices_wait_for_approval),
+        STORE_TEST(an_alarm_is_told_whole),
         STORE_TEST(a_full_list_of_strangers_lets_the_one_go_that_is_worth_least),
         STORE_TEST(whom_a_person_has_dealt_with_is_not_displaced),
         STORE_TEST(a_network_of_ipv6_does_not_fill_the_list),

@@ -257,7 +257,9 @@ def kept(folder, pattern):
 
 class Printer(Kind):
     name = "printer"
-    stages = {"disk_full": "send"}  # a job is made before its document needs room
+    # A job is made before its document needs room; libcurl repeats a request by itself when a connection that it kept was
+    # lost: it may fail to connect.
+    stages = {"disk_full": "send", "dies": "write send verify connect tls"}
 
     def __init__(self, folder):
         super().__init__(folder)

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PEM_BYTES_MAX = 256 * 1024 };
-
 typedef struct Report {
     Json *items, *addresses;
     unsigned by_check[CHECK_MAX_];
@@ -61,7 +59,7 @@ static Json *checks_of(const Report *report)
 /* The key is opened only: its bytes are nobody's business here. */
 static void look_at_certificate(const ApiCertificate *certificate, DoctorCertificate *ret)
 {
-    AUTO_BUF file = buf_with_max(PEM_BYTES_MAX);
+    AUTO_BUF file = buf_with_max(CERTIFICATE_PEM_MAX);
     Wall from, until;
     Err err;
 

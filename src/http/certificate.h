@@ -9,6 +9,9 @@
 #include "base/err.h"
 #include "base/time.h"
 
+/* Bytes of a certificate chain, or of its key, as PEM: more is read of no file. */
+enum { CERTIFICATE_PEM_MAX = 256 * 1024 };
+
 /* Appends PEM texts to both buffers. host_name: DNS name in the certificate, "" = localhost only.
  * ERR_TEMPORARY or ERR_BUG. Any thread but the loop: takes some milliseconds. */
 bool certificate_make(const char *host_name, Wall now, Buf *certificate_pem, Buf *key_pem,

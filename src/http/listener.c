@@ -18,7 +18,6 @@
 enum {
     LISTEN_BACKLOG = 128,
     UNIX_SOCKET_MODE = 0660,
-    PEM_BYTES_MAX = 256 * 1024,
     ROOM_SHARE = 4, /* a fourth of the places is kept for those who come */
 };
 
@@ -145,7 +144,7 @@ void http_sweep(HttpServer *server, Mono now)
 /* A PEM text as the library wants it: NUL-terminated. The caller frees it. */
 static char *pem_text(Bytes pem)
 {
-    char *text = pem.n > 0 && pem.n <= PEM_BYTES_MAX ? malloc(pem.n + 1) : NULL;
+    char *text = pem.n > 0 && pem.n <= CERTIFICATE_PEM_MAX ? malloc(pem.n + 1) : NULL;
 
     if (text)
         text_copy_bytes(text, pem.n + 1, pem);

@@ -29,7 +29,6 @@
 
 enum {
     EVENT_STREAMS_MAX = 100,
-    PEM_BYTES_MAX = 256 * 1024,
     STOP_AT_PAGE_MS = 10000, /* for the page that is coming when the drain is over        */
     LEAVE_MS = 10000,        /* then, for telling the devices that we go                  */
     GOOD_BYE_MS = 5000,      /* for the last writes of scans that were cut                */
@@ -161,11 +160,11 @@ static bool open_data(Platend *p, Err *err)
 static bool open_doors(Platend *p, const HttpConfig *http, Err *err)
 {
     const ServerConfig *c = p->config;
-    AUTO_BUF key = buf_with_max(PEM_BYTES_MAX);
+    AUTO_BUF key = buf_with_max(CERTIFICATE_PEM_MAX);
     const char *list = c->http_address;
     char address[sizeof c->http_address];
 
-    p->certificate.shown = buf_with_max(PEM_BYTES_MAX);
+    p->certificate.shown = buf_with_max(CERTIFICATE_PEM_MAX);
     if (c->http_port &&
         (!server_certificate_find(c, p->certificate.path, p->certificate.key_path, err) ||
          !server_certificate_load(c, true, &p->certificate.shown, &key, err)))

@@ -146,8 +146,9 @@ typedef struct Reading {
     ConfigProblem *problem;
     void *arg;
     FILE *file;
-    uint32_t line;  /* that is read */
-    bool continues; /* it begins with a blank */
+    uint32_t line;     /* that is read */
+    bool indented;     /* it begins with a blank */
+    const Field *last; /* key of the line before */
     bool bad;
 } Reading;
 
@@ -324,12 +325,15 @@ static int take_line(void *arg, const char *section, const char *key, const char
     for (const Field *f = fields; f->name; f++) {
         if (!text_equal(f->name, key))
             continue;
-        const char *wrong = r->continues && !f->is_list
+        /* The library takes an indented line for the value of the key before it, when its section has one. */
+        bool continues = r->indented && f == r->last;
+        const char *wrong = continues && !f->is_list
                                 ? "is not a list that could go on in this line: a key must not "
                                   "have a blank before it"
-                                : set_value(r->config, f, value, r->continues, why, sizeof why);
-        if (key_place(section, key, &section, &place) && !r->continues)
+                                : set_value(r->config, f, value, continues, why, sizeof why);
+        if (key_place(section, key, &section, &place) && !continues)
             r->config->lines[place] = r->line;
+        r->last = f;
         if (wrong)
             say(r, section, key, wrong);
         return 1;
@@ -469,14 +473,17 @@ static bool skip_rest(FILE *file)
 static char *next_line(char *to, int size, void *arg)
 {
     Reading *r = arg;
-    char what[192];
+    char what[192], *before_end = to + size - 2;
 
+    *before_end = '\n'; /* stays so unless the line reaches it */
     if (!fgets(to, size, r->file))
         return NULL;
+    bool fits = *before_end == '\n' || *before_end == '\0';
     size_t blanks = strspn(to, " \t");
+    bool comments = to[blanks] == '#' || to[blanks] == ';';
     r->line++;
-    r->continues = blanks > 0;
-    if (!strchr(to, '\n') && skip_rest(r->file) && !strchr("#;", to[blanks])) {
+    r->indented = blanks > 0;
+    if (!fits && skip_rest(r->file) && !comments) {
         (void)text_printf(what, sizeof what,
                           "line %u is longer than %d bytes; a list of addresses or interfaces can "
                           "go on in the next line, which then begins with a blank",

@@ -136,6 +136,37 @@ static void long_lines_are_whole_or_refused(void **state)
     assert_string_equal(config.name, "X");
 }
 
+/* A blank before a key goes on with the former line where there is one, and is nothing where there is none; nothing that is
+ * odd swallows the next line. */
+static void blanks_before_a_key(void **state)
+{
+    static const char odd[] = "[server]\n# a\0b\nname = X\n";
+    static ServerConfig config;
+    static Said said;
+    AUTO_BUF text = buf_with_max(512);
+    char path[] = "/tmp/platen-test-config.XXXXXX";
+
+    (void)state;
+    assert_true(read_text("[server]\n  name = X\n[http]\n  http_address = 10.0.0.1\n 10.0.0.2\n"
+                          "[devices]\n\tudp_port = 7\n",
+                          &config, &said));
+    assert_string_equal(config.name, "X");
+    assert_string_equal(config.http_address, "10.0.0.1, 10.0.0.2");
+    assert_int_equal(config.udp_port, 7);
+
+    assert_true(buf_printf(&text, "[server]\n%250sname = X\n", ""));
+    assert_false(read_text(buf_text(&text), &config, &said));
+    assert_non_null(strstr(said.sentences[0], "line 2 is longer than 199 bytes"));
+
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, odd, sizeof odd - 1), sizeof odd - 1);
+    assert_int_equal(close(fd), 0);
+    said = (Said){ 0 };
+    assert_true(server_config_read(path, &config, hear, &said));
+    assert_string_equal(config.name, "X");
+    assert_int_equal(unlink(path), 0);
+}
+
 static void every_problem_is_said(void **state)
 {
     static const struct {
@@ -376,6 +407,7 @@ int main(void)
         cmocka_unit_test(lists_of_addresses_are_taken_apart),
         cmocka_unit_test(what_is_printed_reads_the_same),
         cmocka_unit_test(long_lines_are_whole_or_refused),
+        cmocka_unit_test(blanks_before_a_key),
         cmocka_unit_test(every_problem_is_said),
         cmocka_unit_test(the_page_has_every_key),
     };

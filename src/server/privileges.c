@@ -65,6 +65,8 @@ static bool check_writable(const char *path, Err *err)
         return true;
     err_errno(err, errno, "the server, as user id %u, may not write in %s", (unsigned)geteuid(),
               path);
+    if (text_equal(path, "/")) /* nobody should be told to give that away */
+        return err_remedy(err, "Name a folder of the server's own in platen.conf.");
     (void)text_shell(word, sizeof word, path);
     return err_remedy(err, "Give it to that user: chown %u %s", (unsigned)geteuid(), word);
 }

@@ -15,7 +15,8 @@ bool privileges_give_up(const char *user, const char *data_folder, const char *s
                         Err *err);
 
 /* For a look before the start. The first makes root that user for good, as above. The second says what the start would say
- * of a folder ("" = none), and makes nothing; root_makes: root would make it if it is missing. As the user of the server. */
+ * of a folder (an absolute path), and makes nothing; root_makes: root would make it if it is missing. As the user of the
+ * server. */
 bool privileges_become(const char *user, Err *err);
 bool privileges_check_folder(const char *path, bool root_makes, Err *err);
 

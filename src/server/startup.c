@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-enum { PEM_BYTES_MAX = 256 * 1024 };
-
 #define OWN_CERTIFICATE "tls-certificate.pem"
 #define OWN_KEY         "tls-key.pem"
 
@@ -137,10 +135,10 @@ bool server_certificate_load(const ServerConfig *config, bool make, Buf *certifi
 void server_socket_folder(const ServerConfig *config, char ret_folder[PATH_TEXT_SIZE])
 {
     const char *slash = strrchr(config->socket, '/');
+    size_t n = (size_t)(slash - config->socket);
 
-    (void)text_copy_bytes(
-        ret_folder, PATH_TEXT_SIZE,
-        (Bytes){ (const uint8_t *)config->socket, (size_t)(slash - config->socket) });
+    (void)text_copy_bytes(ret_folder, PATH_TEXT_SIZE,
+                          (Bytes){ (const uint8_t *)config->socket, n > 0 ? n : 1 });
 }
 
 typedef struct Check {
@@ -166,7 +164,8 @@ static void see(Check *check, bool ok, const Err *err, const char *key)
 
 bool server_startup_check(const ServerConfig *config, ConfigProblem *problem, void *arg)
 {
-    AUTO_BUF certificate = buf_with_max(PEM_BYTES_MAX), key = buf_with_max(PEM_BYTES_MAX);
+    AUTO_BUF certificate = buf_with_max(CERTIFICATE_PEM_MAX),
+             key = buf_with_max(CERTIFICATE_PEM_MAX);
     Check check = { .config = config, .problem = problem, .arg = arg };
     bool root = geteuid() == 0;
     char socket_folder[PATH_TEXT_SIZE];

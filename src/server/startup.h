@@ -30,7 +30,7 @@ bool server_certificate_find(const ServerConfig *config, char ret_path[PATH_TEXT
 bool server_certificate_load(const ServerConfig *config, bool make, Buf *certificate, Buf *key,
                              Err *err);
 
-/* "/run/platen/platen.sock" -> "/run/platen" */
+/* "/run/platen/platen.sock" -> "/run/platen", "/platen.sock" -> "/" */
 void server_socket_folder(const ServerConfig *config, char ret_folder[PATH_TEXT_SIZE]);
 
 /* Says everything of the above that would keep the server from starting; makes nothing. Root becomes the user of the server,

@@ -81,6 +81,10 @@ def test_what_can_be_used_is_sound_and_nothing_is_made():
         house.remove()
 
 
+def test_a_socket_in_the_root_folder():
+    assert_refused(lambda _: {"http": {"socket": "/platen-of-a-test.sock"}}, "socket", "may not write in /: Permission denied. Name a folder")
+
+
 def test_programs_that_are_not_there():
     assert_refused(lambda house: {"server": {"libexec_dir": house.delivered}}, "libexec_dir",
                    "platen-worker and platen-deliver cannot be run from")

@@ -28,15 +28,21 @@ static inline void a_scan_is_started_without_a_panel(void **state)
     scan_begun.text[0] = '\0';
 }
 
-static inline void a_running_scan_is_cancelled(void **state)
+static inline Batch batch_that_receives(void)
 {
     World world;
-    Batch batch;
+
+    world_make(fx, &world);
+    Batch batch = world_batch(&world);
+    assert_write(fx, batch_insert(tx, &batch, &fx->err));
+    return batch;
+}
+
+static inline void a_running_scan_is_cancelled(void **state)
+{
+    Batch batch = batch_that_receives();
 
     (void)state;
-    world_make(fx, &world);
-    batch = world_batch(&world);
-    assert_write(fx, batch_insert(tx, &batch, &fx->err));
     assert_status(409, call("POST", at("batches", batch.id.text, "/cancel"), NULL));
     scan_running = batch.id;
     assert_status(200, call("POST", at("batches", batch.id.text, "/cancel"), NULL));
@@ -47,13 +53,9 @@ static inline void a_running_scan_is_cancelled(void **state)
 
 static inline void a_scan_that_waits_for_sheets_says_so_and_is_finished(void **state)
 {
-    World world;
-    Batch batch;
+    Batch batch = batch_that_receives();
 
     (void)state;
-    world_make(fx, &world);
-    batch = world_batch(&world);
-    assert_write(fx, batch_insert(tx, &batch, &fx->err));
     assert_status(200, call("GET", at("batches", batch.id.text, ""), NULL));
     assert_null(json_get(answered, "waits_for"));
     assert_null(json_get(answered, "waits_until"));

@@ -259,7 +259,7 @@ class Printer(Kind):
     name = "printer"
     # A job is made before its document needs room; libcurl repeats a request by itself when a connection that it kept was
     # lost: it may fail to connect.
-    stages = {"disk_full": "send", "dies": "write send verify connect tls"}
+    stages = {"disk_full": "send", "dies": "write send verify connect"}
 
     def __init__(self, folder):
         super().__init__(folder)
